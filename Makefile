@@ -1,0 +1,33 @@
+# Two commands matter: `make demo` and `make test`. Both set up whatever is missing.
+NODE = node_modules/.bin/node --no-warnings
+
+.PHONY: demo test bench parity fuzz lint build setup setup-test clean
+
+demo: setup ## a working mesh with Bookinfo and a canary; Ctrl-C stops it
+	@bin/lateen demo
+
+test: setup-test ## every test: unit, integration, end to end
+	@$(NODE) test/run.ts
+
+bench: setup-test ## cost and speed beside nginx, HAProxy and Envoy; ROW=name runs one row
+	@$(NODE) bench/main.ts $(ROW)
+
+parity: setup-test ## the same scenarios through Envoy and through our sidecar
+	@$(NODE) --test test/parity/
+
+fuzz: setup ## random input for everything that reads strangers' bytes; SECONDS_EACH=n
+	@$(NODE) test/fuzz/main.ts $(SECONDS_EACH)
+
+lint: setup
+	@npm run --silent check
+
+build: setup
+
+setup:
+	@sh build/setup.sh
+
+setup-test:
+	@sh build/setup.sh --test
+
+clean:
+	rm -rf dist src/xds/generated src/kube/generated console/dist .cache

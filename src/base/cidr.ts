@@ -1,0 +1,62 @@
+/** Addresses and ranges of IPv4 and IPv6, as bytes. */
+import { isIP } from 'node:net';
+
+/** 4 or 16 bytes, or undefined when `text` is not an address. IPv4-mapped IPv6 (`::ffff:1.2.3.4`) becomes IPv4. */
+export function parseAddress(text: string): Uint8Array | undefined {
+  const family = isIP(text);
+  if (family === 4) return Uint8Array.from(text.split('.'), Number);
+  if (family !== 6) return undefined;
+  return unmap(parseV6(text.split('%')[0] ?? text));
+}
+
+export interface Cidr {
+  readonly address: Uint8Array;
+  readonly prefix: number;
+}
+
+/** `10.0.0.0/8`; an address alone is the range of that one address. */
+export function parseCidr(text: string): Cidr | undefined {
+  const [host = '', length] = text.split('/');
+  const address = parseAddress(host);
+  if (!address) return undefined;
+  const bits = address.length * 8;
+  const prefix = length === undefined ? bits : Number(length);
+  return Number.isInteger(prefix) && prefix >= 0 && prefix <= bits && length !== '' ? { address, prefix } : undefined;
+}
+
+export function cidrContains(range: Cidr, address: Uint8Array): boolean {
+  if (range.address.length !== address.length) return false;
+  const whole = range.prefix >> 3;
+  for (let i = 0; i < whole; i++) if (range.address[i] !== address[i]) return false;
+  const rest = range.prefix & 7;
+  if (rest === 0) return true;
+  const mask = 0xff << (8 - rest);
+  return ((range.address[whole] ?? 0) & mask) === ((address[whole] ?? 0) & mask);
+}
+
+function parseV6(text: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const [head = '', tail] = text.split('::');
+  const front = groups(head);
+  const back = tail === undefined ? [] : groups(tail);
+  const all = tail === undefined ? front : [...front, ...Array<number>(8 - front.length - back.length).fill(0), ...back];
+  all.forEach((group, i) => {
+    bytes[i * 2] = group >> 8;
+    bytes[i * 2 + 1] = group & 0xff;
+  });
+  return bytes;
+}
+
+function groups(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((part) => {
+    if (!part.includes('.')) return [Number.parseInt(part, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = part.split('.').map(Number);
+    return [(a << 8) | b, (c << 8) | d];
+  });
+}
+
+function unmap(bytes: Uint8Array): Uint8Array {
+  const mapped = bytes.subarray(0, 10).every((b) => b === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
+  return mapped ? bytes.slice(12) : bytes;
+}

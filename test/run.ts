@@ -1,0 +1,39 @@
+/** Runs every test: unit files side by side, then the ones that own the machine (clusters, namespaces, peers) one after
+ * another. `node test/run.ts [pattern …]` runs the files whose path contains a pattern. */
+import { globSync } from 'node:fs';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+const patterns = process.argv.slice(2);
+const chosen = (files: string[]) => files.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern))).sort();
+const all = globSync(['src/**/*.test.ts', 'samples/**/*.test.ts', 'test/**/*.test.ts', 'console/**/*.test.ts'], { exclude: (name) => name === 'node_modules' });
+const isSerial = (file: string) => /\.(integration|e2e)\.test\.ts$/.test(file);
+
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+const started = performance.now();
+
+async function phase(files: string[], concurrency: number): Promise<void> {
+  if (files.length === 0) return;
+  const stream = run({ files, concurrency, timeout: 15 * 60_000, execArgv: ['--no-warnings'] });
+  stream.on('test:pass', (event) => {
+    if (event.details.type === 'suite') return;
+    if (event.skip !== undefined || event.todo !== undefined) totals.skipped++;
+    else totals.passed++;
+  });
+  stream.on('test:fail', (event) => {
+    if (event.details.type === 'suite') return;
+    totals.failed++;
+    failures.push(`${event.file ?? ''}: ${event.name}`);
+  });
+  const text = stream.compose(new spec());
+  for await (const part of text) process.stdout.write(part as string);
+}
+
+await phase(chosen(all.filter((file) => !isSerial(file))), 2);
+await phase(chosen(all.filter(isSerial)), 1);
+
+for (const failure of failures) console.log(`failed: ${failure}`);
+console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
+console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+process.exit(totals.failed === 0 && totals.passed > 0 ? 0 : 1);
