@@ -12,7 +12,7 @@ for (const port of ports.split(',').map(Number)) {
       rest = lines.pop() ?? '';
       for (const line of lines) socket.write(`${prefix} ${line}\n`);
     });
-    socket.on('end', () => socket.end(rest === '' ? undefined : `${prefix} ${rest}\n`));
+    socket.on('end', () => socket.end(rest === '' ? '' : `${prefix} ${rest}\n`));
     socket.on('error', () => socket.destroy());
   });
   server.listen(port, () => console.log(`listening on ${port}, prefix: ${prefix}`));

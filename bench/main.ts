@@ -1,0 +1,23 @@
+/** `make bench [ROW=name]`: every row beside what people compare us with, measured in one run. Nothing here is a test. */
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import type { Row } from './row.ts';
+import { mtlsHops, manyConnections, plainHop } from './rows/hop.ts';
+import { propagation } from './rows/propagation.ts';
+import { startUp } from './rows/start.ts';
+
+const ROWS: readonly Row[] = [startUp, plainHop, manyConnections, mtlsHops, propagation];
+const wanted = process.argv[2];
+const options = { runs: Number(process.env['RUNS'] ?? 5), secondsPerRun: Number(process.env['SECONDS_PER_RUN'] ?? 5) };
+const chosen = ROWS.filter((row) => wanted === undefined || row.name === wanted);
+if (chosen.length === 0) {
+  console.error(`no row "${wanted}"; there are: ${ROWS.map((row) => row.name).join(', ')}`);
+  process.exit(2);
+}
+const system = /PRETTY_NAME="(.*)"/.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
+console.log(`machine: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${system}, Linux ${release()}, Node ${process.version}; ${options.runs} runs of ${options.secondsPerRun} s, medians\n`);
+for (const row of chosen) {
+  console.log(`### ${row.name}: ${row.about}\n`);
+  await row.run(options);
+  console.log('');
+}
