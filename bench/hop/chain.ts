@@ -1,6 +1,6 @@
 /** One proxy, or two with mutual TLS between them, in front of an upstream: what every peer is asked to be. */
 import type { HopCertificates } from './certificates.ts';
-import type { Started } from '../process.ts';
+import type { ServerProcess } from '../../src/testkit/server-process.ts';
 
 export interface Plan {
   directory: string;
@@ -16,7 +16,7 @@ export interface Plan {
 export interface Peer {
   readonly name: string;
   /** Starts the proxies, outermost first. Each uses one worker thread. */
-  start(plan: Plan): Promise<Started[]>;
+  start(plan: Plan): Promise<ServerProcess[]>;
 }
 
 /** The two roles of a hop; a single plain hop is `plain` on both sides. */

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startServer } from '../process.ts';
+import { startServer } from '../../src/testkit/server-process.ts';
 import { sidesOf, type Peer, type Plan, type Side } from './chain.ts';
 
 export const haproxy: Peer = {

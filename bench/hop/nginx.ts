@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startServer, type Started } from '../process.ts';
+import { startServer, type ServerProcess } from '../../src/testkit/server-process.ts';
 import { sidesOf, type Peer, type Plan, type Side } from './chain.ts';
 
 export const nginx: Peer = {
@@ -9,13 +9,13 @@ export const nginx: Peer = {
 };
 
 /** A static file server: the upstream of every measurement. */
-export function startUpstream(directory: string, port: number, bodyBytes: number): Promise<Started> {
+export function startUpstream(directory: string, port: number, bodyBytes: number): Promise<ServerProcess> {
   mkdirSync(join(directory, 'www'), { recursive: true });
   writeFileSync(join(directory, 'www/body'), 'x'.repeat(bodyBytes));
   return startNginx(join(directory, 'upstream'), port, `server { listen 127.0.0.1:${port}; root ${directory}/www; }`);
 }
 
-function startNginx(home: string, port: number, body: string): Promise<Started> {
+function startNginx(home: string, port: number, body: string): Promise<ServerProcess> {
   mkdirSync(home, { recursive: true });
   const file = join(home, 'nginx.conf');
   writeFileSync(file, `daemon off; worker_processes 1; pid ${home}/pid; error_log ${home}/error.log;

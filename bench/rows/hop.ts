@@ -10,7 +10,7 @@ import { haproxy } from '../hop/haproxy.ts';
 import { lateen } from '../hop/lateen.ts';
 import { nginx, startUpstream } from '../hop/nginx.ts';
 import { runWrk } from '../load.ts';
-import { cpuSeconds, pssMegabytes } from '../process.ts';
+import { cpuSeconds, pssMegabytes } from '../process-figures.ts';
 import type { Row, RowOptions } from '../row.ts';
 import { markdownTable, median } from '../table.ts';
 

@@ -1,7 +1,7 @@
 /** How long a stranger waits: `up` until kubectl answers, `up` until the product page comes through the ingress, and what all of
  * it weighs. The launcher and kubectl are the real ones; set-up is done before. */
 import { TestCluster, kubectlPath, run } from '../../test/e2e/harness.ts';
-import { processTree, pssMegabytes } from '../process.ts';
+import { processTree, pssMegabytes } from '../process-figures.ts';
 import type { Row, RowOptions } from '../row.ts';
 import { markdownTable, median } from '../table.ts';
 

@@ -1,7 +1,6 @@
 /** What the kernel counted for a process and its children. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { connect } from 'node:net';
+import { execFileSync } from 'node:child_process';
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -44,39 +43,4 @@ export function pssMegabytes(pid: number): number {
       return sum;
     }
   }, 0);
-}
-
-export interface Started {
-  readonly pid: number;
-  stop(): Promise<void>;
-}
-
-/** Starts a server and waits until `port` accepts. What it printed is in the error when it does not. */
-export async function startServer(file: string, args: readonly string[], port: number): Promise<Started> {
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output = (output + part.toString()).slice(-4000)));
-  const exited = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
-  await Promise.race([accepts(port), exited.then(() => Promise.reject(new Error(`${file} ended at its start:\n${output}`)))]);
-  return { pid: child.pid ?? 0, stop: () => stop(child, exited) };
-}
-
-async function stop(child: ChildProcess, exited: Promise<void>): Promise<void> {
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), 3000);
-  await exited;
-  clearTimeout(timer);
-}
-
-async function accepts(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true));
-      socket.on('error', () => resolve(false));
-      socket.on('connect', () => socket.destroy());
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`nothing accepts on port ${port}`);
 }
