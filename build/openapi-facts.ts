@@ -27,7 +27,10 @@ export const LISTS: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'io.k8s.api.apps.v1.StatefulSetStatus': { conditions: 'map:type' },
   'io.k8s.api.apps.v1.DaemonSetStatus': { conditions: 'map:type' },
   'io.k8s.api.batch.v1.JobStatus': { conditions: 'only:type' },
-  'io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement': { values: 'set' },
+  'io.k8s.api.core.v1.ContainerStatus': { volumeMounts: 'map:mountPath' },
+  'io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement': { values: 'set|nomerge' },
+  'io.k8s.api.batch.v1.UncountedTerminatedPods': { failed: 'set|nomerge', succeeded: 'set|nomerge' },
+  'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec': { validationActions: 'set|nomerge' },
   'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus': { conditions: 'map:type' },
   'io.k8s.api.policy.v1.PodDisruptionBudgetStatus': { conditions: 'map:type' },
   'io.k8s.api.networking.v1.NetworkPolicyStatus': { conditions: 'map:type' },
@@ -38,8 +41,9 @@ export const LISTS: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicySpec': { matchConditions: 'map:name', variables: 'map:name' },
   'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyStatus': { conditions: 'map:type|nomerge' },
   'io.k8s.api.certificates.v1.CertificateSigningRequestStatus': { conditions: 'map:type|nomerge' },
-  'io.k8s.api.discovery.v1.Endpoint': { addresses: 'set' },
+  'io.k8s.api.discovery.v1.Endpoint': { addresses: 'set|nomerge' },
   'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionStatus': { conditions: 'map:type|nomerge' },
+  'io.k8s.api.storage.v1.CSIDriverSpec': { volumeLifecycleModes: 'set|nomerge' },
   'io.k8s.api.storage.v1.CSINodeSpec': { drivers: 'map:name' },
 };
 
@@ -51,13 +55,14 @@ export const ATOMIC_TYPES: readonly string[] = [
   'io.k8s.api.core.v1.ScopeSelector', 'io.k8s.api.core.v1.TopologySelectorTerm', 'io.k8s.api.rbac.v1.RoleRef', 'io.k8s.api.rbac.v1.Subject',
   'io.k8s.api.networking.v1.IngressServiceBackend', 'io.k8s.api.authorization.v1.NonResourceAttributes', 'io.k8s.api.discovery.v1.EndpointPort',
   'io.k8s.api.core.v1.EndpointPort', 'io.k8s.api.core.v1.EndpointAddress', 'io.k8s.api.admissionregistration.v1.ParamRef', 'io.k8s.api.admissionregistration.v1.ParamKind',
-  'io.k8s.api.admissionregistration.v1.MatchResources', 'io.k8s.api.admissionregistration.v1.NamedRuleWithOperations',
+  'io.k8s.api.admissionregistration.v1.MatchResources', 'io.k8s.api.admissionregistration.v1.Variable', 'io.k8s.api.autoscaling.v1.CrossVersionObjectReference',
+  'io.k8s.api.networking.v1.ServiceBackendPort', 'io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference', 'io.k8s.api.admissionregistration.v1.NamedRuleWithOperations',
 ];
 
 /** Maps that are replaced as a whole. */
 export const ATOMIC_MAPS: readonly string[] = [
   'io.k8s.api.core.v1.PodSpec.nodeSelector', 'io.k8s.api.core.v1.ServiceSpec.selector', 'io.k8s.api.core.v1.ReplicationControllerSpec.selector',
-  'io.k8s.api.core.v1.CSIPersistentVolumeSource.volumeAttributes',
+  'io.k8s.api.node.v1.Scheduling.nodeSelector',
 ];
 
 /** Structs where a strategic merge patch keeps only the keys that it lists. */
@@ -67,10 +72,10 @@ export const RETAIN_KEYS: readonly string[] = ['io.k8s.api.apps.v1.DeploymentSpe
 export const INT64 = new Set([
   'generation', 'observedGeneration', 'deletionGracePeriodSeconds', 'terminationGracePeriodSeconds', 'activeDeadlineSeconds', 'runAsUser', 'runAsGroup', 'fsGroup', 'supplementalGroups',
   'tolerationSeconds', 'expirationSeconds', 'seconds', 'remainingItemCount', 'revision', 'startingDeadlineSeconds', 'gracePeriodSeconds', 'sizeBytes', 'maxLength', 'minLength',
-  'maxItems', 'minItems', 'maxProperties', 'minProperties', 'fromConnections', 'timeoutSeconds64',
+  'maxItems', 'minItems', 'maxProperties', 'minProperties',
 ]);
-/** Names that are int64 above but int32 in these types. */
-export const INT32_IN: readonly string[] = [];
+/** Fields that are int32 although others of their name are int64. */
+export const INT32: readonly string[] = ['io.k8s.api.certificates.v1.CertificateSigningRequestSpec.expirationSeconds'];
 export const DOUBLES = new Set(['maximum', 'minimum', 'multipleOf']);
 
 /** String fields with a format. */
@@ -86,8 +91,54 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, readonly
   'io.k8s.api.core.v1.PodSpec': {
     resources: ['io.k8s.api.core.v1.ResourceRequirements', 'Compute resources of the pod as a whole, over all its containers.'],
     hostnameOverride: ['string', 'Host name of the pod whatever its name and domain are.'],
+    workloadRef: ['object', 'Group of pods that this one is scheduled with.'],
   },
-  'io.k8s.api.core.v1.PodStatus': { observedGeneration: ['int64', 'The metadata.generation that this status was computed for.'] },
+  'io.k8s.api.core.v1.PodStatus': {
+    observedGeneration: ['int64', 'The metadata.generation that this status was computed for.'],
+    resources: ['io.k8s.api.core.v1.ResourceRequirements', 'Resources of the pod as a whole that are in force.'],
+    allocatedResources: ['object', 'Requests of the pod as a whole that the node has set aside.'],
+    extendedResourceClaimStatus: ['object', 'The claim made for extended resources.'],
+  },
+  'io.k8s.api.core.v1.Container': { restartPolicyRules: ['object[]', 'Whether to restart, by exit code.'] },
+  'io.k8s.api.core.v1.EphemeralContainer': { restartPolicyRules: ['object[]', 'Whether to restart, by exit code.'] },
+  'io.k8s.api.core.v1.EnvVarSource': { fileKeyRef: ['object', 'A variable from a file of environment settings in a volume.'] },
+  'io.k8s.api.core.v1.VolumeProjection': { podCertificate: ['object', 'A key and a certificate chain for the pod.'] },
+  'io.k8s.api.core.v1.PodResourceClaim': {
+    resourceClaimName: ['string', 'Name of a ResourceClaim in the namespace of the pod.'],
+    resourceClaimTemplateName: ['string', 'Name of a ResourceClaimTemplate in the namespace of the pod.'],
+  },
+  'io.k8s.api.core.v1.ResourceClaim': { request: ['string', 'Name of the request within the claim.'] },
+  'io.k8s.api.core.v1.NodeStatus': {
+    features: ['object', 'What the container runtime of the node can do.'],
+    declaredFeatures: ['string[]', 'Features of the node that matter for scheduling.'],
+  },
+  'io.k8s.api.core.v1.NodeRuntimeHandlerFeatures': { userNamespaces: ['boolean', 'Whether pods can have user namespaces.'] },
+  'io.k8s.api.core.v1.NodeSystemInfo': { swap: ['object', 'Swap of the node.'] },
+  'io.k8s.api.autoscaling.v2.HPAScalingRules': { tolerance: ['io.k8s.apimachinery.pkg.api.resource.Quantity', 'Deviation from the target that is left alone.'] },
+  'io.k8s.api.storage.v1.CSIDriverSpec': {
+    nodeAllocatableUpdatePeriodSeconds: ['int64', 'Seconds between updates of what nodes can take.'],
+    serviceAccountTokenInSecrets: ['boolean', 'Whether tokens are handed over among the secrets.'],
+  },
+  'io.k8s.api.storage.v1.VolumeError': { errorCode: ['int32', 'gRPC code of the error.'] },
+  'io.k8s.api.authorization.v1.ResourceAttributes': {
+    fieldSelector: ['object', 'Limits the access to a field selector.'],
+    labelSelector: ['object', 'Limits the access to a label selector.'],
+  },
+  'io.k8s.api.authorization.v1.ResourceRule': {
+    verbs: ['string[]', 'Verbs such as get, list, watch; a star stands for all.'],
+    resources: ['string[]', 'Plural names of resources; a star stands for all in the groups.'],
+  },
+  'io.k8s.api.admissionregistration.v1.RuleWithOperations': {
+    resources: ['string[]', 'Plural names; after a slash a subresource. A star stands for all.'],
+    scope: ['string', 'Cluster, Namespaced or a star for both.'],
+  },
+  'io.k8s.api.admissionregistration.v1.NamedRuleWithOperations': {
+    resources: ['string[]', 'Plural names; after a slash a subresource. A star stands for all.'],
+    scope: ['string', 'Cluster, Namespaced or a star for both.'],
+  },
+  'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions': { ignoreStoreReadErrorWithClusterBreakingPotential: ['boolean', 'Deletes an object that cannot be read.'] },
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionCondition': { observedGeneration: ['int64', 'The metadata.generation that this condition was computed for.'] },
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionStatus': { observedGeneration: ['int64', 'The metadata.generation that this status was computed for.'] },
   'io.k8s.api.core.v1.PodCondition': { observedGeneration: ['int64', 'The metadata.generation that this condition was computed for.'] },
   'io.k8s.api.core.v1.PodSecurityContext': {
     supplementalGroupsPolicy: ['string', 'Whether groups of the image are added to the process: Merge or Strict.'],
@@ -117,6 +168,7 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, readonly
   'io.k8s.api.core.v1.ContainerStatus': {
     user: ['io.k8s.api.core.v1.ContainerUser', 'Identity of the first process of the container.'],
     stopSignal: ['string', 'Signal that will ask the container to stop.'],
+    allocatedResourcesStatus: ['object[]', 'State of devices and other resources that were given to the container.'],
   },
   'io.k8s.api.core.v1.ServiceSpec': { trafficDistribution: ['string', 'Preference for endpoints that are close to the client.'] },
   'io.k8s.api.apps.v1.DeploymentStatus': { terminatingReplicas: ['int32', 'Pods of this deployment that are being deleted.'] },
@@ -128,3 +180,6 @@ export const ADDITIONS: Readonly<Record<string, Readonly<Record<string, readonly
     preferredHolder: ['string', 'Holder that the election prefers.'],
   },
 };
+
+/** Values that the merge by keys takes for absent keys. */
+export const DEFAULTS: Readonly<Record<string, unknown>> = { 'io.k8s.api.core.v1.ContainerPort.protocol': 'TCP', 'io.k8s.api.core.v1.ServicePort.protocol': 'TCP' };

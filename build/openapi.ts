@@ -2,7 +2,7 @@
  * (made from Kubernetes' own OpenAPI, so the format is regular) → src/kube/generated (not committed). */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ADDITIONS, ATOMIC_MAPS, ATOMIC_TYPES, DOUBLES, FORMATS, INT64, LISTS, RETAIN_KEYS } from './openapi-facts.ts';
+import { ADDITIONS, ATOMIC_MAPS, ATOMIC_TYPES, DEFAULTS, DOUBLES, FORMATS, INT32, INT64, LISTS, RETAIN_KEYS } from './openapi-facts.ts';
 
 const OUT = 'src/kube/generated';
 const FROM = 'node_modules/kubernetes-types';
@@ -116,7 +116,7 @@ function define(full: string, members: Member[], context: { text: string; names:
     texts[member.name] = member.text;
   }
   for (const [name, [type, text]] of Object.entries(ADDITIONS[full] ?? {})) {
-    properties[name] ??= type.endsWith('[]') ? { type: 'array', items: named(type.slice(0, -2)) } : named(type);
+    properties[name] ??= type.endsWith('[]') ? { type: 'array', items: named(type.slice(0, -2)), ...listFacts(LISTS[full]?.[name]) } : named(type);
     texts[name] ??= text;
   }
   const required = members.filter((m) => !m.optional).map((m) => m.name);
@@ -142,6 +142,8 @@ function fieldSchema(full: string, member: Member, names: Map<string, string>): 
     const holder = (base['additionalProperties'] ?? base) as Record<string, unknown>;
     holder['format'] = format;
   }
+  if (INT32.includes(path)) base['format'] = 'int32';
+  if (path in DEFAULTS) base['default'] = DEFAULTS[path];
   if (ATOMIC_MAPS.includes(path)) base['x-kubernetes-map-type'] = 'atomic';
   if (RETAIN_KEYS.includes(path)) return { allOf: [base], 'x-kubernetes-patch-strategy': 'retainKeys' };
   if (base['type'] === 'array') Object.assign(base, listFacts(LISTS[full]?.[member.name]));
@@ -151,7 +153,7 @@ function fieldSchema(full: string, member: Member, names: Map<string, string>): 
 function listFacts(fact: string | undefined): object {
   if (fact === undefined) return { 'x-kubernetes-list-type': 'atomic' };
   const [type = '', option = ''] = fact.split('|');
-  if (type === 'set') return { 'x-kubernetes-list-type': 'set', 'x-kubernetes-patch-strategy': 'merge' };
+  if (type === 'set') return { 'x-kubernetes-list-type': 'set', ...(option === 'nomerge' ? {} : { 'x-kubernetes-patch-strategy': 'merge' }) };
   const keys = type.slice(type.indexOf(':') + 1).split(',');
   const patch = option === 'nomerge' ? {} : { 'x-kubernetes-patch-merge-key': keys[0], 'x-kubernetes-patch-strategy': option === 'retain' ? 'merge,retainKeys' : 'merge' };
   if (type.startsWith('only:')) return { 'x-kubernetes-list-type': 'atomic', ...patch };

@@ -1,0 +1,45 @@
+/** Traces of one request through the made-up mesh. */
+import { randomBytes } from 'node:crypto';
+import { type Span, type SpanKind, textTag } from '../../src/observe/traces/span.ts';
+
+interface Hop {
+  readonly service: string;
+  readonly operation: string;
+  readonly kind: SpanKind;
+  readonly at: number;
+  readonly ms: number;
+  readonly code?: number;
+  readonly children?: readonly Hop[];
+}
+
+const call = (from: string, to: string, at: number, ms: number, children: readonly Hop[] = [], code = 200): Hop => ({
+  service: from, operation: `${to}.default.svc.cluster.local:9080/*`, kind: 'client', at, ms, code,
+  children: [{ service: `${to}.default`, operation: `${to}.default.svc.cluster.local:9080/*`, kind: 'server', at: at + 0.6, ms: ms - 1.1, code, children }],
+});
+
+export function bookinfoTrace(startMs: number, random: () => number): Span[] {
+  const traceId = randomBytes(16).toString('hex');
+  const slow = 0.7 + random() * 1.6;
+  const failing = random() < 0.08;
+  const ratings = random() < 0.3 ? [call('reviews.default', 'ratings', 19 * slow, 7 * slow, [], failing ? 503 : 200)] : [];
+  const page: Hop = {
+    service: 'productpage.default', operation: 'productpage.default.svc.cluster.local:9080/productpage', kind: 'server', at: 1.2, ms: 33 * slow, code: 200,
+    children: [call('productpage.default', 'details', 4, 6 * slow), call('productpage.default', 'reviews', 14, 17 * slow, ratings)],
+  };
+  const root: Hop = { service: 'istio-ingressgateway.istio-system', operation: 'productpage.default.svc.cluster.local:9080/productpage', kind: 'client', at: 0, ms: 35.5 * slow, code: 200, children: [page] };
+  const spans: Span[] = [];
+  const visit = (hop: Hop, parentId: string | undefined) => {
+    const spanId = randomBytes(8).toString('hex');
+    const code = hop.code ?? 200;
+    spans.push({
+      traceId, spanId, parentId, operation: hop.operation, kind: hop.kind,
+      startUs: Math.round((startMs + hop.at) * 1000), durationUs: Math.max(150, Math.round(hop.ms * 1000)),
+      process: { service: hop.service, tags: [textTag('ip', '10.244.0.12')] },
+      tags: [textTag('component', 'proxy'), textTag('http.method', 'GET'), textTag('http.status_code', String(code)), textTag('span.kind', hop.kind), textTag('response_flags', code >= 500 ? 'UF' : '-'), textTag('istio.mesh_id', 'cluster.local'), ...(code >= 500 ? [{ key: 'error', type: 'bool', value: true } as const] : [])],
+      logs: [], links: [],
+    });
+    for (const child of hop.children ?? []) visit(child, spanId);
+  };
+  visit(root, undefined);
+  return spans;
+}

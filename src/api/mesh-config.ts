@@ -1,0 +1,131 @@
+/** The mesh configuration: what holds for all proxies. Istio: mesh.v1alpha1.MeshConfig, kept as YAML under the key `mesh`
+ * of ConfigMap `istio` in the root namespace. */
+import { parse } from 'yaml';
+import { errorText } from '../base/errors.ts';
+import { parseDuration } from '../base/duration.ts';
+import type { Issue } from './issue.ts';
+import { isError } from './issue.ts';
+import { MeshConfigSchema, type MeshConfigInput } from './mesh-config-schema.ts';
+import { checkValue } from './schema/check.ts';
+
+type Defaulted =
+  | 'accessLogFile'
+  | 'accessLogFormat'
+  | 'accessLogEncoding'
+  | 'enableTracing'
+  | 'extensionProviders'
+  | 'enableAutoMtls'
+  | 'trustDomain'
+  | 'trustDomainAliases'
+  | 'rootNamespace'
+  | 'defaultServiceExportTo'
+  | 'defaultVirtualServiceExportTo'
+  | 'defaultDestinationRuleExportTo'
+  | 'connectTimeout'
+  | 'protocolDetectionTimeout'
+  | 'proxyListenPort'
+  | 'proxyInboundListenPort'
+  | 'ingressService'
+  | 'ingressSelector'
+  | 'ingressClass'
+  | 'enablePrometheusMerge';
+
+type DefaultedProxy = 'discoveryAddress' | 'proxyAdminPort' | 'statusPort' | 'terminationDrainDuration' | 'drainDuration' | 'holdApplicationUntilProxyStarts' | 'proxyMetadata';
+
+export type ProxyDefaults = NonNullable<MeshConfigInput['defaultConfig']>;
+
+/** A mesh configuration with its defaults filled in. */
+export type MeshConfig = Omit<MeshConfigInput, Defaulted | 'defaultConfig' | 'outboundTrafficPolicy' | 'inboundTrafficPolicy' | 'defaultProviders' | 'localityLbSetting' | 'defaultHttpRetryPolicy'> &
+  Required<Pick<MeshConfigInput, Defaulted>> & {
+    defaultConfig: Omit<ProxyDefaults, DefaultedProxy | 'tracing'> & Required<Pick<ProxyDefaults, DefaultedProxy>> & { tracing: NonNullable<ProxyDefaults['tracing']> & { sampling: number } };
+    outboundTrafficPolicy: { mode: NonNullable<NonNullable<MeshConfigInput['outboundTrafficPolicy']>['mode']> };
+    inboundTrafficPolicy: { mode: NonNullable<NonNullable<MeshConfigInput['inboundTrafficPolicy']>['mode']> };
+    defaultProviders: { tracing: string[]; metrics: string[]; accessLogging: string[] };
+    localityLbSetting: NonNullable<MeshConfigInput['localityLbSetting']>;
+    defaultHttpRetryPolicy: NonNullable<MeshConfigInput['defaultHttpRetryPolicy']>;
+  };
+
+export type ExtensionProvider = NonNullable<MeshConfigInput['extensionProviders']>[number];
+
+/** What holds when nothing is configured. Istio: pkg/config/mesh defaults. */
+export function defaultMeshConfig(rootNamespace = 'istio-system'): MeshConfig {
+  return {
+    accessLogFile: '',
+    accessLogFormat: '',
+    accessLogEncoding: 'TEXT',
+    enableTracing: true,
+    extensionProviders: [],
+    defaultProviders: { tracing: [], metrics: ['prometheus'], accessLogging: [] },
+    enableAutoMtls: true,
+    trustDomain: 'cluster.local',
+    trustDomainAliases: [],
+    rootNamespace,
+    defaultServiceExportTo: ['*'],
+    defaultVirtualServiceExportTo: ['*'],
+    defaultDestinationRuleExportTo: ['*'],
+    connectTimeout: '10s',
+    protocolDetectionTimeout: '0s',
+    proxyListenPort: 15001,
+    proxyInboundListenPort: 15006,
+    ingressService: 'istio-ingressgateway',
+    ingressSelector: 'ingressgateway',
+    ingressClass: 'istio',
+    enablePrometheusMerge: true,
+    outboundTrafficPolicy: { mode: 'ALLOW_ANY' },
+    inboundTrafficPolicy: { mode: 'PASSTHROUGH' },
+    localityLbSetting: { enabled: true },
+    defaultHttpRetryPolicy: { attempts: 2 },
+    defaultConfig: {
+      discoveryAddress: `istiod.${rootNamespace}.svc:15012`,
+      proxyAdminPort: 15000,
+      statusPort: 15020,
+      terminationDrainDuration: '5s',
+      drainDuration: '45s',
+      holdApplicationUntilProxyStarts: false,
+      proxyMetadata: {},
+      tracing: { sampling: 1 },
+    },
+  };
+}
+
+/** Reads the YAML of a mesh configuration over the defaults. With an error among the issues, `value` holds the defaults:
+ * the caller keeps the last good configuration. Unknown fields are warnings, since newer Istio versions add some. */
+export function decodeMeshConfig(yaml: string, defaults: MeshConfig = defaultMeshConfig()): { value: MeshConfig; issues: Issue[] } {
+  let input: unknown;
+  try {
+    input = parse(yaml) ?? {};
+  } catch (error) {
+    return { value: defaults, issues: [{ severity: 'error', path: '', message: `not valid YAML: ${errorText(error)}` }] };
+  }
+  const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input)];
+  if (issues.some(isError)) return { value: defaults, issues };
+  // The check above has shown that the input has the shape of MeshConfigInput.
+  return { value: overlay(defaults, input) as MeshConfig, issues };
+}
+
+/** Objects are merged field by field, lists and values replaced, null leaves the default. */
+function overlay(base: unknown, over: unknown): unknown {
+  if (over === null || over === undefined) return base;
+  if (!isRecord(base) || !isRecord(over)) return over;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    Object.defineProperty(merged, key, { value: overlay(Object.hasOwn(base, key) ? base[key] : undefined, value), enumerable: true, writable: true, configurable: true });
+  }
+  return merged;
+}
+
+const DURATIONS = ['connectTimeout', 'protocolDetectionTimeout', 'dnsRefreshRate'] as const;
+const PROXY_DURATIONS = ['terminationDrainDuration', 'drainDuration'] as const;
+
+function checkDurations(input: unknown): Issue[] {
+  if (!isRecord(input)) return [];
+  const proxy = isRecord(input['defaultConfig']) ? input['defaultConfig'] : {};
+  const fields = [...DURATIONS.map((name) => [name, input[name]] as const), ...PROXY_DURATIONS.map((name) => [`defaultConfig.${name}`, proxy[name]] as const)];
+  return fields.flatMap(([path, value]) => {
+    if (typeof value !== 'string') return [];
+    const ms = parseDuration(value);
+    return ms !== undefined && ms >= 0 ? [] : [{ severity: 'error' as const, path, message: `must be a duration such as 10s, not ${JSON.stringify(value)}` }];
+  });
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,97 @@
+/** EnvoyFilter, WasmPlugin, TrafficExtension, Telemetry, ProxyConfig. */
+import type { EnvoyFilter, ConfigPatch } from '../envoy-filter.ts';
+import type { Issue } from '../issue.ts';
+import type { ProxyConfigObject } from '../proxy-config.ts';
+import type { Telemetry } from '../telemetry.ts';
+import type { TrafficExtension } from '../traffic-extension.ts';
+import type { WasmPlugin } from '../wasm-plugin.ts';
+import { eachItem, Report } from './report.ts';
+import { checkDuration, checkLabels, regexProblem } from './values.ts';
+
+export function validateEnvoyFilter(object: EnvoyFilter): Issue[] {
+  const report = new Report();
+  checkLabels(report.at('workloadSelector', 'labels'), object.spec?.workloadSelector?.labels);
+  eachItem(report.at('configPatches'), object.spec?.configPatches, checkPatch);
+  return report.issues;
+}
+
+/** What each place matches on, when it matches on anything. */
+const MATCHED_BY: Readonly<Record<string, 'listener' | 'routeConfiguration' | 'cluster'>> = {
+  LISTENER: 'listener',
+  FILTER_CHAIN: 'listener',
+  NETWORK_FILTER: 'listener',
+  HTTP_FILTER: 'listener',
+  LISTENER_FILTER: 'listener',
+  ROUTE_CONFIGURATION: 'routeConfiguration',
+  VIRTUAL_HOST: 'routeConfiguration',
+  HTTP_ROUTE: 'routeConfiguration',
+  CLUSTER: 'cluster',
+};
+
+function checkPatch(report: Report, patch: ConfigPatch): void {
+  const { applyTo = 'INVALID', match } = patch;
+  if (applyTo === 'INVALID') report.at('applyTo').error('missing applyTo');
+  const operation = patch.patch?.operation ?? 'INVALID';
+  if (operation === 'INVALID') report.at('patch', 'operation').error('missing patch operation');
+  if (operation !== 'REMOVE' && patch.patch?.value === undefined) report.at('patch', 'value').error('missing patch value for non-remove operation');
+  if (operation === 'REMOVE' && patch.patch?.value !== undefined) report.at('patch', 'value').warning('has no effect with REMOVE');
+  if (match?.proxy?.proxyVersion !== undefined && match.proxy.proxyVersion !== '') report.at('match', 'proxy', 'proxyVersion').refuse(regexProblem(match.proxy.proxyVersion));
+  const wanted = MATCHED_BY[applyTo];
+  for (const field of ['listener', 'routeConfiguration', 'cluster'] as const) {
+    if (match?.[field] && wanted !== undefined && wanted !== field) report.at('match', field).error(`applyTo for ${applyTo} cannot have ${field} match; use ${wanted}`);
+  }
+}
+
+export function validateWasmPlugin(object: WasmPlugin): Issue[] {
+  const report = new Report();
+  checkLabels(report.at('selector', 'matchLabels'), object.spec?.selector?.matchLabels);
+  checkModule(report, object.spec ?? {});
+  return report.issues;
+}
+
+export function validateTrafficExtension(object: TrafficExtension): Issue[] {
+  const report = new Report();
+  checkLabels(report.at('selector', 'matchLabels'), object.spec?.selector?.matchLabels);
+  if (object.spec?.wasm) checkModule(report.at('wasm'), object.spec.wasm);
+  if ((object.spec?.wasm === undefined) === (object.spec?.lua === undefined)) report.error('exactly one of wasm or lua must be set');
+  return report.issues;
+}
+
+function checkModule(report: Report, module: { url?: string; sha256?: string }): void {
+  const { url = '', sha256 = '' } = module;
+  if (url === '') return report.at('url').error('url field needs to be set');
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1];
+  if (scheme !== undefined && !['http', 'https', 'file', 'oci'].includes(scheme)) report.at('url').error(`url must have schema one of [http, https, file, oci], not ${scheme}`);
+  if (sha256 !== '' && !/^[a-f0-9]{64}$/.test(sha256)) report.at('sha256').error('must be 64 hexadecimal digits in lower case');
+}
+
+export function validateTelemetry(object: Telemetry): Issue[] {
+  const report = new Report();
+  const { spec } = object;
+  checkLabels(report.at('selector', 'matchLabels'), spec?.selector?.matchLabels);
+  eachItem(report.at('tracing'), spec?.tracing, (at, tracing) => {
+    if ((tracing.providers ?? []).length > 1) at.at('providers').error('multiple providers are not currently supported');
+    const percentage = tracing.randomSamplingPercentage;
+    if (typeof percentage === 'number' && (percentage < 0 || percentage > 100)) at.at('randomSamplingPercentage').error(`must be a percentage from 0 to 100, not ${percentage}`);
+    for (const [name, tag] of Object.entries(tracing.customTags ?? {})) if (Object.keys(tag).length === 0) at.at('customTags', name).error('needs one of literal, environment, header, formatter');
+  });
+  eachItem(report.at('metrics'), spec?.metrics, (at, metrics) => {
+    checkDuration(at.at('reportingInterval'), metrics.reportingInterval);
+    eachItem(at.at('overrides'), metrics.overrides, (overrideAt, override) => {
+      for (const [name, tag] of Object.entries(override.tagOverrides ?? {})) {
+        const tagAt = overrideAt.at('tagOverrides', name);
+        if (tag.operation === 'REMOVE' && (tag.value ?? '') !== '') tagAt.error('value must not be set when operation is REMOVE');
+        if (tag.operation !== 'REMOVE' && (tag.value ?? '') === '') tagAt.error('value must be set when operation is UPSERT');
+      }
+    });
+  });
+  return report.issues;
+}
+
+export function validateProxyConfig(object: ProxyConfigObject): Issue[] {
+  const report = new Report();
+  checkLabels(report.at('selector', 'matchLabels'), object.spec?.selector?.matchLabels);
+  const { concurrency } = object.spec ?? {};
+  if (typeof concurrency === 'number' && concurrency < 0) report.at('concurrency').error('concurrency must be greater than or equal to 0');
+  return report.issues;
+}

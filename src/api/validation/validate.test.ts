@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import type { KubeObject } from '../../kube/object.ts';
+import { issueText } from '../issue.ts';
+import { contextOf, NO_CONTEXT } from './context.ts';
+import { validateObject } from './validate.ts';
+import { validateText } from './validate-text.ts';
+
+const VERSIONS: Readonly<Record<string, string>> = {
+  PeerAuthentication: 'security.istio.io/v1',
+  RequestAuthentication: 'security.istio.io/v1',
+  AuthorizationPolicy: 'security.istio.io/v1',
+  Telemetry: 'telemetry.istio.io/v1',
+  EnvoyFilter: 'networking.istio.io/v1alpha3',
+  ProxyConfig: 'networking.istio.io/v1beta1',
+  WasmPlugin: 'extensions.istio.io/v1alpha1',
+  TrafficExtension: 'extensions.istio.io/v1alpha1',
+};
+
+const object = (kind: string, spec: string): KubeObject => ({ apiVersion: VERSIONS[kind] ?? 'networking.istio.io/v1', kind, metadata: { name: 'x', namespace: 'default' }, spec: parse(spec) as unknown }) as KubeObject;
+
+/** `E` for errors and `W` for warnings before each text. */
+const said = (kind: string, spec: string, context = NO_CONTEXT) => validateObject(object(kind, spec), context).map((issue) => `${issue.severity === 'error' ? 'E' : 'W'} ${issueText(issue)}`);
+
+const vs = (http: string) => `{hosts: [reviews], http: [${http}]}`;
+const to = (extra = '') => `{route: [{destination: {host: reviews}}]${extra === '' ? '' : `, ${extra}`}}`;
+const policy = (text: string) => `{host: reviews, trafficPolicy: ${text}}`;
+const server = (text: string) => `{selector: {istio: ingressgateway}, servers: [${text}]}`;
+
+/** Kind, spec in short, and what must be said about it: nothing, or texts that the lines must match in order. */
+const CASES: readonly (readonly [string, string, readonly RegExp[]])[] = [
+  // VirtualService
+  ['VirtualService', vs(to()), []],
+  ['VirtualService', '{}', [/E spec: http, tcp or tls must be provided/]],
+  ['VirtualService', '{hosts: ["*"], http: [{route: [{destination: {host: a}}]}]}', [/E spec.hosts\[0\]: wildcard host \* is not allowed/]],
+  ['VirtualService', '{hosts: ["*"], gateways: [ingress], http: [{route: [{destination: {host: a}}]}]}', []],
+  ['VirtualService', '{hosts: ["a*b"], http: [{redirect: {uri: /x}}]}', [/E spec.hosts\[0\]: host name "a\*b": a wildcard/]],
+  ['VirtualService', '{hosts: [a, a], http: [{redirect: {uri: /x}}]}', [/E spec.hosts\[1\]: duplicate host a/]],
+  ['VirtualService', '{hosts: [a], gateways: [a/b/c], http: [{redirect: {uri: /x}}]}', [/E spec.gateways\[0\]: gateway "a\/b\/c" must be written as/]],
+  ['VirtualService', '{hosts: [a], exportTo: ["*", default], http: [{redirect: {uri: /x}}]}', [/E spec.exportTo: \* must stand alone/]],
+  ['VirtualService', '{http: [{route: [{destination: {host: a}}]}]}', []],
+  ['VirtualService', '{gateways: [g], http: [{route: [{destination: {host: a}}]}]}', [/E spec.gateways: a delegate/]],
+  ['VirtualService', vs('{}'), [/E spec.http\[0\]: HTTP route, redirect or direct_response is required/]],
+  ['VirtualService', vs(to('redirect: {uri: /x}')), [/has route and redirect, of which a rule can have only one/]],
+  ['VirtualService', vs('{route: [{destination: {host: a}, weight: -1}, {destination: {host: b}, weight: 101}]}'), [/E spec.http\[0\].route\[0\].weight: must not be negative, but is -1/, /W .*add up to 101/]],
+  ['VirtualService', vs('{route: [{destination: {host: a}}, {destination: {host: b}}]}'), [/E spec.http\[0\].route: total destination weight = 0/]],
+  ['VirtualService', vs('{route: [{destination: {host: a}, weight: 90}, {destination: {host: b}, weight: 20}]}'), [/W spec.http\[0\].route: the weights add up to 110, not 100/]],
+  ['VirtualService', vs('{route: [{destination: {host: a}, weight: 0}]}'), []],
+  ['VirtualService', vs('{route: [{destination: {host: a, port: {number: 70000}}}]}'), [/E .*port.number: port must be between 1-65535, not 70000/]],
+  ['VirtualService', vs('{route: [{destination: {host: "*.a"}}]}'), [/E .*host: host "\*.a" must name one service/]],
+  ['VirtualService', vs(to('match: [{uri: {regex: "(["}}]')), [/E spec.http\[0\].match\[0\].uri.regex: "\(\[" is not a regular expression of RE2/]],
+  ['VirtualService', vs(to('match: [{uri: {regex: "a(?=b)"}}]')), [/E .*is not a regular expression of RE2/]],
+  ['VirtualService', vs(to('match: [{uri: {prefix: ""}}]')), [/E .*prefix: must not be empty/]],
+  ['VirtualService', vs(to('match: [{headers: {"a b": {exact: x}}}]')), [/E .*header name "a b"/]],
+  ['VirtualService', vs(to('match: [{headers: {"@request.auth.claims.groups": {exact: x}}}]')), []],
+  ['VirtualService', vs(to('match: [{sourceLabels: {"a!": b}}]')), [/E .*sourceLabels/]],
+  ['VirtualService', vs(`${to('match: [{uri: {prefix: /a}}]')}, ${to('match: [{uri: {prefix: /a}, name: again}]')}`), [/W spec.http\[1\]: is never reached: its match is in rule 0/]],
+  ['VirtualService', vs(`${to()}, ${to('match: [{uri: {prefix: /a}}]')}`), [/W spec.http\[1\]: is never reached: rule 0/]],
+  ['VirtualService', vs(to('timeout: 1x')), [/E spec.http\[0\].timeout: "1x" is not a duration/]],
+  ['VirtualService', vs(to('retries: {attempts: -1}')), [/E .*attempts: attempts cannot be negative/]],
+  ['VirtualService', vs(to('retries: {attempts: 0, retryOn: 5xx}')), [/E .*configured when attempts are set to 0/]],
+  ['VirtualService', vs(to('retries: {attempts: 2, retryOn: "5xx, 503,reset"}')), []],
+  ['VirtualService', vs(to('retries: {attempts: 2, retryOn: 5yy}')), [/E .*retryOn: "5yy" is not a valid retryOn policy/]],
+  ['VirtualService', vs(to('fault: {}')), [/E .*fault: HTTP fault injection must have an abort and\/or a delay/]],
+  ['VirtualService', vs(to('fault: {delay: {fixedDelay: 7s}}')), [/W .*fault.delay: has no percentage, so no request is delayed/]],
+  ['VirtualService', vs(to('fault: {abort: {httpStatus: 700, percentage: {value: 101}}}')), [/E .*percentage.value: must be a percentage from 0 to 100, not 101/, /E .*httpStatus: must be an HTTP status/]],
+  ['VirtualService', vs(to('fault: {abort: {grpcStatus: GONE, percentage: {value: 1}}}')), [/E .*"GONE" is not a status of gRPC/]],
+  ['VirtualService', vs(to('mirror: {host: a}, mirrorPercentage: {value: 120}')), [/E .*mirrorPercentage.value/]],
+  ['VirtualService', vs(to('mirror: {host: a}, mirrors: [{destination: {host: b}}]')), [/E .*mirrors: a rule has either/]],
+  ['VirtualService', vs('{redirect: {uri: /x, redirectCode: 200, scheme: ftp}}'), [/E .*scheme: must be http or https/, /E .*redirectCode: must be a 3xx/]],
+  ['VirtualService', vs('{directResponse: {status: 99}}'), [/E .*status: must be an HTTP status/]],
+  ['VirtualService', vs(to('rewrite: {}')), [/E .*rewrite must specify/]],
+  ['VirtualService', vs(to('rewrite: {uriRegexRewrite: {match: "("}}')), [/E .*match: "\(" is not/, /E .*rewrite: is required/]],
+  ['VirtualService', vs(to('corsPolicy: {allowMethods: [FETCH], maxAge: 1d}')), [/E .*"FETCH" is not a supported/, /E .*maxAge: "1d" is not a duration/]],
+  ['VirtualService', vs(to('headers: {request: {set: {":path": /x}, remove: [host]}}')), [/E .*set\[:path\]/, /E .*remove\[0\]: host cannot be removed/]],
+  ['VirtualService', vs(to('headers: {request: {set: {Host: a}}}')), []],
+  ['VirtualService', '{hosts: [a.com], tls: [{match: [{sniHosts: [b.com]}], route: [{destination: {host: a.com}}]}]}', [/E .*sniHosts\[0\]: SNI host "b.com" is not a compatible subset/]],
+  ['VirtualService', '{hosts: ["*.com"], tls: [{match: [{sniHosts: [b.com]}], route: [{destination: {host: a.com}}]}]}', []],
+  ['VirtualService', '{hosts: [a.com], tcp: [{match: [{destinationSubnets: [1.2.3.400]}], route: []}]}', [/E .*destinationSubnets\[0\]/, /E spec.tcp\[0\].route: needs at least one destination/]],
+  // DestinationRule
+  ['DestinationRule', '{host: reviews, subsets: [{name: v1, labels: {version: v1}}]}', []],
+  ['DestinationRule', '{host: reviews, subsets: [{name: v1, labels: {version: v1}}, {name: v1, labels: {version: v2}}]}', [/E spec.subsets\[1\].name: duplicate subset v1/]],
+  ['DestinationRule', '{host: reviews, subsets: [{name: "V 1", labels: {version: "a b"}}]}', [/E .*name: subset name "V 1" is invalid/, /E .*labels.version/]],
+  ['DestinationRule', '{host: "a_b"}', [/E spec.host: host name "a_b": "a_b" is not a DNS label/]],
+  ['DestinationRule', policy('{connectionPool: {}}'), [/E .*connection pool must have at least one field/]],
+  ['DestinationRule', policy('{connectionPool: {tcp: {maxConnections: -1}, http: {idleTimeout: 0s}}}'), [/E .*idleTimeout: must be a duration of 1ms or more/, /E .*maxConnections: must not be negative/]],
+  ['DestinationRule', policy('{outlierDetection: {interval: 1s, baseEjectionTime: 30s, maxEjectionPercent: 101}}'), [/E .*maxEjectionPercent: must be a percentage/]],
+  ['DestinationRule', policy('{outlierDetection: {consecutiveErrors: 1}}'), [/W .*is deprecated; use consecutive5xxErrors/]],
+  ['DestinationRule', policy('{loadBalancer: {consistentHash: {}}}'), [/E .*needs what to hash/]],
+  ['DestinationRule', policy('{loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 10}}}}'), [/E .*tableSize must be a prime number/]],
+  ['DestinationRule', policy('{loadBalancer: {simple: LEAST_CONN}}'), [/W .*old name of LEAST_REQUEST/]],
+  ['DestinationRule', policy('{loadBalancer: {localityLbSetting: {distribute: [{from: a/*, to: {"a/*": 60, "b/*": 30}}]}}}'), [/E .*total locality weight 90 != 100/]],
+  ['DestinationRule', policy('{loadBalancer: {localityLbSetting: {failover: [{from: a, to: a}]}}}'), [/E .*must specify different regions/]],
+  ['DestinationRule', policy('{tls: {mode: MUTUAL}}'), [/E .*client certificate required/, /E .*private key required/]],
+  ['DestinationRule', policy('{tls: {mode: ISTIO_MUTUAL, clientCertificate: /a}}'), [/E .*cannot be set with ISTIO_MUTUAL/]],
+  ['DestinationRule', policy('{portLevelSettings: [{tls: {mode: DISABLE}}]}'), [/E .*port.number: port must be between/]],
+  ['DestinationRule', policy('{portLevelSettings: [{port: {number: 80}}, {port: {number: 80}}]}'), [/E .*port 80 has settings already/]],
+  // Gateway
+  ['Gateway', server('{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}'), []],
+  ['Gateway', '{}', [/E spec.servers: gateway must have at least one server/, /W spec.selector/]],
+  ['Gateway', server('{port: {number: 0, name: http, protocol: HTP}, hosts: []}'), [/E .*port must be between/, /E .*protocol "HTP"/, /E .*at least one host/]],
+  ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"]}'), [/E .*must have TLS settings for HTTPS/]],
+  ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE}}'), [/E .*SIMPLE TLS requires a server certificate/, /E .*private key/]],
+  ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: x}}'), []],
+  ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: x, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2}}'), [/E .*is above maxProtocolVersion/]],
+  ['Gateway', server('{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"], tls: {httpsRedirect: true}}'), []],
+  ['Gateway', server('{port: {number: 80, name: a, protocol: HTTP}, hosts: [a.com]}, {port: {number: 80, name: a, protocol: TCP}, hosts: ["*/b.com"]}'), [/E .*duplicate name a/, /E .*port 80 is HTTP already/]],
+  ['Gateway', server('{port: {number: 80, name: a, protocol: HTTP}, hosts: ["A_b/c/d", "x y"]}'), [/E .*hosts\[0\]: host/, /E .*hosts\[1\]/]],
+  // ServiceEntry
+  ['ServiceEntry', '{hosts: [api.example.com], ports: [{number: 443, name: https, protocol: HTTPS}], resolution: DNS}', []],
+  ['ServiceEntry', '{hosts: ["*.example.com"], ports: [{number: 443, name: https, protocol: TLS}], resolution: DNS}', [/E spec.hosts: a wildcard host cannot be resolved by DNS/]],
+  ['ServiceEntry', '{hosts: ["*"], ports: [{number: 443, name: a, protocol: TLS}]}', [/E .*invalid host \*/]],
+  ['ServiceEntry', '{hosts: [a.com], ports: [{number: 1, name: a, protocol: TCP}], endpoints: [{address: 1.1.1.1}]}', [/E .*no endpoints should be provided for resolution type none/]],
+  ['ServiceEntry', '{hosts: [a.com], ports: [{number: 1, name: a, protocol: TCP}], resolution: STATIC, endpoints: [{address: b.com, ports: {x: 1}}]}', [/E .*"b.com" is not an IP address/, /E .*there is no port named x/]],
+  ['ServiceEntry', '{hosts: [a.com], ports: [{number: 1, name: a, protocol: TCP}, {number: 1, name: a, protocol: TCP}], resolution: DNS}', [/E .*name "a" already defined/, /E .*port 1 already defined/]],
+  ['ServiceEntry', '{hosts: [a.com], addresses: [10.0.0.0/8], ports: [{number: 1, name: a, protocol: TCP}], resolution: DNS}', [/E .*CIDR addresses are allowed only/]],
+  // Sidecar
+  ['Sidecar', '{egress: [{hosts: ["./*", "istio-system/*"]}]}', []],
+  ['Sidecar', '{egress: [{hosts: ["reviews"]}, {hosts: ["./*"]}]}', [/E .*must be of form namespace\/dnsName/, /E .*only one listener without port/]],
+  ['Sidecar', '{ingress: [{port: {number: 80, protocol: HTTP, name: a}, defaultEndpoint: "8.8.8.8:80"}]}', [/E .*defaultEndpoint must be of form/]],
+  ['Sidecar', '{ingress: [{port: {number: 80, protocol: HTTP, name: a}, defaultEndpoint: "127.0.0.1:8080"}]}', []],
+  // Workloads
+  ['WorkloadEntry', '{address: 10.0.0.1, ports: {http: 80}}', []],
+  ['WorkloadEntry', '{labels: {a: b}}', [/E spec.address: Address is required/]],
+  ['WorkloadGroup', '{metadata: {labels: {a: b}}}', [/E spec.template: template is required/]],
+  // Security
+  ['PeerAuthentication', '{mtls: {mode: STRICT}}', []],
+  ['PeerAuthentication', '{portLevelMtls: {8080: {mode: DISABLE}}}', [/E .*portLevelMtls requires selector/]],
+  ['PeerAuthentication', '{selector: {matchLabels: {app: a}}, portLevelMtls: {99999: {mode: DISABLE}}}', [/E .*port must be between/]],
+  ['RequestAuthentication', '{jwtRules: [{issuer: a, jwksUri: "https://a/keys"}]}', []],
+  ['RequestAuthentication', '{jwtRules: [{jwksUri: "ftp://a", jwks: "{"}]}', [/E .*issuer must be set/, /E .*must be a URL with scheme/, /E .*only one of jwks or jwksUri/, /E .*parse jwks error/]],
+  ['AuthorizationPolicy', '{}', []],
+  ['AuthorizationPolicy', '{rules: [{}]}', []],
+  ['AuthorizationPolicy', '{action: DENY}', [/W spec.rules: is empty: a DENY policy without rules denies nothing/]],
+  ['AuthorizationPolicy', '{action: CUSTOM, rules: [{}]}', [/E .*CUSTOM action requires the name of a provider/]],
+  ['AuthorizationPolicy', '{provider: {name: a}, rules: [{}]}', [/E .*provider must not be with non CUSTOM action/]],
+  ['AuthorizationPolicy', '{rules: [{from: [{source: {}}], to: [{operation: {ports: [http]}}]}]}', [/E .*`from.source` cannot be empty/, /E .*port must be between 1-65535, not "http"/]],
+  ['AuthorizationPolicy', '{rules: [{from: [{source: {ipBlocks: [10.0.0.0/33], principals: ["spiffe://a/ns/b/sa/c"]}}]}]}', [/E .*"10.0.0.0\/33" is not an address or a range/, /W .*leave spiffe:\/\/ out/]],
+  ['AuthorizationPolicy', '{rules: [{to: [{operation: {paths: ["/a/{*}/b/{**}", "/a/{**}/{*}", "/a/{x}"]}}]}]}', [/E .*paths\[1\]: .*is not the last operator/, /E .*paths\[2\]/]],
+  ['AuthorizationPolicy', '{rules: [{when: [{key: source.colour, values: [a]}, {key: "request.headers[x]"}, {key: destination.port, values: ["0"]}]}]}', [/E .*unknown attribute "source.colour"/, /E .*when\[1\]: at least one/, /E .*port must be between/]],
+  // Telemetry and extensions
+  ['Telemetry', '{tracing: [{randomSamplingPercentage: 10}]}', []],
+  ['Telemetry', '{tracing: [{providers: [{name: a}, {name: b}], randomSamplingPercentage: 200}], metrics: [{overrides: [{tagOverrides: {a: {operation: REMOVE, value: x}}}]}]}', [/E .*multiple providers/, /E .*from 0 to 100/, /E .*value must not be set/]],
+  ['EnvoyFilter', '{configPatches: [{applyTo: CLUSTER, match: {listener: {portNumber: 1}}, patch: {operation: MERGE}}]}', [/E .*missing patch value/, /E .*applyTo for CLUSTER cannot have listener match/]],
+  ['EnvoyFilter', '{configPatches: [{patch: {}}]}', [/E .*missing applyTo/, /E .*missing patch operation/, /E .*missing patch value/]],
+  ['WasmPlugin', '{url: "ftp://a"}', [/E .*url must have schema one of/]],
+  ['TrafficExtension', '{}', [/E spec: exactly one of wasm or lua must be set/]],
+  ['ProxyConfig', '{concurrency: -1}', [/E .*concurrency must be greater/]],
+];
+
+for (const [kind, spec, want] of CASES) {
+  test(`${kind} ${spec} ${want.length === 0 ? 'is valid' : `gives ${want.map(String).join(' ')}`}`, () => {
+    const lines = said(kind, spec);
+    assert.equal(lines.length, want.length, lines.join('\n'));
+    want.forEach((pattern, index) => assert.match(lines[index] ?? '', pattern));
+  });
+}
+
+const WITH_SUBSET = '{hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: v3}}]}]}';
+
+test('a subset that the rule for the host lacks is an error that lists the subsets there are', () => {
+  const context = contextOf([object('DestinationRule', '{host: reviews.default.svc.cluster.local, subsets: [{name: v1}, {name: v2}]}')]);
+  assert.deepEqual(said('VirtualService', WITH_SUBSET, context), ['E spec.http[0].route[0].destination.subset: subset "v3" not found: DestinationRule default/x for reviews.default.svc.cluster.local has only v1, v2']);
+});
+
+test('a subset without any rule for the host is a warning, since the rule may come next', () => {
+  assert.match(said('VirtualService', WITH_SUBSET, contextOf([])).join('\n'), /^W .*subset "v3" is not there yet/);
+});
+
+test('a subset that exists, or a mesh that is not known, gives nothing', () => {
+  assert.deepEqual(said('VirtualService', WITH_SUBSET, contextOf([object('DestinationRule', '{host: reviews, subsets: [{name: v3}]}')])), []);
+  assert.deepEqual(said('VirtualService', WITH_SUBSET), []);
+});
+
+test('an object without spec says what belongs there', () => {
+  const bare = { apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata: { name: 'x' } };
+  assert.deepEqual(validateObject(bare).map(issueText), ['spec: is missing: host, subsets and trafficPolicy of a DestinationRule belong under spec']);
+});
+
+test('objects of other groups are none of our business', () => {
+  assert.deepEqual(validateObject({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'x' } }), []);
+});
+
+test('no object of Istio’s samples is refused', () => {
+  const files = globSync('**/*.yaml', { cwd: new URL('../../../../shared/data/istio-samples/', import.meta.url) });
+  const refused: string[] = [];
+  let count = 0;
+  for (const file of files) {
+    const text = readFileSync(new URL(`../../../../shared/data/istio-samples/${file}`, import.meta.url), 'utf8');
+    // Helm templates are no YAML, and some samples are.
+    if (text.includes('{{')) continue;
+    count++;
+    for (const finding of validateText(text)) if (finding.severity === 'error') refused.push(`${file}: ${issueText(finding)}`);
+  }
+  assert.ok(count > 50);
+  assert.deepEqual(refused, []);
+});

@@ -1,0 +1,50 @@
+/** Faults of the embedded cluster's machine side: host, network, node. */
+import { MeshError } from '../../base/errors.ts';
+
+export type ClusterErrorCode = 'CLUSTER_PREFLIGHT' | 'CLUSTER_EXISTS' | 'CLUSTER_START' | 'CLUSTER_COMMAND' | 'CLUSTER_IMAGES' | 'CLUSTER_ADDRESSES' | 'CLUSTER_CONTAINER';
+
+/** A program of the machine (`ip`, `nft`, `mount`, …) failed. */
+export class CommandError extends MeshError<'CLUSTER_COMMAND'> {
+  constructor(argv: readonly string[], detail: string, cause?: unknown) {
+    super('CLUSTER_COMMAND', `${argv[0]} failed: ${detail}`, { cause, fields: { argv: argv.join(' ') } });
+  }
+}
+
+/** This machine cannot run the embedded cluster; the message says what is missing and what to do. */
+export class PreflightError extends MeshError<'CLUSTER_PREFLIGHT'> {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super('CLUSTER_PREFLIGHT', problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+export class ClusterExistsError extends MeshError<'CLUSTER_EXISTS'> {
+  constructor(name: string) {
+    super('CLUSTER_EXISTS', `cluster "${name}" is already running; stop it with \`lateen down --name ${name}\`, or choose another name with --name`, { fields: { name } });
+  }
+}
+
+export class ClusterStartError extends MeshError<'CLUSTER_START'> {
+  constructor(name: string, detail: string, cause?: unknown) {
+    super('CLUSTER_START', `cluster "${name}" did not start: ${detail}`, { cause, fields: { name } });
+  }
+}
+
+/** An image mapping file is wrong. */
+export class ImagesError extends MeshError<'CLUSTER_IMAGES'> {
+  constructor(file: string, detail: string, cause?: unknown) {
+    super('CLUSTER_IMAGES', `${file}: ${detail}`, { cause, fields: { file } });
+  }
+}
+
+/** A container could not be made or started; `reason` is what its status shows. */
+export class ContainerError extends MeshError<'CLUSTER_CONTAINER'> {
+  readonly reason: string;
+
+  constructor(reason: string, message: string, cause?: unknown) {
+    super('CLUSTER_CONTAINER', message, { cause, fields: { reason } });
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:tls';
+import test, { type TestContext } from 'node:test';
+import { fromBinary } from '@bufbuild/protobuf';
+import { credentials } from '@grpc/grpc-js';
+import { parseAllDocuments } from 'yaml';
+import { renderCrds } from '../api/crds.ts';
+import { VirtualServices, type VirtualService } from '../api/virtual-service.ts';
+import { silentLog } from '../base/log.ts';
+import { createApiServer, type ApiServer } from '../cluster/apiserver/server.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { ConfigMaps, CustomResourceDefinitions, EndpointSlices, Namespaces, Pods, ServiceAccounts, Services, type Resource } from '../kube/resource.ts';
+import { RouteConfigurationSchema, type RouteConfiguration } from '../xds/generated/envoy/config/route/v3/route_pb.js';
+import { TypeUrl } from '../xds/type-urls.ts';
+import { eventually } from '../testkit/eventually.ts';
+import { startControlPlane, type ControlPlane } from './app.ts';
+import { readControlConfig } from './config.ts';
+import { openDelta } from './serve/testing/ads-client.ts';
+
+const ANY_PORT = ['--host=127.0.0.1', '--grpcAddr=:0', '--secureGRPCAddr=:0', '--httpsAddr=:0', '--monitoringAddr=:0', '--httpAddr=:0'];
+
+const NODE = { id: 'sidecar~10.244.0.2~productpage-v1.default~default.svc.cluster.local', metadata: { NAMESPACE: 'default' } };
+
+const RESOURCES: Readonly<Record<string, Resource>> = { Service: Services, EndpointSlice: EndpointSlices, Pod: Pods, VirtualService: VirtualServices, ServiceAccount: ServiceAccounts };
+
+const REVIEWS = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: default}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 9080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: default}
+spec:
+  hosts: [reviews]
+  http: [{route: [{destination: {host: reviews, subset: v1}, weight: 90}, {destination: {host: reviews, subset: v2}, weight: 10}]}]
+`;
+
+async function apply(client: KubeClient, yaml: string): Promise<void> {
+  for (const document of parseAllDocuments(yaml)) {
+    // Written above by hand.
+    const object = document.toJS() as KubeObject;
+    const resource = RESOURCES[object.kind ?? ''];
+    assert.ok(resource);
+    await client.create(resource, object, { namespace: object.metadata?.namespace });
+  }
+}
+
+async function startMesh(t: TestContext): Promise<{ api: ApiServer; plane: ControlPlane }> {
+  const api = createApiServer({ allowAll: true });
+  t.after(() => api.close());
+  for (const name of ['default', 'istio-system']) await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, crd);
+  const plane = await startControlPlane({ client: api.client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
+  t.after(() => plane.close());
+  return { api, plane };
+}
+
+function weights(bytes: Uint8Array | undefined): Record<string, number> {
+  assert.ok(bytes);
+  const routes: RouteConfiguration = fromBinary(RouteConfigurationSchema, bytes);
+  const action = routes.virtualHosts.find((h) => h.name.startsWith('reviews.'))?.routes[0]?.action;
+  assert.ok(action?.case === 'route' && action.value.clusterSpecifier.case === 'weightedClusters');
+  return Object.fromEntries(action.value.clusterSpecifier.value.clusters.map((c) => [c.name.split('|')[2], c.weight ?? 0]));
+}
+
+test('a change of weights in the API server reaches a connected proxy', async (t) => {
+  const { api, plane } = await startMesh(t);
+  await apply(api.client, REVIEWS);
+  const client = openDelta({ address: `127.0.0.1:${plane.ports.plaintext}`, node: NODE });
+  t.after(() => client.close());
+  client.send({ typeUrl: TypeUrl.Cluster });
+  client.send({ typeUrl: TypeUrl.Listener });
+  client.send({ typeUrl: TypeUrl.Route, subscribe: ['9080'] });
+  const read = () => weights(client.held(TypeUrl.Route).get('9080'));
+  await eventually(() => assert.deepEqual(read(), { v1: 90, v2: 10 }));
+  const change = (weight: number) => ({ route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 100 - weight }, { destination: { host: 'reviews', subset: 'v2' }, weight }] });
+  const object = await api.client.get<VirtualService>(VirtualServices, { namespace: 'default', name: 'reviews' });
+  await api.client.update<VirtualService>(VirtualServices, { ...object, spec: { ...object.spec, http: [change(50)] } });
+  await eventually(() => assert.deepEqual(read(), { v1: 50, v2: 50 }));
+  const clusters = [...client.held(TypeUrl.Cluster).keys()];
+  assert.ok(clusters.includes('outbound|9080||reviews.default.svc.cluster.local'), clusters.join());
+  assert.deepEqual(new Set(client.held(TypeUrl.Listener).keys()), new Set(['virtualOutbound', 'virtualInbound', '0.0.0.0_9080']));
+});
+
+test('the TLS port takes a proxy with a token of its own namespace, and no other', async (t) => {
+  const { api, plane } = await startMesh(t);
+  await api.client.create(ServiceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'web', namespace: 'default' } });
+  const review = await api.client.create<KubeObject & { spec: object; status?: { token: string } }>(
+    { ...ServiceAccounts, type: undefined },
+    { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: ['istio-ca'], expirationSeconds: 3600 } },
+    { subresource: 'token', namespace: 'default', name: 'web' },
+  );
+  const token = review.status?.token;
+  assert.ok(token);
+  const address = `127.0.0.1:${plane.ports.secure}`;
+  const tls = credentials.createSsl(Buffer.from(plane.rootPem));
+  const open = (namespace: string, given?: string) => {
+    const client = openDelta({ address, credentials: tls, token: given, node: { id: `sidecar~10.244.0.2~x.${namespace}~${namespace}.svc.cluster.local`, metadata: { NAMESPACE: namespace } } });
+    t.after(() => client.close());
+    client.send({ typeUrl: TypeUrl.Cluster });
+    return client.inbox.find((r) => r.typeUrl === TypeUrl.Cluster);
+  };
+  assert.ok((await open('default', token)).resources.length > 0);
+  await assert.rejects(open('istio-system', token), /PERMISSION_DENIED/);
+  await assert.rejects(open('default', 'nonsense'), /UNAUTHENTICATED/);
+  await assert.rejects(open('default'), /UNAUTHENTICATED/);
+});
+
+test('the monitoring port tells metrics, readiness and what was sent to whom', async (t) => {
+  const { api, plane } = await startMesh(t);
+  await apply(api.client, REVIEWS);
+  const client = openDelta({ address: `127.0.0.1:${plane.ports.plaintext}`, node: NODE });
+  t.after(() => client.close());
+  client.send({ typeUrl: TypeUrl.Cluster });
+  await client.inbox.find((r) => r.typeUrl === TypeUrl.Cluster);
+  const get = async (path: string) => (await fetch(`http://127.0.0.1:${plane.ports.monitoring}${path}`)).text();
+  assert.equal((await fetch(`http://127.0.0.1:${plane.ports.http}/ready`)).status, 200);
+  assert.match(await get('/metrics'), /^pilot_xds\{version="[^"]+"\} 1$/m);
+  await eventually(async () => {
+    const [row] = JSON.parse(await get('/debug/syncz'));
+    assert.equal(row.proxy, 'productpage-v1.default');
+    assert.equal(row.cluster_status, 'SYNCED');
+  });
+  const dump = JSON.parse(await get('/debug/config_dump?proxyID=productpage-v1.default'));
+  assert.equal(dump.configs.length, 4);
+  assert.match(await get('/debug/config_dump'), /say which proxy/);
+});
+
+test('every namespace gets the root certificate, which also signed the webhook server', async (t) => {
+  const { api, plane } = await startMesh(t);
+  await eventually(async () => {
+    const map = await api.client.get(ConfigMaps, { namespace: 'default', name: 'istio-ca-root-cert' });
+    assert.equal(map.data?.['root-cert.pem'], plane.rootPem);
+  });
+  const isTrusted = await new Promise<boolean>((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: plane.ports.webhook, servername: 'istiod.istio-system.svc', ca: plane.rootPem }, () => {
+      resolve(socket.authorized);
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+  assert.ok(isTrusted);
+});

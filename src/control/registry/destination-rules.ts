@@ -1,0 +1,98 @@
+import type { Subset } from '../../api/destination-rule.ts';
+import type { DestinationRule } from '../../api/destination-rule.ts';
+import type { TrafficPolicy } from '../../api/common/traffic-policy.ts';
+import type { Stored } from '../../kube/object.ts';
+import { fullHost, mostSpecific } from './hosts.ts';
+import type { MeshService, MeshSettings } from './model.ts';
+import { exportedTo, isVisible, labelsMatch } from './visibility.ts';
+
+/** What DestinationRules of one namespace say together about one host. */
+export interface HostPolicy {
+  readonly host: string;
+  readonly namespace: string;
+  /** The oldest of the objects; named in the clusters' metadata. */
+  readonly name: string;
+  readonly exportTo: readonly string[];
+  readonly trafficPolicy?: TrafficPolicy;
+  readonly subsets: readonly Subset[];
+  /** Only clients with these labels, of the same namespace. */
+  readonly selector?: Readonly<Record<string, string>>;
+}
+
+export interface HostPolicyIndex {
+  readonly byNamespace: ReadonlyMap<string, ReadonlyMap<string, readonly HostPolicy[]>>;
+  /** True when some policy is for some clients only. */
+  readonly dependsOnLabels: boolean;
+}
+
+/** Merges what can be merged: same namespace, host, audience and selector. Subsets are added up, the first of a name wins;
+ * the oldest object with a trafficPolicy gives it. Istio: "Operations best practices", mergeDestinationRule. */
+export function indexHostPolicies(objects: readonly Stored<DestinationRule>[], settings: MeshSettings): HostPolicyIndex {
+  const byNamespace = new Map<string, Map<string, HostPolicy[]>>();
+  const ordered = objects.toSorted((a, b) => Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp) || (a.metadata.name < b.metadata.name ? -1 : 1));
+  let dependsOnLabels = false;
+  for (const object of ordered) {
+    const policy = hostPolicy(object, settings);
+    if (policy.selector) dependsOnLabels = true;
+    const hosts = byNamespace.get(policy.namespace) ?? new Map<string, HostPolicy[]>();
+    byNamespace.set(policy.namespace, hosts);
+    const same = hosts.get(policy.host) ?? [];
+    hosts.set(policy.host, same);
+    const at = same.findIndex((other) => isSameAudience(other, policy));
+    const known = same[at];
+    if (known) same[at] = merge(known, policy);
+    else same.push(policy);
+  }
+  return { byNamespace, dependsOnLabels };
+}
+
+function hostPolicy({ metadata, spec }: Stored<DestinationRule>, settings: MeshSettings): HostPolicy {
+  const namespace = metadata.namespace ?? '';
+  const labels = spec?.workloadSelector?.matchLabels;
+  return {
+    host: fullHost(spec?.host ?? '', namespace, settings.clusterDomain),
+    namespace,
+    name: metadata.name,
+    exportTo: labels ? ['.'] : exportedTo(spec?.exportTo, settings.config.defaultDestinationRuleExportTo),
+    trafficPolicy: spec?.trafficPolicy,
+    subsets: spec?.subsets ?? [],
+    selector: labels && Object.keys(labels).length > 0 ? labels : undefined,
+  };
+}
+
+const isSameAudience = (a: HostPolicy, b: HostPolicy): boolean =>
+  JSON.stringify([a.selector, a.exportTo.toSorted()]) === JSON.stringify([b.selector, b.exportTo.toSorted()]);
+
+function merge(first: HostPolicy, second: HostPolicy): HostPolicy {
+  const names = new Set(first.subsets.map((s) => s.name));
+  const subsets = [...first.subsets, ...second.subsets.filter((s) => !names.has(s.name))];
+  return { ...first, trafficPolicy: first.trafficPolicy ?? second.trafficPolicy, subsets };
+}
+
+export interface PolicyClient {
+  namespace: string;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** The policy of a client for a host: of its own namespace, then of the service's, then of the root namespace; in each the
+ * most specific host. Istio: PushContext.destinationRule. */
+export function findHostPolicy(index: HostPolicyIndex, client: PolicyClient, service: Pick<MeshService, 'host' | 'namespace'>, rootNamespace: string): HostPolicy | undefined {
+  const order = client.namespace === rootNamespace ? [] : [client.namespace];
+  for (const namespace of new Set([...order, service.namespace, rootNamespace])) {
+    const hosts = index.byNamespace.get(namespace);
+    const host = hosts && mostSpecific(visibleHosts(hosts, client), service.host);
+    const found = host !== undefined && hosts?.get(host);
+    if (found) return choose(found, client);
+  }
+  return undefined;
+}
+
+function* visibleHosts(hosts: ReadonlyMap<string, readonly HostPolicy[]>, client: PolicyClient): Iterable<string> {
+  for (const [host, policies] of hosts) if (choose(policies, client)) yield host;
+}
+
+/** One made for just these clients wins over one for all. */
+function choose(policies: readonly HostPolicy[], client: PolicyClient): HostPolicy | undefined {
+  const visible = policies.filter((p) => isVisible(p.exportTo, p.namespace, client.namespace));
+  return visible.find((p) => p.selector && labelsMatch(p.selector, client.labels)) ?? visible.find((p) => !p.selector);
+}

@@ -1,0 +1,42 @@
+import type { Service } from 'kubernetes-types/core/v1.d.ts';
+import type { Stored } from '../../kube/object.ts';
+import type { MeshService, MeshSettings, Resolution, ServicePort } from './model.ts';
+import { protocolOf } from './protocol.ts';
+import { exportedTo } from './visibility.ts';
+
+const EXPORT_TO = 'networking.istio.io/exportTo';
+
+/** A Kubernetes Service as the mesh sees it. */
+export function kubeService(object: Stored<Service>, settings: MeshSettings): MeshService {
+  const { metadata, spec = {} } = object;
+  const namespace = metadata.namespace ?? '';
+  const host = `${metadata.name}.${namespace}.svc.${settings.clusterDomain}`;
+  const exportTo = metadata.annotations?.[EXPORT_TO]?.split(',').map((to) => to.trim());
+  return {
+    key: `${namespace}/${host}`,
+    host,
+    name: metadata.name,
+    namespace,
+    origin: 'Kubernetes',
+    ports: (spec.ports ?? []).map((port): ServicePort => ({
+      name: port.name ?? '',
+      port: port.port,
+      protocol: protocolOf({ port: port.port, name: port.name, transport: port.protocol, appProtocol: port.appProtocol }),
+      targetPort: port.targetPort ?? port.port,
+    })),
+    addresses: (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter((ip) => ip !== '' && ip !== 'None'),
+    resolution: resolutionOf(spec),
+    isMeshExternal: false,
+    exportTo: exportedTo(exportTo, settings.config.defaultServiceExportTo),
+    labels: metadata.labels ?? {},
+    selector: spec.selector,
+    aliasOf: spec.type === 'ExternalName' ? spec.externalName : undefined,
+    subjectAltNames: [],
+    createdMs: Date.parse(metadata.creationTimestamp) || 0,
+  };
+}
+
+function resolutionOf(spec: NonNullable<Service['spec']>): Resolution {
+  if (spec.type === 'ExternalName') return 'alias';
+  return spec.clusterIP === 'None' ? 'passthrough' : 'endpoints';
+}

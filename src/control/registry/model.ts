@@ -1,0 +1,98 @@
+/** What the mesh knows of services and workloads, whichever objects it was read from. All of it is immutable: an unchanged
+ * thing keeps its identity from one snapshot to the next, which is how later steps see what has to be made again. */
+import type { MeshConfig } from '../../api/mesh-config.ts';
+
+/** Istio: protocol.Instance. `Unsupported` means undeclared: the proxies find out. */
+export type Protocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'GRPC-Web' | 'HTTPS' | 'TLS' | 'TCP' | 'Mongo' | 'Redis' | 'MySQL' | 'UDP' | 'Unsupported';
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** Number or name of the pod's port. Set of Kubernetes services; of ServiceEntries a number. */
+  readonly targetPort: number | string;
+}
+
+/** How clients find endpoints. `passthrough`: the address that the caller dialled. */
+export type Resolution = 'endpoints' | 'passthrough' | 'dns' | 'dns-round-robin' | 'alias';
+
+export interface MeshService {
+  /** `namespace/host`: unique. */
+  readonly key: string;
+  readonly host: string;
+  /** Of the object that it was read from. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly origin: 'Kubernetes' | 'External';
+  readonly ports: readonly ServicePort[];
+  /** Virtual addresses or ranges; empty of headless services. */
+  readonly addresses: readonly string[];
+  readonly resolution: Resolution;
+  readonly isMeshExternal: boolean;
+  readonly exportTo: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly selector?: Readonly<Record<string, string>>;
+  /** Of `alias`: the name that stands behind this one. */
+  readonly aliasOf?: string;
+  readonly subjectAltNames: readonly string[];
+  /** Milliseconds since the epoch: the oldest of two objects wins a conflict. */
+  readonly createdMs: number;
+}
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subzone: string;
+}
+
+export interface Endpoint {
+  /** IP address, host name (of `dns`), or `unix:///path`. */
+  readonly address: string;
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly workloadName: string;
+  readonly locality: Locality;
+  /** Relative; 0 stands for 1. */
+  readonly weight: number;
+  /** True when a sidecar terminates mutual TLS there. */
+  readonly speaksMutualTls: boolean;
+}
+
+/** All endpoints that take traffic, by port of the service. */
+export interface ServiceEndpoints {
+  readonly serviceKey: string;
+  readonly byPort: ReadonlyMap<number, readonly Endpoint[]>;
+  /** Identities behind the service, sorted: `namespace/account`. */
+  readonly accounts: readonly string[];
+}
+
+export interface Workload {
+  readonly name: string;
+  readonly namespace: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  /** Of the owner: the Deployment's name for a Deployment's pod. */
+  readonly workloadName: string;
+  readonly locality: Locality;
+  readonly speaksMutualTls: boolean;
+  /** Port names of the containers: how a Service's named targetPort is found. */
+  readonly namedPorts: ReadonlyMap<string, number>;
+  /** False when it must not get traffic: not ready, terminating or ended. */
+  readonly isReady: boolean;
+}
+
+export interface MeshSettings {
+  readonly config: MeshConfig;
+  /** `cluster.local` */
+  readonly clusterDomain: string;
+  /** `Kubernetes` */
+  readonly clusterId: string;
+}
+
+export const isHttp = (protocol: Protocol): boolean => protocol === 'HTTP' || protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';
+export const isHttp2 = (protocol: Protocol): boolean => protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';
+export const isTls = (protocol: Protocol): boolean => protocol === 'HTTPS' || protocol === 'TLS';
+export const isDetected = (protocol: Protocol): boolean => protocol === 'Unsupported';

@@ -1,0 +1,147 @@
+import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
+import type { ServiceEntry } from '../../api/service-entry.ts';
+import type { VirtualService } from '../../api/virtual-service.ts';
+import type { KubeObject, Stored } from '../../kube/object.ts';
+import { objectKey } from '../../kube/object.ts';
+import { indexHostPolicies } from './destination-rules.ts';
+import { sliceEndpoints } from './endpoints.ts';
+import { kubeService } from './kube-services.ts';
+import { DependencyMemo, ObjectMemo, sameItems, Stable } from './memo.ts';
+import type { MeshService, ServiceEndpoints, Workload } from './model.ts';
+import { byAge, indexPolicies } from './policies.ts';
+import { entryEndpoints, entryServices, type EntryBackends } from './service-entries.ts';
+import type { LeftOut, MeshInputs, MeshSnapshot } from './snapshot.ts';
+import { routingRules, type RoutingRules } from './virtual-services.ts';
+import { nodeLocality, podWorkload } from './workloads.ts';
+
+const SERVICE_NAME = 'kubernetes.io/service-name';
+
+/** Makes snapshots, one after the other. Keeps what it derived before, so that the cost of a snapshot follows the size of
+ * the change; derived things that come out equal keep their identity. */
+export class SnapshotBuilder {
+  readonly #indexes = new DependencyMemo<unknown>();
+  readonly #services = new ObjectMemo<KubeObject, MeshService[]>();
+  readonly #stableServices = new Stable<MeshService>();
+  readonly #stableWorkloads = new Stable<Workload>();
+  readonly #stableRouting = new Stable<RoutingRules>();
+  readonly #endpoints = new DependencyMemo<ServiceEndpoints>();
+  readonly #listOf = new Map<string, readonly unknown[]>();
+  #count = 0;
+
+  /** @param nowMs only for the version's text */
+  build(inputs: MeshInputs, nowMs: number): MeshSnapshot {
+    const leftOut: LeftOut[] = [];
+    const { settings } = inputs;
+    const workloads = this.#workloads(inputs);
+    const services = this.#meshServices(inputs, leftOut);
+    this.#count += 1;
+    const snapshot: MeshSnapshot = {
+      version: `${new Date(nowMs).toISOString()}/${this.#count}`,
+      settings,
+      services,
+      workloads,
+      endpoints: this.#allEndpoints(inputs, services, workloads),
+      routing: this.#index('routing', [settings, inputs.virtualServices], () => this.#routing(inputs)),
+      hostPolicies: this.#index('hostPolicies', [settings, inputs.destinationRules], () => indexHostPolicies(inputs.destinationRules, settings)),
+      gateways: inputs.gateways,
+      sidecars: inputs.sidecars,
+      peerAuthentications: this.#index('peer', [inputs.peerAuthentications], () => indexPolicies(inputs.peerAuthentications)),
+      requestAuthentications: this.#index('request', [inputs.requestAuthentications], () => indexPolicies(inputs.requestAuthentications)),
+      authorizationPolicies: this.#index('authorization', [inputs.authorizationPolicies], () => indexPolicies(inputs.authorizationPolicies)),
+      telemetries: this.#index('telemetry', [inputs.telemetries], () => indexPolicies(inputs.telemetries)),
+      secrets: this.#index('secrets', [inputs.secrets], () => new Map(inputs.secrets.map((s) => [objectKey(s), s]))),
+      leftOut,
+    };
+    this.#endpoints.sweep();
+    return snapshot;
+  }
+
+  #index<V>(name: string, deps: readonly unknown[], make: () => V): V {
+    // The key decides the type: each name is used with one `make`.
+    return this.#indexes.get(name, deps, make) as V;
+  }
+
+  /** The same array as last time when the items are the same. */
+  #sameList<V>(name: string, items: readonly V[]): readonly V[] {
+    const before = this.#listOf.get(name);
+    // As above: one name, one type of items.
+    if (before && sameItems(before, items)) return before as readonly V[];
+    this.#listOf.set(name, items);
+    return items;
+  }
+
+  #workloads(inputs: MeshInputs): ReadonlyMap<string, Workload> {
+    return this.#index('workloads', [inputs.pods, inputs.nodes], () => {
+      const nodes = new Map(inputs.nodes.map((n) => [n.metadata.name, n]));
+      const byAddress = new Map<string, Workload>();
+      for (const pod of inputs.pods) {
+        if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') continue;
+        const workload = podWorkload(pod, nodeLocality(nodes.get(pod.spec?.nodeName ?? '')));
+        if (workload) byAddress.set(workload.address, this.#stableWorkloads.keep(objectKey(pod), workload));
+      }
+      this.#stableWorkloads.turn();
+      return byAddress;
+    });
+  }
+
+  #meshServices(inputs: MeshInputs, leftOut: LeftOut[]): readonly MeshService[] {
+    const { settings } = inputs;
+    const all = this.#index('services', [settings, inputs.services, inputs.serviceEntries], () => {
+      const kube = inputs.services.map((s) => this.#services.get(s, settings, () => [kubeService(s, settings)]));
+      const entries = inputs.serviceEntries.map((e) => this.#services.get(e, settings, () => entryServices(e, settings)));
+      const kept = [...kube, ...entries].flat().map((s) => this.#stableServices.keep(`${s.origin} ${s.key} ${s.name}`, s));
+      this.#stableServices.turn();
+      return kept.sort((a, b) => a.createdMs - b.createdMs || (a.key < b.key ? -1 : 1));
+    });
+    const seen = new Map<string, MeshService>();
+    for (const service of all) {
+      const first = seen.get(service.key);
+      if (first) leftOut.push({ kind: 'ServiceEntry', namespace: service.namespace, name: service.name, reason: `host ${service.host} is already defined by ${first.name} in this namespace` });
+      else seen.set(service.key, service);
+    }
+    return this.#sameList('services', [...seen.values()]);
+  }
+
+  #routing(inputs: MeshInputs): readonly RoutingRules[] {
+    const byName = new Map(inputs.virtualServices.map((v) => [objectKey(v), v]));
+    const delegate = (namespace: string, name: string): Stored<VirtualService> | undefined => byName.get(`${namespace}/${name}`);
+    const rules: RoutingRules[] = [];
+    for (const object of inputs.virtualServices.toSorted(byAge)) {
+      const resolved = routingRules(object, inputs.settings, delegate);
+      if (resolved) rules.push(this.#stableRouting.keep(objectKey(object), resolved));
+    }
+    this.#stableRouting.turn();
+    return this.#sameList('routing', rules);
+  }
+
+  #allEndpoints(inputs: MeshInputs, services: readonly MeshService[], workloads: ReadonlyMap<string, Workload>): ReadonlyMap<string, ServiceEndpoints> {
+    return this.#index('endpoints', [services, inputs.endpointSlices, workloads, inputs.workloadEntries, inputs.serviceEntries], () => {
+      const slices = Map.groupBy(inputs.endpointSlices, (s) => `${s.metadata.namespace}/${s.metadata.labels?.[SERVICE_NAME]}`);
+      const entries = new Map(inputs.serviceEntries.map((e) => [objectKey(e), e]));
+      const backends: EntryBackends = { workloads: [...workloads.values()], entries: inputs.workloadEntries };
+      const out = new Map<string, ServiceEndpoints>();
+      for (const service of services) {
+        const made = service.origin === 'Kubernetes'
+          ? this.#kubeEndpoints(service, slices.get(`${service.namespace}/${service.name}`) ?? [], workloads)
+          : this.#entryEndpoints(service, entries.get(`${service.namespace}/${service.name}`), backends);
+        if (made) out.set(service.key, made);
+      }
+      return out;
+    });
+  }
+
+  #kubeEndpoints(service: MeshService, slices: readonly Stored<EndpointSlice>[], workloads: ReadonlyMap<string, Workload>): ServiceEndpoints {
+    const behind = slices.flatMap((s) => s.endpoints.map((e) => workloads.get(e.addresses[0] ?? '')));
+    return this.#endpoints.get(service.key, [service, ...slices, ...behind], () => sliceEndpoints(service, slices, (address) => workloads.get(address)));
+  }
+
+  #entryEndpoints(service: MeshService, entry: Stored<ServiceEntry> | undefined, backends: EntryBackends): ServiceEndpoints | undefined {
+    if (!entry) return undefined;
+    const isSelecting = service.selector !== undefined;
+    const deps = isSelecting ? [service, entry, backends.entries, ...backends.workloads] : [service, entry];
+    return this.#endpoints.get(`entry ${service.key}`, deps, () => entryEndpoints(service, entry, backends));
+  }
+}
+
+/** For tests and tools: one snapshot out of objects, without watching anything. */
+export const snapshotOf = (inputs: MeshInputs): MeshSnapshot => new SnapshotBuilder().build(inputs, 0);

@@ -1,0 +1,106 @@
+import type { Secret, Namespace, Node, Pod, Service } from 'kubernetes-types/core/v1.d.ts';
+import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
+import type { AuthorizationPolicy } from '../../api/authorization-policy.ts';
+import type { DestinationRule } from '../../api/destination-rule.ts';
+import type { Gateway } from '../../api/gateway.ts';
+import type { PeerAuthentication } from '../../api/peer-authentication.ts';
+import type { RequestAuthentication } from '../../api/request-authentication.ts';
+import type { ServiceEntry } from '../../api/service-entry.ts';
+import type { Sidecar } from '../../api/sidecar.ts';
+import type { Telemetry } from '../../api/telemetry.ts';
+import type { VirtualService } from '../../api/virtual-service.ts';
+import type { WorkloadEntry } from '../../api/workload-entry.ts';
+import type { Stored } from '../../kube/object.ts';
+import type { HostPolicyIndex } from './destination-rules.ts';
+import type { MeshService, MeshSettings, ServiceEndpoints, Workload } from './model.ts';
+import type { AuthorizationIndex, PeerAuthenticationIndex, RequestAuthenticationIndex, TelemetryIndex } from './policies.ts';
+import type { RoutingRules } from './virtual-services.ts';
+
+/** Everything the control plane watches. A list whose objects did not change must be the same array as before. */
+export interface MeshInputs {
+  readonly settings: MeshSettings;
+  readonly services: readonly Stored<Service>[];
+  readonly endpointSlices: readonly Stored<EndpointSlice>[];
+  readonly pods: readonly Stored<Pod>[];
+  readonly nodes: readonly Stored<Node>[];
+  readonly namespaces: readonly Stored<Namespace>[];
+  readonly secrets: readonly Stored<Secret>[];
+  readonly virtualServices: readonly Stored<VirtualService>[];
+  readonly destinationRules: readonly Stored<DestinationRule>[];
+  readonly gateways: readonly Stored<Gateway>[];
+  readonly serviceEntries: readonly Stored<ServiceEntry>[];
+  readonly sidecars: readonly Stored<Sidecar>[];
+  readonly workloadEntries: readonly Stored<WorkloadEntry>[];
+  readonly peerAuthentications: readonly Stored<PeerAuthentication>[];
+  readonly requestAuthentications: readonly Stored<RequestAuthentication>[];
+  readonly authorizationPolicies: readonly Stored<AuthorizationPolicy>[];
+  readonly telemetries: readonly Stored<Telemetry>[];
+}
+
+/** An object that could not be used, and why. It harms no other. */
+export interface LeftOut {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** The mesh at one moment, with indexes. Parts that did not change are the same objects as in the snapshot before. */
+export interface MeshSnapshot {
+  /** For humans: when it was made and its number. */
+  readonly version: string;
+  readonly settings: MeshSettings;
+  /** Oldest first. */
+  readonly services: readonly MeshService[];
+  readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
+  /** By address. */
+  readonly workloads: ReadonlyMap<string, Workload>;
+  /** Oldest first. */
+  readonly routing: readonly RoutingRules[];
+  readonly hostPolicies: HostPolicyIndex;
+  readonly gateways: readonly Stored<Gateway>[];
+  readonly sidecars: readonly Stored<Sidecar>[];
+  readonly peerAuthentications: PeerAuthenticationIndex;
+  readonly requestAuthentications: RequestAuthenticationIndex;
+  readonly authorizationPolicies: AuthorizationIndex;
+  readonly telemetries: TelemetryIndex;
+  /** By `namespace/name`; only those that may hold certificates. */
+  readonly secrets: ReadonlyMap<string, Stored<Secret>>;
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** What differs between two snapshots, coarsely: enough to know which types to send again. */
+export interface SnapshotDiff {
+  /** Something other than endpoints, workloads and secrets. */
+  readonly isConfig: boolean;
+  /** Services whose endpoints changed. */
+  readonly endpoints: ReadonlySet<string>;
+  /** Of these, services whose set of identities changed too. */
+  readonly accounts: ReadonlySet<string>;
+  /** Addresses of workloads that came, went or changed. */
+  readonly workloads: ReadonlySet<string>;
+  readonly secrets: ReadonlySet<string>;
+}
+
+const CONFIG = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries'] as const;
+
+export function diffSnapshots(before: MeshSnapshot, after: MeshSnapshot): SnapshotDiff {
+  const endpoints = changedKeys(before.endpoints, after.endpoints);
+  return {
+    isConfig: CONFIG.some((part) => before[part] !== after[part]),
+    endpoints,
+    accounts: new Set([...endpoints].filter((key) => String(before.endpoints.get(key)?.accounts) !== String(after.endpoints.get(key)?.accounts))),
+    workloads: changedKeys(before.workloads, after.workloads),
+    secrets: changedKeys(before.secrets, after.secrets),
+  };
+}
+
+export const isEmptyDiff = (diff: SnapshotDiff): boolean => !diff.isConfig && diff.endpoints.size === 0 && diff.workloads.size === 0 && diff.secrets.size === 0;
+
+function changedKeys<V>(before: ReadonlyMap<string, V>, after: ReadonlyMap<string, V>): Set<string> {
+  const changed = new Set<string>();
+  if (before === after) return changed;
+  for (const [key, value] of after) if (before.get(key) !== value) changed.add(key);
+  for (const key of before.keys()) if (!after.has(key)) changed.add(key);
+  return changed;
+}

@@ -1,0 +1,92 @@
+/** What the control plane knows and has sent, for people and tools. Paths and shapes follow Istio's debug endpoints. */
+import type { TypeStatus } from '../../xds/session.ts';
+import { shortType, TypeUrl } from '../../xds/type-urls.ts';
+import { configDump } from './config-dump.ts';
+import type { ConnectedProxy, Discovery } from './discovery.ts';
+import type { Generator } from './generator.ts';
+
+export interface DebugDeps {
+  readonly discovery: Discovery;
+  readonly generator: Generator;
+}
+
+export type DebugAnswer = { readonly status: number; readonly body: unknown };
+
+type Handler = (query: URLSearchParams, deps: DebugDeps) => DebugAnswer;
+
+const ok = (body: unknown): DebugAnswer => ({ status: 200, body });
+
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  '/debug/syncz': (_query, { discovery }) => ok(discovery.connections().map(syncRow)),
+  '/debug/adsz': (_query, { discovery }) => ok({ totalClients: discovery.connections().length, clients: discovery.connections().map(client) }),
+  '/debug/connections': (_query, { discovery }) => ok({ totalClients: discovery.connections().length, clients: discovery.connections().map(client) }),
+  '/debug/registryz': (_query, { generator }) => ok(generator.snapshot.services.map((s) => ({ ...s, accounts: generator.snapshot.endpoints.get(s.key)?.accounts ?? [] }))),
+  '/debug/endpointz': (_query, { generator }) => ok(endpoints(generator)),
+  '/debug/configz': (_query, { generator }) => ok(configuration(generator)),
+  '/debug/left_out': (_query, { generator }) => ok(generator.leftOut),
+  '/debug/mesh': (_query, { generator }) => ok(generator.snapshot.settings.config),
+  '/debug/config_dump': (query, deps) => dump(query, deps),
+};
+
+/** @returns undefined for a path that is none of these */
+export function answerDebug(url: URL, deps: DebugDeps): DebugAnswer | undefined {
+  if (url.pathname === '/debug' || url.pathname === '/debug/' || url.pathname === '/debug/list') return ok(Object.keys(HANDLERS));
+  return HANDLERS[url.pathname]?.(url.searchParams, deps);
+}
+
+const PREFIX: readonly (readonly [string, string])[] = [
+  [TypeUrl.Cluster, 'cluster'], [TypeUrl.Listener, 'listener'], [TypeUrl.Route, 'route'], [TypeUrl.Endpoints, 'endpoint'], [TypeUrl.ExtensionConfig, 'extensionconfig'],
+];
+
+/** `pod.namespace`, as people call a proxy. */
+export const proxyName = ({ proxy }: ConnectedProxy): string => `${proxy.name}.${proxy.namespace}`;
+
+function syncRow(connection: ConnectedProxy): Record<string, unknown> {
+  const { proxy } = connection;
+  const row: Record<string, unknown> = { cluster_id: proxy.clusterId, proxy: proxyName(connection), proxy_type: proxy.kind, istio_version: proxy.version };
+  const status = new Map(connection.status().map((s) => [s.typeUrl, s]));
+  for (const [typeUrl, name] of PREFIX) {
+    const s = status.get(typeUrl);
+    if (!s || s.nonceSent === '') continue;
+    row[`${name}_sent`] = s.nonceSent;
+    row[`${name}_acked`] = s.nonceAcked;
+    row[`${name}_status`] = syncStatus(s);
+    if (s.error !== undefined) row[`${name}_error`] = s.error;
+  }
+  return row;
+}
+
+/** Istio's words. */
+export function syncStatus(status: TypeStatus | undefined): 'SYNCED' | 'NOT SENT' | 'STALE' | 'ERROR' {
+  if (!status || status.nonceSent === '') return 'NOT SENT';
+  if (status.error !== undefined) return 'ERROR';
+  return status.nonceSent === status.nonceAcked ? 'SYNCED' : 'STALE';
+}
+
+function client(connection: ConnectedProxy): Record<string, unknown> {
+  const { proxy, peer, connectedAtMs } = connection;
+  return {
+    connectionId: proxy.id, connectedAt: new Date(connectedAtMs).toISOString(), address: peer, labels: proxy.labels,
+    watches: Object.fromEntries(connection.status().map((s) => [shortType(s.typeUrl), { names: s.names, status: syncStatus(s), error: s.error }])),
+  };
+}
+
+function endpoints({ snapshot }: Generator): unknown[] {
+  return [...snapshot.endpoints.values()].map(({ serviceKey, byPort, accounts }) => ({
+    service: serviceKey, accounts,
+    ports: [...byPort].map(([port, list]) => ({ port, endpoints: list.map((e) => ({ address: `${e.address}:${e.port}`, workload: e.workloadName, mutualTls: e.speaksMutualTls, labels: e.labels })) })),
+  }));
+}
+
+function configuration({ snapshot }: Generator): unknown {
+  const policies = [...snapshot.hostPolicies.byNamespace.values()].flatMap((hosts) => [...hosts.values()].flat());
+  return { virtualServices: snapshot.routing.map((r) => ({ ...r, gateways: [...r.gateways] })), destinationRules: policies, gateways: snapshot.gateways, sidecars: snapshot.sidecars };
+}
+
+function dump(query: URLSearchParams, { discovery, generator }: DebugDeps): DebugAnswer {
+  const id = query.get('proxyID');
+  if (!id) return { status: 400, body: { error: 'say which proxy: ?proxyID=POD.NAMESPACE; /debug/syncz lists them' } };
+  const found = discovery.connections().find((c) => proxyName(c) === id || c.proxy.id === id || c.proxy.name === id);
+  if (!found) return { status: 404, body: { error: `proxy ${id} is not connected to this control plane; /debug/syncz lists those that are` } };
+  return ok(configDump(found.proxy, generator));
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
+import { createAdsService, type AdsAdmission, type AdsPeer, type AdsService } from '../../xds/ads-server.ts';
+import type { AdsSession, Change, TypeStatus } from '../../xds/session.ts';
+import { shortType, TypeUrl } from '../../xds/type-urls.ts';
+import { diffSnapshots, isEmptyDiff, type MeshSnapshot, type SnapshotDiff } from '../registry/snapshot.ts';
+import { outboundCluster } from '../translate/names.ts';
+import { readProxy, type Proxy } from '../translate/proxy.ts';
+import type { Generator } from './generator.ts';
+import type { PilotMetrics } from './metrics.ts';
+
+/** Who may connect as whom. Undefined: anybody, as on the plaintext port. */
+export interface Authenticator {
+  /** The namespace of the caller's service account, or why it is not known. */
+  namespaceOf(peer: AdsPeer): Promise<{ namespace: string } | { reason: string; unavailable?: boolean }>;
+}
+
+export interface ConnectedProxy {
+  readonly proxy: Proxy;
+  readonly peer: string;
+  readonly connectedAtMs: number;
+  status(): TypeStatus[];
+}
+
+export interface Discovery {
+  /** An ADS service; several may share the connections, one for each way of authenticating. */
+  service(authenticator?: Authenticator): AdsService;
+  /** Sends what the new snapshot changes to those whom it concerns. */
+  push(snapshot: MeshSnapshot): void;
+  connections(): readonly ConnectedProxy[];
+}
+
+interface Connection extends ConnectedProxy {
+  readonly session: AdsSession;
+}
+
+export interface DiscoveryDeps {
+  readonly generator: Generator;
+  readonly metrics: PilotMetrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const EVERYTHING: Change = new Map([TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.Secret].map((t) => [t, 'all' as const]));
+
+export function createDiscovery(deps: DiscoveryDeps): Discovery {
+  const { generator, metrics, clock, log } = deps;
+  const connections = new Set<Connection>();
+
+  const admit = (authenticator: Authenticator | undefined) => async (node: Node, session: AdsSession, peer: AdsPeer): Promise<AdsAdmission> => {
+    const read = readProxy(node);
+    if ('error' in read) return { refuse: 'INVALID_ARGUMENT', reason: read.error };
+    const { proxy } = read;
+    const refusal = authenticator && (await checkCaller(authenticator, proxy, peer));
+    if (refusal) {
+      log.warn('xDS client refused', { proxy: proxy.id, peer: peer.address, reason: refusal.reason });
+      return refusal;
+    }
+    const connection: Connection = { proxy, session, peer: peer.address, connectedAtMs: clock.now(), status: () => session.status() };
+    connections.add(connection);
+    metrics.connections(connections.size);
+    log.info('proxy connected', { proxy: proxy.id, peer: peer.address });
+    return {
+      client: {
+        source: { resources: (typeUrl, names) => generator.resources(proxy, typeUrl, names), version: () => generator.snapshot.version },
+        events: {
+          sent: (typeUrl, facts) => metrics.sent(shortType(typeUrl), facts.bytes),
+          refused: (typeUrl, message) => {
+            metrics.refused(shortType(typeUrl));
+            log.warn('proxy refused configuration', { proxy: proxy.id, type: shortType(typeUrl), message });
+          },
+          stalled: () => log.warn('proxy does not answer; going on without it', { proxy: proxy.id }),
+        },
+        closed: () => {
+          if (!connections.delete(connection)) return;
+          metrics.connections(connections.size);
+          log.info('proxy disconnected', { proxy: proxy.id });
+        },
+      },
+    };
+  };
+
+  return {
+    service: (authenticator) => createAdsService({ admit: admit(authenticator), clock }),
+    push(snapshot) {
+      const startedMs = clock.monotonic();
+      const diff = diffSnapshots(generator.snapshot, snapshot);
+      if (isEmptyDiff(diff)) return;
+      generator.use(snapshot);
+      const shared = sharedChange(diff, snapshot);
+      for (const { proxy, session } of connections) session.notify(changeFor(proxy, diff, shared));
+      metrics.pushed(diff.isConfig ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
+      log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: diff.isConfig, endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
+    },
+    connections: () => [...connections],
+  };
+}
+
+async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: AdsPeer): Promise<Extract<AdsAdmission, { refuse: unknown }> | undefined> {
+  const caller = await authenticator.namespaceOf(peer);
+  if ('reason' in caller) return { refuse: caller.unavailable ? 'UNAVAILABLE' : 'UNAUTHENTICATED', reason: caller.reason };
+  if (caller.namespace === proxy.namespace) return undefined;
+  return { refuse: 'PERMISSION_DENIED', reason: `the caller's service account is of namespace ${caller.namespace}, but the node says ${proxy.namespace}` };
+}
+
+/** What a change means for every proxy. Endpoints alone touch endpoints alone, with these exceptions: new identities are in
+ * the clusters, headless pods have listeners, and DNS services have their endpoints in the cluster. */
+function sharedChange(diff: SnapshotDiff, snapshot: MeshSnapshot): Map<string, ReadonlySet<string> | 'all'> {
+  if (diff.isConfig) return new Map(EVERYTHING);
+  const change = new Map<string, ReadonlySet<string> | 'all'>();
+  const names = new Set<string>();
+  for (const service of snapshot.services) {
+    if (!diff.endpoints.has(service.key)) continue;
+    if (service.resolution === 'passthrough') change.set(TypeUrl.Listener, 'all');
+    if (service.resolution !== 'endpoints' || diff.accounts.has(service.key)) change.set(TypeUrl.Cluster, 'all');
+    const { host } = service;
+    const subsets = new Set([...snapshot.hostPolicies.byNamespace.values()].flatMap((hosts) => [...hosts.values()].flat()).flatMap((p) => p.subsets.map((s) => s.name)));
+    for (const { port } of service.ports) for (const subset of [undefined, ...subsets]) names.add(outboundCluster({ port, subset, host }));
+  }
+  if (names.size > 0) change.set(TypeUrl.Endpoints, names);
+  if (diff.secrets.size > 0) change.set(TypeUrl.Secret, 'all');
+  return change;
+}
+
+/** A proxy whose own pod changed may have other labels, and so other policies. */
+function changeFor(proxy: Proxy, diff: SnapshotDiff, shared: Map<string, ReadonlySet<string> | 'all'>): Change {
+  return diff.workloads.has(proxy.address) ? EVERYTHING : shared;
+}

@@ -1,0 +1,293 @@
+import { create } from '@bufbuild/protobuf';
+import { errorText } from '../../base/errors.ts';
+import { Cluster_DiscoveryType, ClusterSchema, type Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
+import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
+import { SecretSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import { EncodedResource } from '../../xds/resource.ts';
+import { TypeUrl } from '../../xds/type-urls.ts';
+import { DependencyMemo } from '../registry/memo.ts';
+import { buildScope, sidecarFor, type Scope } from '../registry/scope.ts';
+import type { LeftOut, MeshSnapshot } from '../registry/snapshot.ts';
+import { inboundPassthroughCluster, passthroughClusters } from '../translate/builtin-clusters.ts';
+import { hostPolicy, type Context } from '../translate/context.ts';
+import { buildAssignment } from '../translate/endpoints.ts';
+import { buildEdgeListener } from '../translate/gateway-listeners.ts';
+import { planEdge, type EdgePlan } from '../translate/gateway-plan.ts';
+import { buildEdgeRoutes } from '../translate/gateway-routes.ts';
+import { buildInboundCluster } from '../translate/inbound-clusters.ts';
+import { buildInboundListener } from '../translate/inbound-listener.ts';
+import { inboundPorts } from '../translate/inbound-services.ts';
+import { localityText } from '../translate/locality.ts';
+import { inboundCluster, parseCluster, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from '../translate/names.ts';
+import { buildOutboundCluster, planClusters } from '../translate/outbound-clusters.ts';
+import { buildOutboundListener, buildVirtualOutbound, planOutbound } from '../translate/outbound-listeners.ts';
+import { buildOutboundRoutes } from '../translate/outbound-routes.ts';
+import type { Proxy } from '../translate/proxy.ts';
+import { buildSecret } from '../translate/secrets.ts';
+import { buildSecurity, type Security } from '../translate/security.ts';
+import { telemetryPlan, type Side, type TelemetryPlan } from '../translate/telemetry.ts';
+import { encode } from './encode.ts';
+import { fingerprintSecurity, fingerprintTelemetry } from './fingerprint.ts';
+
+export type Resources = ReadonlyMap<string, EncodedResource>;
+
+/** Makes the resources of proxies out of the newest snapshot. What several proxies share is made and encoded once; what did
+ * not change since the last snapshot is not made again. Not tied to connections. */
+export class Generator {
+  readonly #memo = new DependencyMemo<EncodedResource | undefined>();
+  readonly #parts = new DependencyMemo<unknown>();
+  /** Valid for one snapshot. */
+  #shared = new Map<string, unknown>();
+  #snapshot: MeshSnapshot;
+  #left = new Map<string, LeftOut>();
+
+  constructor(snapshot: MeshSnapshot) {
+    this.#snapshot = snapshot;
+  }
+
+  get snapshot(): MeshSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Objects that could not be translated since the last snapshot, with the reason. */
+  get leftOut(): LeftOut[] {
+    return [...this.#snapshot.leftOut, ...this.#left.values()];
+  }
+
+  use(snapshot: MeshSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#shared = new Map();
+    this.#left = new Map();
+    this.#memo.sweep(8);
+    this.#parts.sweep(8);
+  }
+
+  contextOf(proxy: Proxy): Context {
+    const { workloads, settings, sidecars } = this.#snapshot;
+    const found = workloads.get(proxy.address);
+    const workload = found?.namespace === proxy.namespace ? found : undefined;
+    const labels = workload?.labels ?? proxy.labels;
+    const sidecar = proxy.kind === 'sidecar' ? sidecarFor(sidecars, { namespace: proxy.namespace, labels }, settings.config.rootNamespace) : undefined;
+    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope: this.#scope(proxy.namespace, sidecar) };
+  }
+
+  /** What a proxy should hold now. Unknown names of endpoints and routes are answered with empty resources, so that nobody
+   * waits for them. */
+  resources(proxy: Proxy, typeUrl: string, names: ReadonlySet<string> | 'all'): Resources {
+    const context = this.contextOf(proxy);
+    switch (typeUrl) {
+      case TypeUrl.Cluster:
+        return picked(this.#clusters(context), names);
+      case TypeUrl.Listener:
+        return picked(this.#listeners(context), names);
+      case TypeUrl.Endpoints:
+        return named(names, (name) => this.#assignment(name, context));
+      case TypeUrl.Route:
+        return named(names, (name) => this.#routes(name, context));
+      case TypeUrl.Secret:
+        return named(names, (name) => this.#secret(name, context));
+      default:
+        return new Map();
+    }
+  }
+
+  #scope(namespace: string, sidecar: Scope['sidecar']): Scope {
+    const { services, routing, settings } = this.#snapshot;
+    const key = `scope ${namespace} ${sidecar?.metadata.uid ?? ''}`;
+    return this.#part(key, [services, routing, settings, sidecar], () => buildScope({ namespace, sidecar, services, routing, settings }));
+  }
+
+  #part<V>(key: string, deps: readonly unknown[], make: () => V): V {
+    // The key decides the type: each kind of key is used with one `make`.
+    return this.#parts.get(key, deps, make) as V;
+  }
+
+  #once<V>(key: string, make: () => V): V {
+    if (!this.#shared.has(key)) this.#shared.set(key, make());
+    // As above.
+    return this.#shared.get(key) as V;
+  }
+
+  /** One object that cannot be translated must not keep others from their configuration. */
+  #safely(what: Pick<LeftOut, 'kind' | 'namespace' | 'name'>, make: () => EncodedResource | undefined): EncodedResource | undefined {
+    try {
+      return make();
+    } catch (error) {
+      this.#left.set(`${what.kind} ${what.namespace}/${what.name}`, { ...what, reason: errorText(error) });
+      return undefined;
+    }
+  }
+
+  #clusters(context: Context): Resources {
+    const { proxy, settings } = context;
+    const shared = this.#once(`clusters ${this.#audience(context)}`, () => this.#outboundClusters(context));
+    const all = new Map(shared);
+    if (proxy.kind === 'router') return all;
+    const passthrough = this.#memo.get('cluster InboundPassthrough', [settings], () => encode(ClusterSchema, 'InboundPassthroughCluster', inboundPassthroughCluster(settings.config)));
+    add(all, passthrough);
+    for (const port of inboundPorts(context)) {
+      const name = inboundCluster(port.port);
+      const policy = port.service && hostPolicy(context, port.service);
+      const key = `inbound ${this.#workloadKey(context)} ${name} ${port.endpoint?.startsWith('0.0.0.0') ? proxy.address : ''}`;
+      add(all, this.#memo.get(key, [port.service, port.protocol, port.endpoint, policy, context.scope.sidecar, settings], () =>
+        this.#safely({ kind: 'Service', namespace: proxy.namespace, name: port.service?.name ?? name }, () => encode(ClusterSchema, name, buildInboundCluster(port, context)))));
+    }
+    return all;
+  }
+
+  #outboundClusters(context: Context): Resources {
+    const { settings, scope, proxy } = context;
+    const all = new Map<string, EncodedResource>();
+    for (const cluster of this.#part('passthrough', [settings], () => passthroughClusters(settings.config).map((c) => encode(ClusterSchema, c.name, c)))) add(all, cluster);
+    for (const service of scope.services) {
+      for (const plan of planClusters(context, service)) {
+        const isDns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
+        const endpoints = isDns ? context.snapshot.endpoints.get(service.key) : undefined;
+        const key = `${proxy.kind} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
+        add(all, this.#memo.get(key, [service, plan.policy, settings, plan.accounts.join(), endpoints], () =>
+          this.#safely({ kind: 'Service', namespace: service.namespace, name: service.name }, () => encodeCluster(buildOutboundCluster(plan, context)))));
+      }
+    }
+    return all;
+  }
+
+  /** Proxies that see the same services and policies. Labels count only where some object depends on them. */
+  #audience(context: Context): string {
+    const { scope, proxy, labels } = context;
+    const byLabels = this.#snapshot.hostPolicies.dependsOnLabels || scope.routing.some((r) => r.dependsOnLabels);
+    return `${proxy.kind} ${scope.key} ${byLabels ? JSON.stringify(labels) : ''} ${localityText(proxy.locality)}`;
+  }
+
+  /** Replicas of one workload get the same listeners. */
+  #workloadKey({ scope, proxy, labels, workload }: Context): string {
+    const ports = workload ? [...workload.namedPorts] : [];
+    return JSON.stringify([proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
+  }
+
+  #assignment(name: string, context: Context): EncodedResource {
+    const { proxy, scope, settings, snapshot } = context;
+    const at = parseCluster(name);
+    const service = at && scope.byHost.get(at.host);
+    if (!at || !service) return this.#emptyAssignment(name);
+    const policy = hostPolicy(context, service);
+    const failoverLabels = policy?.trafficPolicy?.loadBalancer?.localityLbSetting?.failoverPriority ? JSON.stringify(context.labels) : '';
+    const key = `endpoints ${name} ${service.key} ${localityText(proxy.locality)} ${proxy.clusterId} ${policy?.namespace}/${policy?.name} ${failoverLabels}`;
+    const made = this.#memo.get(key, [snapshot.endpoints.get(service.key), policy, snapshot.peerAuthentications, settings], () =>
+      this.#safely({ kind: 'Service', namespace: service.namespace, name: service.name }, () =>
+        encode(ClusterLoadAssignmentSchema, name, buildAssignment({ name, service, port: { port: at.port }, subset: at.subset || undefined, policy }, context))));
+    return made ?? this.#emptyAssignment(name);
+  }
+
+  #emptyAssignment(name: string): EncodedResource {
+    return this.#part(`no endpoints ${name}`, [], () => encode(ClusterLoadAssignmentSchema, name, create(ClusterLoadAssignmentSchema, { clusterName: name })));
+  }
+
+  #routes(name: string, context: Context): EncodedResource {
+    const { proxy, scope, settings } = context;
+    const edge = proxy.kind === 'router' ? this.#edge(context) : undefined;
+    const deps = [scope, this.#snapshot.hostPolicies, settings, edge];
+    const key = `routes ${this.#audience(context)} ${edge ? JSON.stringify(context.labels) : ''} ${name}`;
+    const made = this.#memo.get(key, deps, () =>
+      this.#safely({ kind: 'RouteConfiguration', namespace: proxy.namespace, name }, () =>
+        encode(RouteConfigurationSchema, name, edge ? buildEdgeRoutes(name, edge.routes.get(name), context) : buildOutboundRoutes(name, context))));
+    return made ?? encode(RouteConfigurationSchema, name, create(RouteConfigurationSchema, { name }));
+  }
+
+  #edge(context: Context): EdgePlan {
+    const { gateways, services } = this.#snapshot;
+    const key = `edge ${context.proxy.namespace} ${JSON.stringify(context.labels)} ${context.workload ? '' : context.proxy.id}`;
+    return this.#part(key, [gateways, services, this.#snapshot.settings], () => {
+      const plan = planEdge(context);
+      for (const { server, reason } of plan.conflicts) this.#left.set(`Gateway ${server.gateway}`, { kind: 'Gateway', namespace: server.namespace, name: server.name, reason });
+      return plan;
+    });
+  }
+
+  #telemetry(context: Context, side: Side): TelemetryPlan {
+    const plan = telemetryPlan(context, side);
+    return this.#part(`telemetry ${this.#workloadKey(context)} ${side}`, [fingerprintTelemetry(plan)], () => plan);
+  }
+
+  #security(context: Context): Security {
+    const { authorizationPolicies, requestAuthentications, settings } = this.#snapshot;
+    const key = `security ${this.#workloadKey(context)}`;
+    const built = this.#part(key, [authorizationPolicies, requestAuthentications, settings], () => buildSecurity(context));
+    return this.#part(`stable ${key}`, [fingerprintSecurity(built)], () => built);
+  }
+
+  #listeners(context: Context): Resources {
+    return this.#once(`listeners ${this.#workloadKey(context)} ${context.proxy.kind}`, () => (context.proxy.kind === 'router' ? this.#edgeListeners(context) : this.#sidecarListeners(context)));
+  }
+
+  #sidecarListeners(context: Context): Resources {
+    const { settings, snapshot, scope, proxy } = context;
+    const all = new Map<string, EncodedResource>();
+    const who = this.#workloadKey(context);
+    const client = this.#telemetry(context, 'CLIENT');
+    const server = this.#telemetry(context, 'SERVER');
+    const security = this.#security(context);
+    add(all, this.#memo.get(`${who} ${VIRTUAL_OUTBOUND}`, [settings, scope.outbound, client], () => encode(ListenerSchema, VIRTUAL_OUTBOUND, buildVirtualOutbound(context, client))));
+    for (const plan of this.#once(`outbound ${this.#audience(context)}`, () => planOutbound(context))) {
+      add(all, this.#memo.get(`${who} ${plan.name}`, [JSON.stringify(plan), settings, scope.outbound, client], () =>
+        this.#safely({ kind: 'Listener', namespace: proxy.namespace, name: plan.name }, () => encode(ListenerSchema, plan.name, buildOutboundListener(plan, context, client)))));
+    }
+    const ports = inboundPorts(context);
+    const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint]));
+    add(all, this.#memo.get(`${who} ${VIRTUAL_INBOUND}`, [shape, settings, snapshot.peerAuthentications, server, security], () =>
+      this.#safely({ kind: 'Listener', namespace: proxy.namespace, name: VIRTUAL_INBOUND }, () => encode(ListenerSchema, VIRTUAL_INBOUND, buildInboundListener(ports, { context, telemetry: server, security })))));
+    return all;
+  }
+
+  #edgeListeners(context: Context): Resources {
+    const { settings, scope, proxy } = context;
+    const all = new Map<string, EncodedResource>();
+    const plan = this.#edge(context);
+    const telemetry = this.#telemetry(context, 'CLIENT');
+    const security = this.#security(context);
+    for (const listener of plan.listeners) {
+      const name = `${listener.address}_${listener.port}`;
+      add(all, this.#memo.get(`${this.#workloadKey(context)} ${name}`, [listener, scope, settings, telemetry, security], () =>
+        this.#safely({ kind: 'Listener', namespace: proxy.namespace, name }, () => {
+          const made = buildEdgeListener(listener, { context, telemetry, security });
+          return made && encode(ListenerSchema, name, made);
+        })));
+    }
+    return all;
+  }
+
+  /** A gateway gets secrets of its own namespace only. */
+  #secret(name: string, context: Context): EncodedResource | undefined {
+    if (context.proxy.kind !== 'router') return undefined;
+    const { secrets } = this.#snapshot;
+    return this.#memo.get(`secret ${context.proxy.namespace} ${name}`, [secrets], () => {
+      const secret = buildSecret(name, context.proxy.namespace, secrets);
+      return secret && encode(SecretSchema, name, secret);
+    });
+  }
+}
+
+function encodeCluster(cluster: Cluster): EncodedResource {
+  const encoded = encode(ClusterSchema, cluster.name, cluster);
+  const isEds = cluster.clusterDiscoveryType.case === 'type' && cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.EDS;
+  return isEds ? new EncodedResource(encoded.typeUrl, encoded.name, encoded.value, cluster.name) : encoded;
+}
+
+function add(into: Map<string, EncodedResource>, resource: EncodedResource | undefined): void {
+  if (resource) into.set(resource.name, resource);
+}
+
+function picked(all: Resources, names: ReadonlySet<string> | 'all'): Resources {
+  if (names === 'all') return all;
+  return new Map([...names].flatMap((name) => {
+    const resource = all.get(name);
+    return resource ? [[name, resource] as const] : [];
+  }));
+}
+
+function named(names: ReadonlySet<string> | 'all', make: (name: string) => EncodedResource | undefined): Resources {
+  const out = new Map<string, EncodedResource>();
+  if (names !== 'all') for (const name of names) add(out, make(name));
+  return out;
+}

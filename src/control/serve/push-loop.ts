@@ -1,0 +1,58 @@
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { createDebounce } from '../../xds/debounce.ts';
+import type { Sources } from '../registry/sources.ts';
+import type { SnapshotBuilder } from '../registry/snapshot-builder.ts';
+import type { Discovery } from './discovery.ts';
+import type { Generator } from './generator.ts';
+import type { PilotMetrics } from './metrics.ts';
+
+export interface PushLoopDeps {
+  readonly sources: Sources;
+  readonly builder: SnapshotBuilder;
+  readonly generator: Generator;
+  readonly discovery: Discovery;
+  readonly metrics: PilotMetrics;
+  readonly debounce: { readonly quietMs: number; readonly maxMs: number };
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** From changes in the API server to pushes: a burst of changes is one snapshot. */
+export function startPushLoop(deps: PushLoopDeps): { close(): void } {
+  const { sources, builder, generator, discovery, metrics, clock, log } = deps;
+  let firstAtMs: number | undefined;
+  const run = () => {
+    const since = firstAtMs ?? clock.monotonic();
+    firstAtMs = undefined;
+    try {
+      discovery.push(builder.build(sources.inputs(), clock.now()));
+      reportLeftOut();
+      metrics.inventory(inventory(generator));
+    } catch (error) {
+      log.error('the mesh could not be read; proxies keep what they have', { error: errorText(error) });
+    }
+    metrics.converged((clock.monotonic() - since) / 1000);
+  };
+  let reported = '';
+  const reportLeftOut = () => {
+    const { leftOut } = generator;
+    const text = JSON.stringify(leftOut);
+    if (text !== reported) for (const object of leftOut) log.warn('object left out of the configuration', { ...object });
+    reported = text;
+  };
+  const debounced = createDebounce({ ...deps.debounce, clock }, run);
+  sources.onChange((kind) => {
+    metrics.updated(kind);
+    firstAtMs ??= clock.monotonic();
+    debounced.trigger();
+  });
+  run();
+  return { close: () => debounced.close() };
+}
+
+function inventory({ snapshot }: Generator): { services: number; virtualServices: number; subsets: number } {
+  const policies = [...snapshot.hostPolicies.byNamespace.values()].flatMap((hosts) => [...hosts.values()].flat());
+  return { services: snapshot.services.length, virtualServices: snapshot.routing.length, subsets: policies.reduce((sum, p) => sum + p.subsets.length, 0) };
+}

@@ -1,0 +1,53 @@
+import { create } from '@bufbuild/protobuf';
+import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import type { MeshConfig } from '../../api/mesh-config.ts';
+import type { UpstreamHttp } from './cluster-policy.ts';
+import { durationMs, durationOf, pack, type Init } from './message.ts';
+import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
+
+type ClusterInit = Init<typeof ClusterSchema>;
+
+/** From this address a sidecar calls its own application: capture rules let it pass, so that nothing loops. */
+export const LOOP_FREE_ADDRESS = '127.0.0.6';
+
+/** Where traffic goes that belongs to no known service: to whom it was meant for, or nowhere. */
+export function passthroughClusters(mesh: MeshConfig): Cluster[] {
+  return [
+    create(ClusterSchema, { ...originalDestination(PASSTHROUGH_CLUSTER, 'same', mesh) }),
+    create(ClusterSchema, { name: BLACKHOLE_CLUSTER, connectTimeout: connectTimeout(mesh), clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } }),
+  ];
+}
+
+export const inboundPassthroughCluster = (mesh: MeshConfig): Cluster =>
+  create(ClusterSchema, { ...originalDestination(INBOUND_PASSTHROUGH_CLUSTER, 'same', mesh), ...boundToLoopback() });
+
+/** A cluster that calls the address that the caller dialled. */
+export function originalDestination(name: string, http: UpstreamHttp, mesh: MeshConfig): ClusterInit {
+  return {
+    name,
+    connectTimeout: connectTimeout(mesh),
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    circuitBreakers: { thresholds: [{ maxConnections: 4_294_967_295, maxPendingRequests: 4_294_967_295, maxRequests: 4_294_967_295, maxRetries: 4_294_967_295, trackRemaining: true }] },
+    ...httpOptions(http),
+  };
+}
+
+export const boundToLoopback = (): ClusterInit => ({
+  upstreamBindConfig: { sourceAddress: { address: LOOP_FREE_ADDRESS, portSpecifier: { case: 'portValue', value: 0 } } },
+});
+
+export const connectTimeout = (mesh: MeshConfig) => durationOf(mesh.connectTimeout) ?? durationMs(10_000);
+
+export function httpOptions(http: UpstreamHttp): ClusterInit {
+  if (http === 'http1' || http === 'none') return {};
+  const options = pack(HttpProtocolOptionsSchema, {
+    upstreamProtocolOptions:
+      http === 'same'
+        ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } }
+        : { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'http2ProtocolOptions', value: {} } } },
+  });
+  return { typedExtensionProtocolOptions: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': options } };
+}

@@ -1,0 +1,64 @@
+import { create } from '@bufbuild/protobuf';
+import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { hostsMeet } from '../registry/hosts.ts';
+import type { Context } from './context.ts';
+import { boundRules, type EdgeChain, type EdgeListener } from './gateway-plan.ts';
+import { tcpStats, type NetworkFilterInit } from './http-filters.ts';
+import { httpManager } from './http-manager.ts';
+import { rulesRoutes } from './l4-routes.ts';
+import { cidrRange, Direction, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
+import type { Security } from './security.ts';
+import { tcpProxy, type TcpTarget } from './tcp-proxy.ts';
+import type { TelemetryPlan } from './telemetry.ts';
+import { edgeServerSocket } from './tls.ts';
+
+interface EdgeParts {
+  readonly context: Context;
+  readonly telemetry: TelemetryPlan;
+  readonly security: Security;
+}
+
+/** @returns undefined when nothing is behind the port yet, so that it stays closed */
+export function buildEdgeListener(plan: EdgeListener, parts: EdgeParts): Listener | undefined {
+  const chains = plan.chains.flatMap((chain) => edgeChains(chain, plan, parts));
+  if (chains.length === 0) return undefined;
+  const isTls = plan.chains.some((c) => c.kind !== 'http' && c.kind !== 'tcp');
+  return create(ListenerSchema, {
+    name: `${plan.address}_${plan.port}`,
+    address: socketAddress(plan.address, plan.port),
+    trafficDirection: Direction.outbound,
+    listenerFilters: isTls ? [tlsInspector()] : [],
+    ...(isTls ? untimed : {}),
+    filterChains: chains,
+  });
+}
+
+function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts): ChainInit[] {
+  const { context, telemetry, security } = parts;
+  const [server] = chain.servers;
+  if (!server) return [];
+  const names = serverNames(server.hosts.map((h) => h.host));
+  if (chain.routes !== undefined) {
+    const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http') : undefined;
+    const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http }, context)];
+    return [{ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: names } } : {}) }];
+  }
+  const view = { context, port: chain.serverPort, gateways: new Set([server.gateway]) };
+  const protocol = chain.kind === 'passthrough' ? 'TLS' : 'TCP';
+  const routes = boundRules(chain, context).flatMap(({ rules }) => rulesRoutes(rules, view, { protocol }));
+  const socket = chain.kind === 'tls-tcp' && server.server.tls ? edgeServerSocket(server.server.tls, 'tcp') : undefined;
+  return routes
+    .filter((route) => chain.kind !== 'passthrough' || route.serverNames.some((n) => server.hosts.some((h) => hostsMeet(h.host, n))))
+    .slice(0, chain.kind === 'passthrough' ? undefined : 1)
+    .map((route): ChainInit => {
+      const match = { serverNames: chain.kind === 'passthrough' ? serverNames(route.serverNames) : chain.kind === 'tls-tcp' ? names : [], prefixRanges: route.subnets.map(cidrRange) };
+      return { filterChainMatch: match, filters: tcpFilters(route.targets, parts), ...(socket ? { transportSocket: socket } : {}) };
+    });
+}
+
+function tcpFilters(targets: readonly TcpTarget[], { context, telemetry, security }: EdgeParts): NetworkFilterInit[] {
+  return [...security.tcp, ...tcpStats(context.proxy), tcpProxy({ statPrefix: targets[0]?.cluster ?? '', targets, telemetry })];
+}
+
+/** `*` is every name, which a chain says by naming none. */
+const serverNames = (hosts: readonly string[]): string[] => (hosts.includes('*') ? [] : [...new Set(hosts)]);

@@ -1,0 +1,60 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import { CorsSchema } from '../../xds/generated/envoy/extensions/filters/http/cors/v3/cors_pb.js';
+import { HTTPFaultSchema } from '../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
+import { RouterSchema } from '../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
+import type { HttpFilterSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { FilterSchema } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
+import { pack, packStruct, type Init } from './message.ts';
+import type { Proxy } from './proxy.ts';
+
+export type HttpFilterInit = Init<typeof HttpFilterSchema>;
+export type NetworkFilterInit = Init<typeof FilterSchema>;
+
+/** Where in the mesh a listener stands. */
+export type Position = 'outbound' | 'inbound' | 'gateway';
+
+export const FAULT_FILTER = 'envoy.filters.http.fault';
+export const CORS_FILTER = 'envoy.filters.http.cors';
+const STATS_FILTER = 'istio.stats';
+const PEER_FILTER = 'envoy.filters.http.peer_metadata';
+const ALPN_FILTER = 'istio.alpn';
+
+/** The chain of HTTP filters, in the order of Istio's: who is calling, may they, faults, CORS, statistics, routing.
+ * Filters that stock Envoy does not have are put in for proxies that announce them. */
+export function httpFilters(position: Position, proxy: Proxy, security: readonly HttpFilterInit[]): HttpFilterInit[] {
+  return [
+    ...announced(proxy, PEER_FILTER, 'io.istio.http.peer_metadata.Config', peerMetadata(position)),
+    ...security,
+    ...(position === 'inbound' ? [] : announced(proxy, ALPN_FILTER, 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', ALPN_CONFIG)),
+    { name: FAULT_FILTER, configType: { case: 'typedConfig', value: pack(HTTPFaultSchema) } },
+    { name: CORS_FILTER, configType: { case: 'typedConfig', value: pack(CorsSchema) } },
+    ...announced(proxy, STATS_FILTER, 'stats.PluginConfig', position === 'inbound' ? { disable_host_header_fallback: true } : {}),
+    { name: 'envoy.filters.http.router', configType: { case: 'typedConfig', value: pack(RouterSchema) } },
+  ];
+}
+
+/** Statistics of TCP connections, in front of the proxying itself. */
+export function tcpStats(proxy: Proxy): NetworkFilterInit[] {
+  if (!proxy.extensions.has(STATS_FILTER)) return [];
+  return [{ name: STATS_FILTER, configType: { case: 'typedConfig', value: packStruct('stats.PluginConfig', {}) } }];
+}
+
+function announced(proxy: Proxy, name: string, typeUrl: string, config: JsonObject): HttpFilterInit[] {
+  if (!proxy.extensions.has(name)) return [];
+  return [{ name, configType: { case: 'typedConfig', value: packStruct(typeUrl, config) } }];
+}
+
+/** Servers learn of clients and tell of themselves in headers; clients the other way round, only with hosts of the mesh. */
+function peerMetadata(position: Position): JsonObject {
+  if (position === 'inbound') return { downstream_discovery: [{ istio_headers: {} }, { workload_discovery: {} }], downstream_propagation: [{ istio_headers: {} }] };
+  return { upstream_discovery: [{ istio_headers: {} }, { workload_discovery: {} }], upstream_propagation: [{ istio_headers: { skip_external_clusters: true } }] };
+}
+
+/** Lets a connection to a port of unknown protocol say that HTTP is inside. */
+const ALPN_CONFIG: JsonObject = {
+  alpn_override: [
+    { upstream_protocol: 'HTTP10', alpn_override: ['istio-http/1.0', 'istio', 'http/1.0'] },
+    { upstream_protocol: 'HTTP11', alpn_override: ['istio-http/1.1', 'istio', 'http/1.1'] },
+    { upstream_protocol: 'HTTP2', alpn_override: ['istio-h2', 'istio', 'h2'] },
+  ],
+};

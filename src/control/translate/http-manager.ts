@@ -1,0 +1,84 @@
+import { create } from '@bufbuild/protobuf';
+import type { MeshConfig } from '../../api/mesh-config.ts';
+import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
+import {
+  HttpConnectionManager_ForwardClientCertDetails as Xfcc,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManagerSchema,
+} from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { Context } from './context.ts';
+import { httpFilters, type HttpFilterInit, type NetworkFilterInit, type Position } from './http-filters.ts';
+import { durationOf, pack, ZERO_DURATION, type Init } from './message.ts';
+import type { TelemetryPlan } from './telemetry.ts';
+import { adsSource } from './tls.ts';
+
+type ManagerInit = Init<typeof HttpConnectionManagerSchema>;
+
+export interface HttpManagerOptions {
+  readonly position: Position;
+  /** `outbound_0.0.0.0_9080` */
+  readonly statPrefix: string;
+  /** Name of a RouteConfiguration that is fetched, or the configuration itself. */
+  readonly routes: string | Init<typeof RouteConfigurationSchema>;
+  readonly telemetry: TelemetryPlan;
+  /** Authentication and authorization. */
+  readonly security?: readonly HttpFilterInit[];
+}
+
+/** The filter that speaks HTTP on a connection. */
+export function httpManager(options: HttpManagerOptions, context: Context): NetworkFilterInit {
+  const { position, statPrefix, routes, telemetry, security = [] } = options;
+  const { config } = context.settings;
+  const manager: ManagerInit = {
+    statPrefix,
+    routeSpecifier: typeof routes === 'string' ? { case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } } : { case: 'routeConfig', value: routes },
+    httpFilters: httpFilters(position, context.proxy, security),
+    accessLog: [...telemetry.accessLog],
+    tracing: telemetry.tracing,
+    ...normalization(config),
+    streamIdleTimeout: durationOf(config.defaultConfig.proxyMetadata['ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT']) ?? ZERO_DURATION,
+    upgradeConfigs: [{ upgradeType: 'websocket' }],
+    serverName: config.defaultConfig.proxyHeaders?.server?.value ?? 'istio-envoy',
+    httpProtocolOptions: {},
+    ...edge(position, config),
+  };
+  return { name: 'envoy.filters.network.http_connection_manager', configType: { case: 'typedConfig', value: pack(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, manager)) } };
+}
+
+/** Whose word counts about where a request came from. A sidecar believes its peers; a gateway believes the connection, and
+ * as many proxies in front of it as the mesh configuration says. */
+function edge(position: Position, config: MeshConfig): ManagerInit {
+  const { gatewayTopology, proxyHeaders } = config.defaultConfig;
+  const asked = proxyHeaders?.forwardedClientCert ?? (position === 'gateway' ? gatewayTopology?.forwardClientCertDetails : undefined);
+  const details = { subject: true, uri: true, dns: true };
+  if (position === 'outbound') return { useRemoteAddress: false };
+  if (position === 'inbound') {
+    return { useRemoteAddress: false, forwardClientCertDetails: xfcc(asked) ?? Xfcc.APPEND_FORWARD, setCurrentClientCertDetails: details };
+  }
+  const hops = gatewayTopology?.numTrustedProxies ?? 0;
+  return {
+    useRemoteAddress: true,
+    xffNumTrustedHops: hops,
+    forwardClientCertDetails: xfcc(asked) ?? Xfcc.SANITIZE_SET,
+    setCurrentClientCertDetails: { ...details, cert: true },
+  };
+}
+
+const FORWARD: Readonly<Record<string, Xfcc>> = {
+  SANITIZE: Xfcc.SANITIZE, FORWARD_ONLY: Xfcc.FORWARD_ONLY, APPEND_FORWARD: Xfcc.APPEND_FORWARD,
+  SANITIZE_SET: Xfcc.SANITIZE_SET, ALWAYS_FORWARD_ONLY: Xfcc.ALWAYS_FORWARD_ONLY,
+};
+const xfcc = (text: string | undefined): Xfcc | undefined => (text === undefined ? undefined : FORWARD[text]);
+
+function normalization(config: MeshConfig): ManagerInit {
+  switch (config.pathNormalization?.normalization) {
+    case 'NONE':
+      return { normalizePath: false };
+    case 'MERGE_SLASHES':
+      return { normalizePath: true, mergeSlashes: true };
+    case 'DECODE_AND_MERGE_SLASHES':
+      return { normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: EscapedSlashes.UNESCAPE_AND_FORWARD };
+    default:
+      return { normalizePath: true, pathWithEscapedSlashesAction: EscapedSlashes.KEEP_UNCHANGED };
+  }
+}

@@ -1,0 +1,153 @@
+import { create } from '@bufbuild/protobuf';
+import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
+import { isDetected, isHttp, type Protocol } from '../registry/model.ts';
+import { effectiveMtls, mtlsOnPort, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
+import type { Context } from './context.ts';
+import { tcpStats } from './http-filters.ts';
+import { httpManager } from './http-manager.ts';
+import type { InboundPort } from './inbound-services.ts';
+import { Direction, httpInspector, originalDestinationFilter, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
+import { ZERO_DURATION, type Init } from './message.ts';
+import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, inboundCluster, VIRTUAL_INBOUND } from './names.ts';
+import type { Security } from './security.ts';
+import { tcpProxy } from './tcp-proxy.ts';
+import type { TelemetryPlan } from './telemetry.ts';
+import { Alpn, meshServerSocket } from './tls.ts';
+
+interface InboundParts {
+  readonly context: Context;
+  readonly telemetry: TelemetryPlan;
+  readonly security: Security;
+}
+
+/** What a connection must look like to take a chain, and what the chain makes of it. */
+interface ChainShape {
+  readonly kind: 'http' | 'tcp';
+  readonly transport: 'tls' | 'raw_buffer';
+  readonly alpn?: readonly string[];
+  /** The chain ends the mesh's mutual TLS. */
+  readonly terminates?: true;
+}
+
+const HTTP_BY_ALPN: ChainShape = { kind: 'http', transport: 'tls', alpn: Alpn.meshHttp, terminates: true };
+const PLAIN_HTTP: ChainShape = { kind: 'http', transport: 'raw_buffer', alpn: Alpn.plainHttp };
+const PLAIN_TCP: ChainShape = { kind: 'tcp', transport: 'raw_buffer' };
+
+/** Chains of one port, by what is known of its protocol and by how strictly mutual TLS is asked for.
+ * TLS that the application itself speaks passes untouched, except where STRICT forbids. Istio: filterchain_options.go. */
+export function chainShapes(protocol: Protocol, mode: Mtls): readonly ChainShape[] {
+  if (isHttp(protocol)) {
+    if (mode === 'STRICT') return [{ kind: 'http', transport: 'tls', terminates: true }];
+    const plain: ChainShape = { kind: 'http', transport: 'raw_buffer' };
+    return mode === 'DISABLE' ? [plain] : [{ kind: 'http', transport: 'tls', alpn: Alpn.mesh, terminates: true }, plain];
+  }
+  if (isDetected(protocol)) {
+    if (mode === 'STRICT') return [HTTP_BY_ALPN, { kind: 'tcp', transport: 'tls', terminates: true }];
+    if (mode === 'DISABLE') return [PLAIN_HTTP, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
+    return [HTTP_BY_ALPN, PLAIN_HTTP, { kind: 'tcp', transport: 'tls', alpn: Alpn.meshTcp, terminates: true }, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
+  }
+  if (mode === 'STRICT') return [{ kind: 'tcp', transport: 'tls', terminates: true }];
+  if (mode === 'DISABLE') return [PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
+  return [{ kind: 'tcp', transport: 'tls', alpn: Alpn.mesh, terminates: true }, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
+}
+
+/** The one listener for everything that is sent to the workload: chains for each of its ports, then for all others. */
+export function buildInboundListener(ports: readonly InboundPort[], parts: InboundParts): Listener {
+  const { context, telemetry } = parts;
+  const { config } = context.settings;
+  const mtls = effectiveMtls(context.snapshot.peerAuthentications, { namespace: context.proxy.namespace, labels: context.labels }, config.rootNamespace);
+  const listenPort = config.proxyInboundListenPort;
+  const own = ports.filter((p) => p.port !== listenPort);
+  return create(ListenerSchema, {
+    name: VIRTUAL_INBOUND,
+    address: socketAddress('0.0.0.0', listenPort),
+    useOriginalDst: true,
+    trafficDirection: Direction.inbound,
+    listenerFilters: [originalDestinationFilter(), tlsInspector(), httpInspector()],
+    ...untimed,
+    filterChains: [
+      {
+        name: 'virtualInbound-blackhole',
+        filterChainMatch: { destinationPort: listenPort },
+        filters: [tcpProxy({ statPrefix: BLACKHOLE_CLUSTER, targets: [{ cluster: BLACKHOLE_CLUSTER, weight: 1 }], telemetry })],
+      },
+      ...otherPorts(mtls, own, parts),
+      ...own.flatMap((port) => chainShapes(port.protocol, mtlsOnPort(mtls, port.port)).map((shape) => portChain(port, shape, parts))),
+    ],
+  });
+}
+
+function portChain(port: InboundPort, shape: ChainShape, parts: InboundParts): ChainInit {
+  const cluster = inboundCluster(port.port);
+  return { name: `0.0.0.0_${port.port}`, ...chain({ shape, destinationPort: port.port, cluster, label: `0.0.0.0_${port.port}`, operation: operation(port) }, parts) };
+}
+
+const operation = (port: InboundPort): string => (port.service ? `${port.service.host}:${port.servicePort}/*` : `:${port.port}/*`);
+
+/** Ports that no service speaks of: protocol unknown, mutual TLS as for the workload as a whole; a port with a mode of its
+ * own in the policy gets chains of its own. */
+function otherPorts(mtls: EffectiveMtls, own: readonly InboundPort[], parts: InboundParts): ChainInit[] {
+  const make = (mode: Mtls, destinationPort?: number) =>
+    chainShapes('Unsupported', mode).map((shape) => ({
+      name: shape.kind === 'http' ? 'virtualInbound-catchall-http' : VIRTUAL_INBOUND,
+      ...chain({ shape, destinationPort, cluster: INBOUND_PASSTHROUGH_CLUSTER, label: INBOUND_PASSTHROUGH_CLUSTER, operation: ':0/*' }, parts),
+    }));
+  const special = [...mtls.ports].filter(([port, mode]) => mode !== mtls.mode && !own.some((p) => p.port === port));
+  return [...make(mtls.mode), ...special.flatMap(([port, mode]) => make(mode, port))];
+}
+
+interface ChainPlan {
+  readonly shape: ChainShape;
+  readonly destinationPort?: number;
+  readonly cluster: string;
+  readonly label: string;
+  readonly operation: string;
+}
+
+function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
+  const { shape, destinationPort } = plan;
+  return {
+    filterChainMatch: { destinationPort, transportProtocol: shape.transport, applicationProtocols: [...(shape.alpn ?? [])] },
+    ...(shape.terminates ? { transportSocket: meshServerSocket(shape.kind) } : {}),
+    filters: shape.kind === 'http' ? [httpFilter(plan, parts)] : tcpFilters(plan, parts),
+  };
+}
+
+function httpFilter(plan: ChainPlan, parts: InboundParts) {
+  const { context, telemetry, security } = parts;
+  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan), telemetry, security: security.http }, context);
+}
+
+function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundParts) {
+  return [...security.tcp, ...tcpStats(context.proxy), tcpProxy({ statPrefix: plan.cluster, targets: [{ cluster: plan.cluster, weight: 1 }], telemetry })];
+}
+
+function inboundRoutes(plan: ChainPlan): Init<typeof RouteConfigurationSchema> {
+  const { cluster, destinationPort = 0 } = plan;
+  return {
+    name: cluster,
+    validateClusters: false,
+    virtualHosts: [
+      {
+        name: `inbound|http|${destinationPort}`,
+        domains: ['*'],
+        routes: [
+          {
+            name: 'default',
+            match: { pathSpecifier: { case: 'prefix', value: '/' } },
+            decorator: { operation: plan.operation },
+            action: {
+              case: 'route',
+              value: {
+                clusterSpecifier: { case: 'cluster', value: cluster },
+                timeout: ZERO_DURATION,
+                maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: ZERO_DURATION },
+              },
+            },
+          },
+        ],
+      },
+    ],
+  };
+}

@@ -1,0 +1,68 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Locality } from '../registry/model.ts';
+import { NO_LOCALITY } from '../registry/workloads.ts';
+
+/** A connected proxy, as its node message describes it. */
+export interface Proxy {
+  /** `sidecar~10.244.0.7~reviews-v1-abc.default~default.svc.cluster.local` */
+  readonly id: string;
+  readonly kind: 'sidecar' | 'router';
+  readonly address: string;
+  /** Name of the pod. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly clusterId: string;
+  readonly locality: Locality;
+  readonly version: string;
+  /** Names of filters that this proxy has beyond stock Envoy's. */
+  readonly extensions: ReadonlySet<string>;
+  /** NONE: no interception; listeners bind their ports themselves. */
+  readonly interception: 'REDIRECT' | 'TPROXY' | 'NONE';
+  /** Canonical names for its own spans and metrics. */
+  readonly workloadName: string;
+}
+
+export interface NodeFacts {
+  id: string;
+  metadata?: JsonObject;
+  locality?: { region: string; zone: string; subZone: string };
+  extensions: readonly { name: string }[];
+}
+
+/** Reads the node message of a proxy. Istio: node id `kind~address~pod.namespace~domain`. */
+export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string } {
+  const [kind, address = '', podName = '', domain] = node.id.split('~');
+  if ((kind !== 'sidecar' && kind !== 'router') || domain === undefined) {
+    return { error: `node id "${node.id}" is not of the form sidecar~ADDRESS~POD.NAMESPACE~DOMAIN` };
+  }
+  const metadata = node.metadata ?? {};
+  const dot = podName.lastIndexOf('.');
+  const namespace = text(metadata['NAMESPACE']) || podName.slice(dot + 1);
+  if (namespace === '') return { error: 'the node tells no namespace' };
+  const interception = text(metadata['INTERCEPTION_MODE']);
+  const { region = '', zone = '', subZone = '' } = node.locality ?? {};
+  return {
+    proxy: {
+      id: node.id,
+      kind,
+      address,
+      name: dot > 0 ? podName.slice(0, dot) : podName,
+      namespace,
+      labels: labelsOf(metadata['LABELS']),
+      clusterId: text(metadata['CLUSTER_ID']) || 'Kubernetes',
+      locality: region === '' ? NO_LOCALITY : { region, zone, subzone: subZone },
+      version: text(metadata['ISTIO_VERSION']),
+      extensions: new Set(node.extensions.map((e) => e.name)),
+      interception: interception === 'NONE' || interception === 'TPROXY' ? interception : 'REDIRECT',
+      workloadName: text(metadata['WORKLOAD_NAME']),
+    },
+  };
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+function labelsOf(value: unknown): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}

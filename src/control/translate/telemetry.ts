@@ -1,0 +1,114 @@
+import type { ExtensionProvider } from '../../api/mesh-config.ts';
+import type { AccessLogging, Tracing } from '../../api/telemetry.ts';
+import type { AccessLogSchema } from '../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
+import { FileAccessLogSchema } from '../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
+import { ExpressionFilterSchema } from '../../xds/generated/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
+import { policiesFor } from '../registry/policies.ts';
+import { buildTracing, type TracingInit } from './tracing.ts';
+import type { Context } from './context.ts';
+import { pack, type Init } from './message.ts';
+
+export type AccessLogInit = Init<typeof AccessLogSchema>;
+type FileLogInit = Init<typeof FileAccessLogSchema>;
+export type Side = 'CLIENT' | 'SERVER';
+
+/** Istio's line. It ends in a newline, as Envoy's text formats must. */
+export const DEFAULT_LOG_FORMAT =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% ' +
+  '"%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" ' +
+  '"%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
+
+const JSON_FIELDS: Readonly<Record<string, string>> = {
+  start_time: '%START_TIME%', route_name: '%ROUTE_NAME%', method: '%REQ(:METHOD)%', path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%', protocol: '%PROTOCOL%',
+  response_code: '%RESPONSE_CODE%', response_flags: '%RESPONSE_FLAGS%', response_code_details: '%RESPONSE_CODE_DETAILS%',
+  connection_termination_details: '%CONNECTION_TERMINATION_DETAILS%', bytes_received: '%BYTES_RECEIVED%', bytes_sent: '%BYTES_SENT%', duration: '%DURATION%',
+  upstream_service_time: '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%', x_forwarded_for: '%REQ(X-FORWARDED-FOR)%', user_agent: '%REQ(USER-AGENT)%',
+  request_id: '%REQ(X-REQUEST-ID)%', authority: '%REQ(:AUTHORITY)%', upstream_host: '%UPSTREAM_HOST%', upstream_cluster: '%UPSTREAM_CLUSTER_RAW%',
+  upstream_local_address: '%UPSTREAM_LOCAL_ADDRESS%', downstream_local_address: '%DOWNSTREAM_LOCAL_ADDRESS%', downstream_remote_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
+  requested_server_name: '%REQUESTED_SERVER_NAME%', upstream_transport_failure_reason: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+};
+
+/** What one proxy reports on one side of a call: worked out once, used by all its listeners. */
+export interface TelemetryPlan {
+  readonly accessLog: readonly AccessLogInit[];
+  readonly tracing?: TracingInit;
+}
+
+export function telemetryPlan(context: Context, side: Side): TelemetryPlan {
+  const { config } = context.settings;
+  const subject = { namespace: context.proxy.namespace, labels: context.labels };
+  const policies = policiesFor(context.snapshot.telemetries, subject, config.rootNamespace).map((t) => t.spec ?? {});
+  const logging = policies.flatMap((spec) => (spec.accessLogging ?? []).filter((l) => isFor(l, side)));
+  const tracing = policies.flatMap((spec) => (spec.tracing ?? []).filter((t) => isFor(t, side)));
+  return { accessLog: accessLog(logging, context), tracing: buildTracing(tracing, context) };
+}
+
+const isFor = (rule: AccessLogging | Tracing, side: Side): boolean => {
+  const mode = rule.match?.mode ?? 'CLIENT_AND_SERVER';
+  return mode === 'CLIENT_AND_SERVER' || mode === side;
+};
+
+/** Telemetry objects decide when there are any, the narrowest last; else the mesh's default providers; else its file. */
+function accessLog(rules: readonly AccessLogging[], context: Context): AccessLogInit[] {
+  const { config } = context.settings;
+  if (rules.length === 0) {
+    if (config.defaultProviders.accessLogging.length > 0) return config.defaultProviders.accessLogging.flatMap((name) => provided(name, context));
+    return config.accessLogFile === '' ? [] : [meshFileLog(context)];
+  }
+  const last = rules.at(-1);
+  if (last === undefined || last.disabled === true) return [];
+  const named = rules.findLast((r) => (r.providers?.length ?? 0) > 0)?.providers?.map((p) => p.name);
+  const names = named ?? (config.defaultProviders.accessLogging.length > 0 ? config.defaultProviders.accessLogging : ['envoy']);
+  const expression = rules.findLast((r) => r.filter?.expression)?.filter?.expression;
+  return names.flatMap((name) => provided(name, context)).map((log) => (expression ? { ...log, filter: celFilter(expression) } : log));
+}
+
+function provided(name: string, context: Context): AccessLogInit[] {
+  if (name === 'envoy') return [{ ...meshFileLog(context) }];
+  const provider: ExtensionProvider | undefined = context.settings.config.extensionProviders.find((p) => p.name === name);
+  const file = provider?.envoyFileAccessLog;
+  if (!file) return [];
+  const format: Partial<FileLogInit> = file.logFormat?.labels
+    ? { accessLogFormat: { case: 'logFormat', value: { omitEmptyValues: file.omitEmptyValues ?? false, format: { case: 'jsonFormat', value: textValues(file.logFormat.labels) } } } }
+    : textFormat(file.logFormat?.text ? withNewline(file.logFormat.text) : DEFAULT_LOG_FORMAT, file.omitEmptyValues);
+  return [fileLog(file.path || '/dev/stdout', format)];
+}
+
+function meshFileLog(context: Context): AccessLogInit {
+  const { accessLogFile, accessLogFormat, accessLogEncoding } = context.settings.config;
+  const path = accessLogFile || '/dev/stdout';
+  if (accessLogEncoding !== 'JSON') return fileLog(path, textFormat(accessLogFormat ? withNewline(accessLogFormat) : DEFAULT_LOG_FORMAT));
+  return fileLog(path, { accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: jsonFields(accessLogFormat) } } } });
+}
+
+/** A custom JSON format is a flat object in the setting's text; one that cannot be read falls back to the default fields. */
+function jsonFields(text: string): Record<string, string> {
+  if (text === '') return { ...JSON_FIELDS };
+  try {
+    return textValues(JSON.parse(text));
+  } catch {
+    // Not JSON: the validator warns about it; logging goes on with the default fields.
+    return { ...JSON_FIELDS };
+  }
+}
+
+const textValues = (value: unknown): Record<string, string> =>
+  Object.fromEntries(Object.entries(typeof value === 'object' && value !== null ? value : {}).map(([key, v]) => [key, String(v)]));
+
+const withNewline = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
+
+const textFormat = (text: string, omitEmptyValues = false): Partial<FileLogInit> => ({
+  accessLogFormat: { case: 'logFormat', value: { omitEmptyValues, format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: text } } } } },
+});
+
+const fileLog = (path: string, format: Partial<FileLogInit>): AccessLogInit => ({
+  name: 'envoy.access_loggers.file',
+  configType: { case: 'typedConfig', value: pack(FileAccessLogSchema, { path, ...format }) },
+});
+
+const celFilter = (expression: string): NonNullable<AccessLogInit['filter']> => ({
+  filterSpecifier: {
+    case: 'extensionFilter',
+    value: { name: 'envoy.access_loggers.extension_filters.cel', configType: { case: 'typedConfig', value: pack(ExpressionFilterSchema, { expression }) } },
+  },
+});

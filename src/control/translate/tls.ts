@@ -1,0 +1,179 @@
+import { create, type MessageShape } from '@bufbuild/protobuf';
+import type { ClientTls } from '../../api/common/traffic-policy.ts';
+import type { ServerTls } from '../../api/common/server-tls.ts';
+import { ApiConfigSource_ApiType, ApiVersion, ConfigSourceSchema } from '../../xds/generated/envoy/config/core/v3/config_source_pb.js';
+import type { TransportSocketSchema } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
+import { RawBufferSchema } from '../../xds/generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
+import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol, type CertificateValidationContextSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
+import type { SdsSecretConfigSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import { DownstreamTlsContextSchema, UpstreamTlsContextSchema, type CommonTlsContextSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import { pack, ZERO_DURATION, type Init } from './message.ts';
+
+export type TransportSocketInit = Init<typeof TransportSocketSchema>;
+type SdsInit = Init<typeof SdsSecretConfigSchema>;
+type CommonInit = Init<typeof CommonTlsContextSchema>;
+type ValidationInit = Init<typeof CertificateValidationContextSchema>;
+
+/** Protocols by which a mesh client tells a server that it speaks mutual TLS, and what is inside. */
+export const Alpn = {
+  /** Anything, by a mesh client. */
+  mesh: ['istio-peer-exchange', 'istio', 'istio-http/1.0', 'istio-http/1.1', 'istio-h2'],
+  meshHttp: ['istio-http/1.0', 'istio-http/1.1', 'istio-h2'],
+  meshTcp: ['istio-peer-exchange', 'istio'],
+  plainHttp: ['http/1.0', 'http/1.1', 'h2c'],
+} as const;
+
+/** What travels over a connection: decides which protocols the client offers. */
+export type Payload = 'http1' | 'http2' | 'tcp';
+
+const OFFER: Readonly<Record<Payload, readonly string[]>> = {
+  http1: ['istio-http/1.1', 'istio', 'http/1.1'],
+  http2: ['istio-h2', 'istio', 'h2'],
+  tcp: ['istio-peer-exchange', 'istio'],
+};
+
+/** The workload's own certificate and the mesh's roots come from the agent beside the proxy, under these names. */
+export const agentSecret = (name: 'default' | 'ROOTCA'): SdsInit => ({
+  name,
+  sdsConfig: {
+    resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout: ZERO_DURATION,
+    configSourceSpecifier: {
+      case: 'apiConfigSource',
+      value: {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ targetSpecifier: { case: 'envoyGrpc', value: { clusterName: 'sds-grpc' } } }],
+      },
+    },
+  },
+});
+
+/** A secret that the control plane serves. */
+export const servedSecret = (name: string): SdsInit => ({ name, sdsConfig: adsSource() });
+
+export const adsSource = (): MessageShape<typeof ConfigSourceSchema> =>
+  create(ConfigSourceSchema, { resourceApiVersion: ApiVersion.V3, initialFetchTimeout: ZERO_DURATION, configSourceSpecifier: { case: 'ads', value: {} } });
+
+export const plaintextSocket = (): TransportSocketInit => ({
+  name: 'envoy.transport_sockets.raw_buffer',
+  configType: { case: 'typedConfig', value: pack(RawBufferSchema) },
+});
+
+const sans = (names: readonly string[]): ValidationInit => ({
+  matchTypedSubjectAltNames: names.map((name) => ({
+    sanType: name.includes('://') ? SubjectAltNameMatcher_SanType.URI : SubjectAltNameMatcher_SanType.DNS,
+    matcher: { matchPattern: { case: 'exact', value: name } },
+  })),
+});
+
+const meshContext = (alpn: readonly string[], names: readonly string[]): CommonInit => ({
+  alpnProtocols: [...alpn],
+  tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2 },
+  tlsCertificateSdsSecretConfigs: [agentSecret('default')],
+  validationContextType: {
+    case: 'combinedValidationContext',
+    value: { defaultValidationContext: sans(names), validationContextSdsSecretConfig: agentSecret('ROOTCA') },
+  },
+});
+
+/** Mutual TLS towards a workload of the mesh.
+ * @param options.identities SPIFFE URIs of which the server must have one; empty: any of the trust roots */
+export function meshClientSocket(options: { sni: string; payload: Payload; identities: readonly string[] }): TransportSocketInit {
+  const context = meshContext(OFFER[options.payload], options.identities);
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: pack(UpstreamTlsContextSchema, { sni: options.sni, commonTlsContext: context }) },
+  };
+}
+
+/** Mutual TLS from a workload of the mesh. */
+export function meshServerSocket(kind: 'http' | 'tcp'): TransportSocketInit {
+  const alpn = kind === 'http' ? ['h2', 'http/1.1'] : ['istio-peer-exchange', 'h2', 'http/1.1'];
+  const context = { ...meshContext(alpn, []) };
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, { requireClientCertificate: true, commonTlsContext: context }) },
+  };
+}
+
+/** TLS that a DestinationRule asks for: SIMPLE or MUTUAL, with files of the proxy or a credential. */
+export function originatedSocket(tls: ClientTls, options: { host: string; isHttp2: boolean; subjectAltNames: readonly string[] }): TransportSocketInit {
+  const sni = tls.sni || (options.host.startsWith('*') ? '' : options.host);
+  const names = tls.subjectAltNames && tls.subjectAltNames.length > 0 ? tls.subjectAltNames : options.subjectAltNames;
+  const common: CommonInit = { alpnProtocols: options.isHttp2 ? ['h2'] : [], ...clientCertificate(tls), ...serverTrust(tls, names) };
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: pack(UpstreamTlsContextSchema, { sni, commonTlsContext: common }) },
+  };
+}
+
+function clientCertificate(tls: ClientTls): CommonInit {
+  if (tls.mode !== 'MUTUAL') return {};
+  if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [servedSecret(credentialSecret(tls.credentialName))] };
+  return { tlsCertificates: [{ certificateChain: file(tls.clientCertificate ?? ''), privateKey: file(tls.privateKey ?? '') }] };
+}
+
+function serverTrust(tls: ClientTls, names: readonly string[]): CommonInit {
+  if (tls.insecureSkipVerify === true) return {};
+  if (tls.credentialName) {
+    const secret = servedSecret(credentialCa(tls.credentialName));
+    return { validationContextType: { case: 'combinedValidationContext', value: { defaultValidationContext: sans(names), validationContextSdsSecretConfig: secret } } };
+  }
+  const trusted: ValidationInit = tls.caCertificates ? { trustedCa: file(tls.caCertificates) } : { systemRootCerts: {} };
+  return { validationContextType: { case: 'validationContext', value: { ...trusted, ...sans(names) } } };
+}
+
+const file = (path: string) => ({ specifier: { case: 'filename' as const, value: path } });
+
+/** SDS names of a gateway's credentials. Istio: `kubernetes://NAME` and `kubernetes://NAME-cacert`. */
+export const credentialSecret = (name: string): string => (name.includes('://') ? name : `kubernetes://${name}`);
+export const credentialCa = (name: string): string => `${credentialSecret(name)}-cacert`;
+
+const VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
+  TLS_AUTO: TlsParameters_TlsProtocol.TLS_AUTO, TLSV1_0: TlsParameters_TlsProtocol.TLSv1_0, TLSV1_1: TlsParameters_TlsProtocol.TLSv1_1,
+  TLSV1_2: TlsParameters_TlsProtocol.TLSv1_2, TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
+};
+
+/** TLS that a gateway terminates. Undefined for modes that do not terminate. */
+export function edgeServerSocket(tls: ServerTls, kind: 'http' | 'tcp'): TransportSocketInit | undefined {
+  const mode = tls.mode ?? 'PASSTHROUGH';
+  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') return undefined;
+  const alpn = kind === 'http' ? ['h2', 'http/1.1'] : [];
+  if (mode === 'ISTIO_MUTUAL') return meshServerSocket(kind);
+  const common: CommonInit = {
+    alpnProtocols: alpn,
+    tlsParams: {
+      tlsMinimumProtocolVersion: VERSIONS[tls.minProtocolVersion ?? 'TLSV1_2'] ?? TlsParameters_TlsProtocol.TLSv1_2,
+      tlsMaximumProtocolVersion: VERSIONS[tls.maxProtocolVersion ?? 'TLS_AUTO'] ?? TlsParameters_TlsProtocol.TLS_AUTO,
+      cipherSuites: tls.cipherSuites ?? [],
+      ecdhCurves: tls.ecdhCurves ?? [],
+    },
+    ...serverCertificates(tls),
+    ...clientTrust(tls),
+  };
+  const requireClientCertificate = mode === 'MUTUAL' ? { requireClientCertificate: true } : {};
+  return {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, { commonTlsContext: common, ...requireClientCertificate }) },
+  };
+}
+
+function serverCertificates(tls: ServerTls): CommonInit {
+  const names = tls.credentialNames ?? (tls.credentialName ? [tls.credentialName] : []);
+  if (names.length > 0) return { tlsCertificateSdsSecretConfigs: names.map((name) => servedSecret(credentialSecret(name))) };
+  const files = tls.tlsCertificates ?? [{ serverCertificate: tls.serverCertificate, privateKey: tls.privateKey }];
+  return { tlsCertificates: files.map((f) => ({ certificateChain: file(f.serverCertificate ?? ''), privateKey: file(f.privateKey ?? '') })) };
+}
+
+function clientTrust(tls: ServerTls): CommonInit {
+  if (tls.mode !== 'MUTUAL' && tls.mode !== 'OPTIONAL_MUTUAL') return {};
+  const pins: ValidationInit = { ...sans(tls.subjectAltNames ?? []), verifyCertificateHash: tls.verifyCertificateHash ?? [], verifyCertificateSpki: tls.verifyCertificateSpki ?? [] };
+  const name = tls.caCertCredentialName ?? tls.credentialName ?? tls.credentialNames?.[0];
+  if (name) {
+    const secret = servedSecret(tls.caCertCredentialName ? credentialSecret(name) : credentialCa(name));
+    return { validationContextType: { case: 'combinedValidationContext', value: { defaultValidationContext: pins, validationContextSdsSecretConfig: secret } } };
+  }
+  return { validationContextType: { case: 'validationContext', value: { ...pins, trustedCa: file(tls.caCertificates ?? '') } } };
+}

@@ -1,0 +1,27 @@
+/** Helm values that have an effect here. Istio's charts have many more: one that does nothing is said, not swallowed. */
+import type { Issue } from '../api/issue.ts';
+import { isTree, type Tree } from './tree.ts';
+
+/** Paths under `values`; a path stands for everything below it, `*` for one key. */
+const KNOWN: readonly string[] = [
+  ...'hub tag istioNamespace imagePullPolicy imagePullSecrets caAddress multiCluster.clusterName meshID network logging.level logAsJson proxy_init.image'.split(' ').map((name) => `global.${name}`),
+  ...'image clusterDomain resources logLevel componentLogLevel statusPort readinessInitialDelaySeconds readinessPeriodSeconds readinessFailureThreshold startupProbe privileged includeIPRanges excludeIPRanges includeInboundPorts excludeInboundPorts includeOutboundPorts excludeOutboundPorts holdApplicationUntilProxyStarts drainCommand autoInject'
+    .split(' ')
+    .map((name) => `global.proxy.${name}`),
+  ...'env resources replicaCount traceSampling'.split(' ').map((name) => `pilot.${name}`),
+  ...'rewriteAppHTTPProbe neverInjectSelector alwaysInjectSelector injectedAnnotations'.split(' ').map((name) => `sidecarInjectorWebhook.${name}`),
+  'gateways.*.type',
+  'istiodRemote.injectionURL',
+];
+
+/** One warning for each value without effect. */
+export function checkValues(values: Tree): Issue[] {
+  const known = KNOWN.map((path) => path.split('.'));
+  return leaves(values, [])
+    .filter((path) => !known.some((want) => want.every((key, index) => key === '*' || key === path[index])))
+    .map((path) => ({ severity: 'warning', path: `values.${path.join('.')}`, message: 'has no effect' }));
+}
+
+function leaves(value: unknown, path: readonly string[]): (readonly string[])[] {
+  return isTree(value) && Object.keys(value).length > 0 ? Object.entries(value).flatMap(([key, child]) => leaves(child, [...path, key])) : [path];
+}

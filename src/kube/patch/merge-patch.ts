@@ -1,0 +1,13 @@
+/** RFC 7386 JSON Merge Patch. */
+import { isObject } from '../schema/schema.ts';
+
+/** @returns the patched document; neither argument is changed */
+export function applyMergePatch(document: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return structuredClone(patch);
+  const result: Record<string, unknown> = isObject(document) ? { ...document } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = applyMergePatch(result[key], value);
+  }
+  return result;
+}

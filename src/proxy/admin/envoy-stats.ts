@@ -1,0 +1,109 @@
+/** The counts that people look for under Envoy's names, made from the state of the proxy when they are asked for. */
+import { renderLabels } from '../telemetry/registry.ts';
+import type { ProxyView } from './proxy-view.ts';
+
+export interface EnvoyStat {
+  /** Envoy's dotted name: `cluster.NAME.upstream_rq_total`. */
+  readonly name: string;
+  /** Prometheus' name, and the tags that Envoy extracts from its own. */
+  readonly metric: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  readonly kind: 'counter' | 'gauge';
+}
+
+const STATE_NUMBER = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
+
+export function collectEnvoyStats(view: ProxyView): EnvoyStat[] {
+  const state = view.snapshot();
+  const ads = view.ads();
+  const memory = process.memoryUsage();
+  const stats: EnvoyStat[] = [];
+  const plain = (name: string, value: number, kind: EnvoyStat['kind'] = 'gauge') => stats.push({ name, metric: `envoy_${name.replaceAll(/[.-]/g, '_')}`, labels: {}, value, kind });
+  const warming = state.clusters.filter((c) => !c.warm).length;
+  plain('cluster_manager.active_clusters', state.clusters.length - warming);
+  plain('cluster_manager.warming_clusters', warming);
+  plain('cluster_manager.cds.update_success', ads.updates, 'counter');
+  plain('cluster_manager.cds.update_rejected', ads.rejects, 'counter');
+  plain('listener_manager.total_listeners_active', state.listeners.length);
+  plain('listener_manager.workers_started', 1);
+  plain('control_plane.connected_state', ads.connected ? 1 : 0);
+  plain('http.downstream_rq_active', state.activeRequests);
+  plain('server.live', view.state() === 'LIVE' ? 1 : 0);
+  plain('server.state', STATE_NUMBER[view.state()]);
+  plain('server.uptime', Math.floor((view.now() - view.startedMs) / 1000));
+  plain('server.memory_allocated', memory.heapUsed);
+  plain('server.memory_physical_size', memory.rss);
+  plain('tracing.opentelemetry.spans_sent', view.telemetry.spans.sent, 'counter');
+  plain('tracing.opentelemetry.spans_dropped', view.telemetry.spans.dropped, 'counter');
+  plain('access_log.lines_dropped', view.telemetry.accessLog.dropped, 'counter');
+  for (const cluster of state.clusters) stats.push(...clusterStats(view, cluster));
+  return stats;
+}
+
+function clusterStats(view: ProxyView, cluster: ReturnType<ProxyView['snapshot']>['clusters'][number]): EnvoyStat[] {
+  const { name, hosts, open } = cluster;
+  const count = view.telemetry.clusters.get(name);
+  const sum = (read: (host: (typeof hosts)[number]) => number) => hosts.reduce((total, host) => total + read(host), 0);
+  const of = (stat: string, value: number, kind: EnvoyStat['kind']): EnvoyStat => ({ name: `cluster.${name}.${stat}`, metric: `envoy_cluster_${stat}`, labels: { cluster_name: name }, value, kind });
+  const stats = [
+    of('membership_total', hosts.length, 'gauge'),
+    of('membership_healthy', hosts.filter((h) => !h.ejected && h.edsHealth === 'HEALTHY').length, 'gauge'),
+    of('outlier_detection.ejections_active', hosts.filter((h) => h.ejected).length, 'gauge'),
+    of('upstream_cx_active', open.connections, 'gauge'),
+    of('upstream_cx_total', sum((h) => h.counters.connections), 'counter'),
+    of('upstream_cx_connect_fail', sum((h) => h.counters.connectFail), 'counter'),
+    of('upstream_rq_active', open.requests, 'gauge'),
+    of('upstream_rq_pending_active', open.pending, 'gauge'),
+    of('upstream_rq_total', sum((h) => h.counters.total), 'counter'),
+    of('upstream_rq_retry', count?.retries ?? 0, 'counter'),
+    of('upstream_rq_timeout', count?.timeouts ?? 0, 'counter'),
+    of('upstream_rq_pending_overflow', count?.pendingOverflow ?? 0, 'counter'),
+  ];
+  if (count) stats.push(...codeStats(name, count.codes));
+  return stats.map((stat) => ({ ...stat, metric: stat.metric.replaceAll('.', '_') }));
+}
+
+function codeStats(cluster: string, codes: ReadonlyMap<number, number>): EnvoyStat[] {
+  const classes = new Map<string, number>();
+  const stats: EnvoyStat[] = [];
+  for (const [code, value] of codes) {
+    const first = String(code).slice(0, 1);
+    classes.set(first, (classes.get(first) ?? 0) + value);
+    stats.push({ name: `cluster.${cluster}.upstream_rq_${code}`, metric: 'envoy_cluster_upstream_rq', labels: { response_code: String(code), cluster_name: cluster }, value, kind: 'counter' });
+  }
+  for (const [first, value] of classes) {
+    stats.push({ name: `cluster.${cluster}.upstream_rq_${first}xx`, metric: 'envoy_cluster_upstream_rq_xx', labels: { response_code_class: first, cluster_name: cluster }, value, kind: 'counter' });
+  }
+  return stats;
+}
+
+/** Prometheus text. Clusters that nothing was sent to are left out, else a big mesh is told in every sidecar again. */
+export function exposeEnvoyStats(stats: readonly EnvoyStat[]): string {
+  const families = new Map<string, EnvoyStat[]>();
+  for (const stat of stats) families.set(stat.metric, [...(families.get(stat.metric) ?? []), stat]);
+  const used = new Set(stats.flatMap((s) => (s.kind === 'counter' && s.value > 0 && s.labels['cluster_name'] ? [s.labels['cluster_name']] : [])));
+  let out = '';
+  for (const [metric, members] of families) {
+    const shown = members.filter((s) => s.labels['cluster_name'] === undefined || used.has(s.labels['cluster_name']));
+    const [first] = shown;
+    if (!first) continue;
+    out += `# HELP ${metric} Envoy ${first.name.replace(first.labels['cluster_name'] ?? '\0', 'NAME')}\n# TYPE ${metric} ${first.kind}\n`;
+    for (const stat of shown) {
+      const labels = renderLabels(Object.keys(stat.labels), Object.values(stat.labels));
+      out += `${metric}${labels === '' ? '' : `{${labels}}`} ${stat.value}\n`;
+    }
+  }
+  return out;
+}
+
+/** `/stats`: `name: value` lines, sorted. */
+export function statsText(stats: readonly EnvoyStat[], select: { filter?: RegExp | undefined; usedOnly: boolean }): string {
+  return selectStats(stats, select).map((s) => `${s.name}: ${s.value}\n`).join('');
+}
+
+export const statsJson = (stats: readonly EnvoyStat[], select: { filter?: RegExp | undefined; usedOnly: boolean }) => ({ stats: selectStats(stats, select).map(({ name, value }) => ({ name, value })) });
+
+function selectStats(stats: readonly EnvoyStat[], select: { filter?: RegExp | undefined; usedOnly: boolean }): EnvoyStat[] {
+  return stats.filter((s) => (select.filter?.test(s.name) ?? true) && (!select.usedOnly || s.value > 0)).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,56 @@
+/** The pages of ports 15020 (what Istio's agent serves), 15021 (readiness) and 15090 (metrics of the data path). */
+import { errorText } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { PROMETHEUS_TYPE, expose } from '../telemetry/exposition.ts';
+import { Registry } from '../telemetry/registry.ts';
+import { dataPathMetrics, metricsPage } from './admin-pages.ts';
+import { fetchAppMetrics } from './app-metrics.ts';
+import { PASSTHROUGH_ADDRESS, runProbe } from './app-probe.ts';
+import { text } from './http-service.ts';
+import type { Page, PageRequest, Route } from './http-service.ts';
+import type { ProxyView } from './proxy-view.ts';
+
+export const readinessRoutes = (view: ProxyView): Route[] => [{ path: '/healthz/ready', handle: () => readiness(view) }];
+
+export const prometheusRoutes = (view: ProxyView): Route[] => [{ path: '/stats/prometheus', handle: () => metricsPage(view) }];
+
+export function statusRoutes(view: ProxyView, log: Log): Route[] {
+  const { appProbes, appMetrics, instanceIp } = view.settings;
+  const agent = new Registry();
+  const failures = agent.counter('istio_agent_scrape_failures_total', 'Failed fetches of metrics to merge.', ['type']);
+  const requests = agent.counter('istio_agent_scrapes_total', 'Requests for merged metrics.').resolve();
+  const isLoopback = instanceIp.startsWith('127.') || instanceIp === '::1';
+  const target = { address: instanceIp, localAddress: isLoopback || instanceIp.includes(':') ? undefined : PASSTHROUGH_ADDRESS };
+
+  const merged = async (request: PageRequest): Promise<Page> => {
+    requests.value += 1;
+    const timeout = request.headers['x-prometheus-scrape-timeout-seconds'];
+    const app = appMetrics
+      ? await fetchAppMetrics(appMetrics, typeof timeout === 'string' ? timeout : undefined).catch((error: unknown) => {
+          failures.resolve('application').value += 1;
+          log.warn('the application’s metrics cannot be fetched', { port: appMetrics.port, path: appMetrics.path, error: errorText(error) });
+          return '';
+        })
+      : '';
+    return { type: PROMETHEUS_TYPE, body: dataPathMetrics(view) + expose(agent.families()) + app };
+  };
+  const probe = (request: PageRequest): Page | Promise<Page> => {
+    const found = appProbes.get(request.path);
+    return found ? runProbe(found, target, request) : text(`no probe is known as ${request.path}\n`, 404);
+  };
+  const local = (handle: () => Page): Route['handle'] => (request) => (request.isLocal ? handle() : text('only from this host\n', 403));
+  return [
+    { path: '/stats/prometheus', handle: merged },
+    { path: '/metrics', handle: merged },
+    { path: '/healthz/ready', handle: () => readiness(view) },
+    { path: '/app-health/', isPrefix: true, handle: probe },
+    { path: '/app-lifecycle/', isPrefix: true, handle: probe },
+    { path: '/quitquitquit', isMutation: true, handle: local(() => { setImmediate(() => view.quit()); return text('OK\n'); }) },
+    { path: '/drain', isMutation: true, handle: local(() => { void view.drain(); return text('OK\n'); }) },
+  ];
+}
+
+function readiness(view: ProxyView): Page {
+  const reason = view.notReady();
+  return reason === undefined ? text('') : text(`${reason}\n`, 503);
+}

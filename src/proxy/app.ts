@@ -1,0 +1,213 @@
+/** The composition root of sidecar and gateway: bootstrap → identity → configuration → data path → admin pages. */
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import { LogLevels, createLog } from '../base/log.ts';
+import type { Log } from '../base/log.ts';
+import { createAdsClient } from '../xds/client/ads-client.ts';
+import type { AdsClient } from '../xds/client/ads-client.ts';
+import { createGrpcChannel } from '../xds/client/grpc-channel.ts';
+import { createLastGoodFile } from '../xds/client/last-good-file.ts';
+import { TypeUrl } from '../xds/type-urls.ts';
+import { adminRoutes } from './admin/admin-pages.ts';
+import { createHttpService } from './admin/http-service.ts';
+import type { HttpService } from './admin/http-service.ts';
+import type { ProxyView, ServerState } from './admin/proxy-view.ts';
+import { prometheusRoutes, readinessRoutes, statusRoutes } from './admin/status-pages.ts';
+import type { ProxySettings } from './bootstrap/settings.ts';
+import { buildNode } from './bootstrap/xds-node.ts';
+import type { BindOptions, ProxyRuntime } from './runtime-contract.ts';
+import { createRuntime } from './runtime.ts';
+import { requestCertificate } from './secrets/signing-client.ts';
+import { createWorkloadSecrets } from './secrets/workload-secrets.ts';
+import type { WorkloadSecrets } from './secrets/workload-secrets.ts';
+import { createPeerCodec } from './telemetry/peer-codec.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+
+export interface ProxyAppOptions {
+  readonly settings: ProxySettings;
+  readonly clock?: Clock;
+  /** Default: standard error, with the levels of the settings. */
+  readonly log?: Log;
+  readonly levels?: LogLevels;
+  /** Tests bind elsewhere. */
+  readonly bind?: BindOptions;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Called when an admin page asks the process to end. */
+  readonly onQuit?: () => void;
+}
+
+export interface ProxyApp {
+  /** Pages and control-plane connections are up; readiness comes with the configuration. */
+  start(): Promise<void>;
+  /** Ends gracefully: waits for requests in flight, then for telemetry. The caller's patience is the only deadline. */
+  drain(): Promise<void>;
+  /** Ends now. */
+  close(): Promise<void>;
+  readonly runtime: ProxyRuntime;
+  readonly secrets: WorkloadSecrets;
+  /** Ports of the pages, as they were bound. */
+  readonly ports: ReadonlyMap<'admin' | 'status' | 'readiness' | 'prometheus', number>;
+}
+
+export function createProxyApp(options: ProxyAppOptions): ProxyApp {
+  return new App(options);
+}
+
+/** Undefined: the file is not there, which is normal without a control plane that asks for it. */
+const readOptional = (path: string): Promise<string | undefined> => readFile(path, 'utf8').then((text) => text.trim(), () => undefined);
+
+class App implements ProxyApp, ProxyView {
+  readonly settings: ProxySettings;
+  readonly telemetry: Telemetry;
+  readonly secrets: WorkloadSecrets;
+  readonly levels: LogLevels;
+  readonly runtime: ProxyRuntime;
+  readonly startedMs: number;
+  readonly ports = new Map<'admin' | 'status' | 'readiness' | 'prometheus', number>();
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #ads: AdsClient;
+  readonly #pages: readonly (readonly ['admin' | 'status' | 'readiness' | 'prometheus', HttpService])[];
+  readonly #onQuit: () => void;
+  #healthFailed = false;
+  #draining: Promise<void> | undefined;
+  #hasBeenReady = false;
+
+  constructor(options: ProxyAppOptions) {
+    const { settings, clock = systemClock } = options;
+    this.settings = settings;
+    this.#clock = clock;
+    this.startedMs = clock.now();
+    this.levels = options.levels ?? new LogLevels();
+    for (const [scope, level] of settings.logLevels) this.levels.set(scope, level);
+    this.#log = options.log ?? createLog(this.levels);
+    this.#onQuit = options.onQuit ?? (() => {});
+    this.telemetry = new Telemetry({ settings, env: options.env ?? {}, log: this.#log.scope('telemetry'), clock });
+    this.secrets = createWorkloadSecrets({ request: () => requestOwnCertificate(settings), policy: settings.identity, log: this.#log.scope('identity'), clock });
+    this.runtime = createRuntime({
+      outcomes: this.telemetry,
+      secrets: this.secrets,
+      peer: createPeerCodec(settings.workload, settings.nodeId),
+      tracer: this.telemetry.tracer,
+      clock,
+      log: this.#log.scope('proxy'),
+      bind: options.bind ?? {},
+      node: { id: settings.nodeId, cluster: settings.nodeCluster },
+    });
+    this.#ads = this.#createAds();
+    this.#pages = this.#createPages();
+  }
+
+  async start(): Promise<void> {
+    this.runtime.onInterest((typeUrl, names) => this.#ads.setNames(typeUrl, names));
+    this.secrets.start();
+    await Promise.all([
+      this.#ads.start(),
+      ...this.#pages.map(async ([name, service]) => void this.ports.set(name, await service.start())),
+    ]);
+    this.#log.info('proxy started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(performance.now()) });
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  async close(): Promise<void> {
+    this.secrets.close();
+    await Promise.all([this.#ads.close(), this.runtime.close(), this.telemetry.close(), ...this.#pages.map(([, service]) => service.close())]);
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  snapshot() {
+    return this.runtime.snapshot();
+  }
+
+  ads() {
+    return this.#ads.status();
+  }
+
+  state(): ServerState {
+    if (this.#draining) return 'DRAINING';
+    return this.notReady() === undefined ? 'LIVE' : 'INITIALIZING';
+  }
+
+  notReady(): string | undefined {
+    if (this.#draining) return 'the proxy is draining';
+    if (this.#healthFailed) return 'health was set to fail by /healthcheck/fail';
+    // Once ready, a configuration under way makes nobody unready: what was in force still is.
+    if (this.#hasBeenReady) return undefined;
+    if (!this.runtime.ready()) return this.#ads.status().connects === 0 ? 'not connected to the control plane yet' : `configuration is not complete yet${lastError(this.#ads)}`;
+    if (!this.secrets.current()) return 'no workload certificate yet';
+    this.#hasBeenReady = true;
+    return undefined;
+  }
+
+  failHealth(fail: boolean): void {
+    this.#healthFailed = fail;
+  }
+
+  quit(): void {
+    this.#onQuit();
+  }
+
+  async #drain(): Promise<void> {
+    this.#log.info('draining');
+    await this.runtime.drain();
+    await this.telemetry.close();
+    this.#log.info('drained');
+  }
+
+  #createAds(): AdsClient {
+    const { settings } = this;
+    const log = this.#log.scope('xds');
+    return createAdsClient({
+      connect: async () => {
+        const [token, root] = await Promise.all([readOptional(settings.files.token), settings.isDiscoveryPlaintext ? '' : readFile(settings.files.rootCertificate, 'utf8')]);
+        const tls = settings.isDiscoveryPlaintext ? undefined : { trustedCaPem: root, serverName: settings.discovery.host };
+        return { channel: createGrpcChannel({ ...settings.discovery, tls }), headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), clusterid: settings.workload.clusterId } };
+      },
+      node: buildNode(settings),
+      apply: (update) => this.runtime.apply(update),
+      lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
+      wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener],
+      log,
+      clock: this.#clock,
+    });
+  }
+
+  #createPages() {
+    const { ports } = this.settings;
+    const log = this.#log.scope('admin');
+    const page = (name: 'admin' | 'status' | 'readiness' | 'prometheus', host: string, routes: Parameters<typeof createHttpService>[0]['routes']) =>
+      [name, createHttpService({ name, host, port: ports[name], routes, log })] as const;
+    return [
+      page('admin', '127.0.0.1', adminRoutes(this)),
+      page('status', '0.0.0.0', statusRoutes(this, log)),
+      page('readiness', '0.0.0.0', readinessRoutes(this)),
+      page('prometheus', '0.0.0.0', prometheusRoutes(this)),
+    ];
+  }
+}
+
+function requestOwnCertificate(settings: ProxySettings) {
+  const { identity, workload, files } = settings;
+  return requestCertificate({
+    address: identity.caAddress,
+    identity: { trustDomain: identity.trustDomain, namespace: workload.namespace, serviceAccount: workload.serviceAccount },
+    clusterId: workload.clusterId,
+    lifetimeMs: identity.lifetimeMs,
+    tokenFile: files.token,
+    rootCertificateFile: files.rootCertificate,
+  });
+}
+
+function lastError(ads: AdsClient): string {
+  const { lastError: error } = ads.status();
+  return error === undefined ? '' : ` (${errorText(error)})`;
+}

@@ -1,0 +1,29 @@
+/** Reads what decodeSettings needs from the process and the pod's files. */
+import { readFile } from 'node:fs/promises';
+import { decodeSettings } from './decode-settings.ts';
+import type { ProxySettings } from './settings.ts';
+import { parsePodInfo } from './sources.ts';
+import type { Environment } from './sources.ts';
+
+/** @throws BootstrapError with every problem at once */
+export async function loadSettings(argv: readonly string[], env: Environment): Promise<ProxySettings> {
+  const directory = env['LATEEN_POD_INFO_DIR'] || '/etc/istio/pod';
+  const [labels, annotations, proxyConfig] = await Promise.all([podInfo(`${directory}/labels`), podInfo(`${directory}/annotations`), readYaml(env['PROXY_CONFIG'])]);
+  return decodeSettings({ argv, env, labels, annotations, proxyConfig });
+}
+
+/** Outside of a pod there are no such files, and that is no mistake. */
+async function podInfo(path: string): Promise<Map<string, string>> {
+  try {
+    return parsePodInfo(await readFile(path, 'utf8'));
+  } catch {
+    return new Map();
+  }
+}
+
+/** PROXY_CONFIG is JSON as a rule; the YAML parser is loaded only when it is not. */
+async function readYaml(text: string | undefined): Promise<unknown> {
+  if (!text || /^\s*\{/.test(text)) return undefined;
+  const { parse } = await import('yaml');
+  return parse(text) as unknown;
+}

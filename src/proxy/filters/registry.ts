@@ -1,0 +1,77 @@
+/** Which HTTP filters there are, and how their configurations become filters. */
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { Clock } from '../../base/clock.ts';
+import { looseConfig, messageType, unpack } from '../config/decode.ts';
+import { ConfigError } from '../errors.ts';
+import type { HttpFilter } from '../http/filter.ts';
+import type { ClusterLookup } from '../http/services.ts';
+import type { PeerMetadataCodec } from '../peer-metadata.ts';
+import { compileCorsPolicy, createCorsFilter } from './cors.ts';
+import { compileFault, createFaultFilter } from './fault.ts';
+import { createJwtFilter, compileJwtPerRoute } from './jwt.ts';
+import { compileLocalRateLimit, createLocalRateLimitFilter } from './local-rate-limit.ts';
+import { createPeerMetadataFilter } from './peer-metadata.ts';
+import { createHttpRbacFilter, compileRbacPerRoute } from './rbac-http.ts';
+
+export interface FilterDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly peer: PeerMetadataCodec;
+  readonly clusters: ClusterLookup;
+}
+
+type Create = (config: Any, deps: FilterDeps, name: string) => HttpFilter;
+
+/** By message type of the configuration. */
+const FILTERS: Readonly<Record<string, Create>> = {
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': (config, _deps, name) => createFaultFilter(name, compileFault(unpack('fault', config))),
+  'envoy.extensions.filters.http.cors.v3.Cors': (_config, _deps, name) => createCorsFilter(name),
+  'envoy.extensions.filters.http.rbac.v3.RBAC': (config, _deps, name) => createHttpRbacFilter(name, unpack('httpRbac', config)),
+  'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': (config, deps, name) => createJwtFilter(name, unpack('jwt', config), deps),
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps, name) => createLocalRateLimitFilter(name, compileLocalRateLimit(unpack('localRateLimit', config), deps.clock)),
+  'io.istio.http.peer_metadata.Config': (config, deps, name) => createPeerMetadataFilter(name, looseConfig(config)?.value ?? {}, deps.peer),
+};
+
+/** Filters whose work other parts of this proxy do: statistics come from outcomes, ALPN from the clusters, routing is no filter here. */
+const BUILT_IN: ReadonlySet<string> = new Set([
+  'envoy.extensions.filters.http.router.v3.Router',
+  'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
+  'stats.PluginConfig',
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig',
+  'istio.envoy.config.filter.http.alpn.v2alpha1.Config',
+]);
+
+const PER_ROUTE: Readonly<Record<string, (config: Any, deps: FilterDeps) => unknown>> = {
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': (config) => compileFault(unpack('fault', config)),
+  'envoy.extensions.filters.http.cors.v3.CorsPolicy': (config) => compileCorsPolicy(unpack('corsPolicy', config)),
+  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': (config) => compileRbacPerRoute(unpack('rbacPerRoute', config)),
+  'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig': (config) => compileJwtPerRoute(unpack('jwtPerRoute', config)),
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps) => compileLocalRateLimit(unpack('localRateLimit', config), deps.clock),
+};
+
+/** @returns undefined for filters that need no work of their own
+ * @throws ConfigError naming a filter that is not there */
+export function createHttpFilter(name: string, config: Any | undefined, deps: FilterDeps): HttpFilter | undefined {
+  const type = config === undefined ? '' : (looseConfig(config)?.type ?? messageType(config));
+  if (BUILT_IN.has(type) || (config === undefined && name === 'envoy.filters.http.router')) return undefined;
+  const create = FILTERS[type];
+  if (!create || !config) throw new ConfigError(`HTTP filter ${name} (${type === '' ? 'no typed_config' : type}) is not supported`);
+  return create(config, deps, name);
+}
+
+/** Turned off for a route. */
+export const DISABLED = null;
+
+/** One entry of `typed_per_filter_config`. @returns undefined when it changes nothing */
+export function compilePerRoute(name: string, config: Any, deps: FilterDeps): unknown {
+  if (messageType(config) === 'envoy.config.route.v3.FilterConfig') {
+    const wrapper = unpack('filterConfig', config);
+    if (wrapper.disabled) return DISABLED;
+    return wrapper.config && compilePerRoute(name, wrapper.config, deps);
+  }
+  const type = looseConfig(config)?.type ?? messageType(config);
+  if (BUILT_IN.has(type)) return undefined;
+  const compile = PER_ROUTE[type];
+  if (!compile) throw new ConfigError(`typed_per_filter_config ${name} (${type}) is not supported`);
+  return compile(config, deps);
+}

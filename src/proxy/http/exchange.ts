@@ -1,0 +1,373 @@
+/** One request and its response: prepares the request, runs the filters, routes, and reports exactly one Outcome at the end. */
+import type { Clock } from '../../base/clock.ts';
+import { Headers } from '../headers.ts';
+import type { HttpOutcome, PeerMetadata, SpanContext } from '../outcome.ts';
+import type { FormatContext } from '../route/format.ts';
+import { isGrpc } from '../route/path-match.ts';
+import { matchRoute, pickDestination, type Route, type WeightedDestination } from '../route/route.ts';
+import type { DownstreamConnection } from './connection.ts';
+import type { FilterContext, LocalReply } from './filter.ts';
+import { renderReply } from './local-reply.ts';
+import { prepareRequest } from './prepare.ts';
+import { Router } from './router.ts';
+import type { ManagerServices } from './services.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from './stream.ts';
+
+type Metadata = Map<string, Readonly<Record<string, unknown>>>;
+
+const EMPTY_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
+/** How much of a request body is kept while a filter has not let the request through. */
+const HELD_LIMIT = 64 * 1024;
+
+export class Exchange implements RequestSink, FilterContext {
+  readonly request: RequestHead;
+  readonly connection: DownstreamConnection;
+  readonly services: ManagerServices;
+  readonly stream: DownstreamStream;
+  readonly startMs: number;
+  readonly originalPath: string;
+  route: Route | undefined;
+  destination: WeightedDestination | undefined;
+  meshRequestHeaders: readonly (readonly [string, string])[] = [];
+  answerPeer = false;
+  clientAddress = '';
+  /** Monotonic ms of the last byte in either direction; the manager ends silent exchanges. */
+  lastActive: number;
+  readonly #startedAt: number;
+  readonly #onEnded: (exchange: Exchange) => void;
+  #metadata: Metadata | undefined;
+  #router: Router | undefined;
+  #nextFilter = 0;
+  #running = false;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #requestEnded: boolean;
+  #requestTrailers: Headers | undefined;
+  #flags: string[] = [];
+  #details = '';
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #response: ResponseHead | undefined;
+  #grpcStatus: number | undefined;
+  #span: SpanContext | undefined;
+  #peer: PeerMetadata | undefined;
+  #upstreamPeer: PeerMetadata | undefined;
+  #endings: (() => void)[] | undefined;
+  #done = false;
+
+  constructor(stream: DownstreamStream, head: RequestHead, connection: DownstreamConnection, context: { services: ManagerServices; onEnded: (exchange: Exchange) => void }) {
+    this.stream = stream;
+    this.request = head;
+    this.connection = connection;
+    this.services = context.services;
+    this.#onEnded = context.onEnded;
+    const { clock } = context.services;
+    this.startMs = clock.now();
+    this.#startedAt = clock.monotonic();
+    this.lastActive = this.#startedAt;
+    this.originalPath = head.path;
+    this.#requestEnded = head.bodyLength === 0 && head.upgrade === undefined && head.method !== 'CONNECT';
+  }
+
+  get clock(): Clock {
+    return this.services.clock;
+  }
+
+  get random(): () => number {
+    return this.services.random;
+  }
+
+  get metadata(): Metadata {
+    return (this.#metadata ??= new Map());
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** The response head has been sent. */
+  get responseStarted(): boolean {
+    return this.#response !== undefined;
+  }
+
+  get requestEnded(): boolean {
+    return this.#requestEnded;
+  }
+
+  // Way in
+
+  start(): void {
+    const { settings, tracer } = this.services;
+    const { request } = this;
+    const prepared = prepareRequest(request, this.connection, settings);
+    if ('status' in prepared) return this.reply(prepared);
+    this.clientAddress = prepared.clientAddress;
+    if (request.authority === '' && request.protocol !== 'HTTP/1.0') return this.reply({ status: 400, details: 'missing_host_header' });
+    if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
+    const table = settings.routes.current();
+    const host = table?.find(request.authority);
+    this.route = host && matchRoute(host, request);
+    const action = this.route?.action;
+    if (action?.kind === 'forward') this.destination = pickDestination(action, request, this.random());
+    if (host && host.requireTls === 'all' && request.scheme !== 'https') {
+      return this.reply({ status: 301, details: 'direct_response', headers: [['location', `https://${request.authority}${request.path}`]] });
+    }
+    if (request.upgrade !== undefined && !this.#upgradeAllowed(request.upgrade)) return this.reply({ status: 403, details: 'upgrade_failed' });
+    this.#runFilters();
+  }
+
+  #upgradeAllowed(upgrade: string): boolean {
+    const action = this.route?.action;
+    const own = action?.kind === 'forward' ? action.upgrades.get(upgrade) : undefined;
+    // h2c by upgrade is never offered upstream; a client that asks is served by HTTP/1.1.
+    return own ?? this.services.settings.upgrades.has(upgrade);
+  }
+
+  #runFilters(): void {
+    const { filters } = this.services.settings;
+    while (this.#nextFilter < filters.length) {
+      const filter = filters[this.#nextFilter++];
+      const step = filter?.onRequest?.(this);
+      if (this.#done || step === 'done') return;
+      if (step === 'stop') return;
+    }
+    this.#forward();
+  }
+
+  resume(): void {
+    if (!this.#done && this.#router === undefined) this.#runFilters();
+  }
+
+  #forward(): void {
+    const { route } = this;
+    if (route === undefined) return this.reply({ status: 404, flag: 'NR', details: 'route_not_found' });
+    const { action } = route;
+    if (action.kind === 'redirect') return this.reply({ status: action.status, details: 'direct_response', headers: [['location', action.location(this.request)]] });
+    if (action.kind === 'direct') return this.reply({ status: action.status, body: action.body, details: 'direct_response' });
+    if (this.#span) this.services.tracer?.inject(this.#span, this.request.headers);
+    if (this.request.expectContinue) this.stream.sendInterim(100, EMPTY_HEADERS);
+    this.#running = true;
+    const router = new Router(this, route, action);
+    this.#router = router;
+    router.start();
+    if (this.#done) return;
+    const held = this.#held;
+    if (held.length > 0) {
+      this.#held = [];
+      for (const [i, chunk] of held.entries()) router.onData(chunk, this.#requestEnded && this.#requestTrailers === undefined && i === held.length - 1);
+      if (this.#heldBytes >= HELD_LIMIT) this.stream.resume();
+    }
+    if (this.#requestTrailers || (this.#requestEnded && held.length === 0 && this.request.bodyLength !== 0)) router.onEnd(this.#requestTrailers);
+  }
+
+  // Request body
+
+  onData(chunk: Buffer, end: boolean): void {
+    if (this.#done) return;
+    this.lastActive = this.clock.monotonic();
+    this.#requestBytes += chunk.length;
+    if (end) this.#requestEnded = true;
+    if (this.#running) {
+      this.#router?.onData(chunk, end);
+      return;
+    }
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes >= HELD_LIMIT) this.stream.pause();
+  }
+
+  onEnd(trailers: Headers | undefined): void {
+    if (this.#done) return;
+    this.#requestEnded = true;
+    if (this.#running) this.#router?.onEnd(trailers);
+    else this.#requestTrailers = trailers ?? new Headers();
+  }
+
+  onReset(reason: ResetReason): void {
+    if (this.#done) return;
+    if (reason === 'protocol error') {
+      this.addFlag('DPE');
+      this.#details = 'http1.codec_error';
+    } else {
+      this.addFlag('DC');
+      this.#details = 'downstream_remote_disconnect';
+    }
+    this.#finish();
+  }
+
+  onDrain(): void {
+    this.#router?.resumeResponse();
+  }
+
+  // Way out
+
+  perRoute(filter: string): unknown {
+    return this.destination?.perFilter.get(filter) ?? this.route?.perFilter.get(filter);
+  }
+
+  atEnd(run: () => void): void {
+    (this.#endings ??= []).push(run);
+  }
+
+  addFlag(flag: string): void {
+    if (!this.#flags.includes(flag)) this.#flags.push(flag);
+  }
+
+  setDetails(details: string): void {
+    this.#details = details;
+  }
+
+  setPeer(peer: PeerMetadata | undefined): void {
+    this.#peer = peer;
+  }
+
+  setUpstreamPeer(peer: PeerMetadata | undefined): void {
+    this.#upstreamPeer = peer;
+  }
+
+  /** Answers from here, or when a response is already under way cuts it off. */
+  reply(reply: LocalReply): void {
+    if (this.#done) return;
+    if (reply.flag !== undefined) this.addFlag(reply.flag);
+    if (this.#response) {
+      this.#details = reply.details;
+      this.stream.reset();
+      this.#finish();
+      return;
+    }
+    const { head, body } = renderReply(reply, this.request);
+    this.#details = reply.details;
+    const end = body.length === 0;
+    this.sendHead(head, end, !end);
+    if (!end) this.sendData(body, true);
+  }
+
+  /** @param end the response has no body @param more data follows at once */
+  sendHead(head: ResponseHead, end: boolean, more: boolean): void {
+    const { settings } = this.services;
+    const { headers } = head;
+    const edits = this.#responseEdits();
+    if (edits) for (const edit of edits) edit(headers, this.formatContext(head));
+    this.destination?.responseEdits?.(headers, this.formatContext(head));
+    for (let i = this.#nextFilter - 1; i >= 0; i--) settings.filters[i]?.onResponse?.(this, head);
+    if (settings.serverHeader === 'overwrite' || (settings.serverHeader === 'append' && !headers.has('server'))) headers.set('server', settings.serverName);
+    if (!headers.has('date')) headers.add('date', this.services.date());
+    if (settings.requestIdInResponse && !headers.has('x-request-id')) headers.add('x-request-id', this.request.headers.get('x-request-id') ?? '');
+    if (settings.via !== '') headers.add('via', settings.via);
+    this.#response = head;
+    this.#noteGrpc(headers);
+    // Sending the last byte may begin the next request of a pipelined client at once.
+    if (end) this.#conclude();
+    this.stream.sendHead(head, end, more);
+  }
+
+  #responseEdits(): Route['responseEdits'] | undefined {
+    return this.route && this.route.responseEdits.length > 0 ? this.route.responseEdits : undefined;
+  }
+
+  sendData(chunk: Buffer, end: boolean): boolean {
+    this.#responseBytes += chunk.length;
+    if (end) this.#conclude();
+    else this.lastActive = this.clock.monotonic();
+    return this.stream.sendData(chunk, end);
+  }
+
+  sendEnd(trailers: Headers | undefined): void {
+    if (trailers) this.#noteGrpc(trailers);
+    this.#conclude();
+    this.stream.sendEnd(trailers);
+  }
+
+  /** The upstream broke off after the head: nothing but a reset can tell the client. */
+  abortResponse(flag: string, details: string): void {
+    if (this.#done) return;
+    this.addFlag(flag);
+    this.#details = details;
+    this.stream.reset();
+    this.#finish();
+  }
+
+  /** Silence for longer than allowed. Envoy: `stream_idle_timeout`. */
+  onIdleTimeout(): void {
+    this.reply({ status: 408, body: 'stream timeout', flag: 'SI', details: 'stream_idle_timeout' });
+  }
+
+  /** The request took too long to arrive. Envoy: `request_timeout`. */
+  onRequestTimeout(): void {
+    this.reply({ status: 408, body: 'request timeout', details: 'request_overall_timeout' });
+  }
+
+  get ageMs(): number {
+    return this.clock.monotonic() - this.#startedAt;
+  }
+
+  formatContext(response?: ResponseHead): FormatContext {
+    const upstream = this.#router?.facts();
+    return {
+      request: this.request,
+      protocol: this.request.protocol,
+      connection: this.connection.facts,
+      responseHeaders: response?.headers,
+      responseCode: response?.status,
+      upstreamHost: upstream?.host,
+      upstreamCluster: this.destination?.cluster,
+      routeName: this.route?.name,
+      startMs: this.startMs,
+      metadata: (namespace, key) => {
+        const value = this.#metadata?.get(namespace)?.[key];
+        return value === undefined ? undefined : typeof value === 'string' ? value : JSON.stringify(value);
+      },
+    };
+  }
+
+  #noteGrpc(headers: Headers): void {
+    const status = headers.get('grpc-status');
+    if (status !== undefined && isGrpc(this.request.headers.get('content-type'))) this.#grpcStatus = Number(status);
+  }
+
+  #conclude(): void {
+    if (this.#details === '') this.#details = 'via_upstream';
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    const upstream = this.#router?.finish();
+    if (this.#endings) for (const run of this.#endings) run();
+    this.services.outcomes.record(this.#outcome(upstream));
+    this.#onEnded(this);
+  }
+
+  #outcome(upstream: ReturnType<Router['finish']> | undefined): HttpOutcome {
+    const { request, connection, services } = this;
+    const { settings } = services;
+    return {
+      kind: 'http',
+      reporter: connection.reporter,
+      listener: connection.listener,
+      startMs: this.startMs,
+      durationMs: this.clock.monotonic() - this.#startedAt,
+      method: request.method,
+      path: this.originalPath,
+      authority: request.authority,
+      protocol: request.protocol,
+      responseCode: this.#response?.status ?? 0,
+      flags: this.#flags,
+      details: this.#details,
+      grpcStatus: this.#grpcStatus,
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      routeName: this.route?.name,
+      requestHeaders: request.headers,
+      responseHeaders: this.#response?.headers ?? EMPTY_HEADERS,
+      connection: connection.facts,
+      upstream: upstream && this.#upstreamPeer ? { ...upstream, peerMetadata: this.#upstreamPeer } : upstream,
+      downstreamPeerMetadata: this.#peer,
+      span: this.#span,
+      tracing: settings.tracing,
+      operation: this.route?.decorator?.(this.formatContext()),
+      accessLogs: settings.accessLogs,
+    };
+  }
+}

@@ -1,0 +1,80 @@
+/** Small requests that the proxy makes for itself, through its own clusters. */
+import type { Clock } from '../../base/clock.ts';
+import { Headers } from '../headers.ts';
+import type { PoolWaiter } from '../upstream/host-pool.ts';
+import type { ClusterLookup } from './services.ts';
+import type { RequestHead, UpstreamStream } from './stream.ts';
+
+export interface FetchResult {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+export interface FetchOptions {
+  readonly cluster: string;
+  /** Absolute URL; host and path are taken from it. */
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly clusters: ClusterLookup;
+  readonly clock: Clock;
+}
+
+const MAX_BODY = 4 * 1024 * 1024;
+
+/** GET. Rejects with the reason when no complete answer came in time. */
+export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult> {
+  return new Promise((resolve, reject) => {
+    const url = new URL(options.url);
+    const cluster = options.clusters.get(options.cluster);
+    const host = cluster?.pick({});
+    if (!cluster || !host) return reject(new Error(`${options.url}: ${cluster ? 'no healthy upstream in' : 'there is no'} cluster ${options.cluster}`));
+    const pool = cluster.pool(host, 'http1');
+    const parts: Buffer[] = [];
+    let size = 0;
+    let status = 0;
+    let stream: UpstreamStream | undefined;
+    const timer = options.clock.after(options.timeoutMs, () => {
+      if (stream) stream.abort();
+      else pool.cancel(waiter);
+      reject(new Error(`${options.url}: no answer within ${options.timeoutMs} ms`));
+    });
+    const done = (): void => {
+      timer.cancel();
+      resolve({ status, body: Buffer.concat(parts) });
+    };
+    const fail = (reason: string): void => {
+      timer.cancel();
+      reject(new Error(`${options.url}: ${reason}`));
+    };
+    const head: RequestHead = {
+      method: 'GET', path: url.pathname + url.search, authority: url.host, scheme: url.protocol.slice(0, -1), protocol: 'HTTP/1.1', headers: Headers.of('user-agent', 'lateen', 'accept', '*/*'), bodyLength: 0,
+    };
+    const waiter: PoolWaiter = {
+      sink: {
+        onInterim() {},
+        onHead(response) {
+          status = response.status;
+          if (response.bodyLength === 0) done();
+        },
+        onData(chunk, end) {
+          size += chunk.length;
+          if (size > MAX_BODY) {
+            stream?.abort();
+            return fail('the answer is too large');
+          }
+          parts.push(Buffer.from(chunk));
+          if (end) done();
+        },
+        onEnd: done,
+        onReset: fail,
+        onDrain() {},
+      },
+      onStream(opened) {
+        stream = opened;
+        opened.sendHead(head, true, false);
+      },
+      onPoolFailure: (_reason, detail) => fail(detail),
+    };
+    pool.acquire(waiter);
+  });
+}

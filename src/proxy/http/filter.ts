@@ -1,0 +1,61 @@
+/** The contract between HTTP filters and the exchange they run in. */
+import type { Clock } from '../../base/clock.ts';
+import type { Headers } from '../headers.ts';
+import type { PeerMetadata } from '../outcome.ts';
+import type { Route, WeightedDestination } from '../route/route.ts';
+import type { DownstreamConnection } from './connection.ts';
+import type { RequestHead, ResponseHead } from './stream.ts';
+
+/** An answer made here instead of by an upstream. */
+export interface LocalReply {
+  readonly status: number;
+  readonly body?: string | Buffer;
+  readonly contentType?: string;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Envoy's response flag. */
+  readonly flag?: string;
+  readonly details: string;
+  /** For gRPC requests; default: derived from the HTTP status. */
+  readonly grpcStatus?: number;
+}
+
+/** `stop`: the filter will call `resume` or `reply` later. `done`: it has replied. */
+export type FilterStep = 'continue' | 'stop' | 'done';
+
+export interface FilterContext {
+  readonly request: RequestHead;
+  readonly connection: DownstreamConnection;
+  readonly route: Route | undefined;
+  readonly destination: WeightedDestination | undefined;
+  /** Address of the client seen through trusted proxies. */
+  readonly clientAddress: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** This filter's compiled configuration for the route, or undefined. */
+  perRoute(filter: string): unknown;
+  /** Dynamic metadata by filter namespace. */
+  readonly metadata: Map<string, Readonly<Record<string, unknown>>>;
+  reply(reply: LocalReply): void;
+  /** Goes on with the next filter after `stop`. */
+  resume(): void;
+  addFlag(flag: string): void;
+  /** Runs once when the exchange has ended, also by abort. */
+  atEnd(run: () => void): void;
+  /** Name and metadata of the client, found by a filter. */
+  setPeer(peer: PeerMetadata | undefined): void;
+  setUpstreamPeer(peer: PeerMetadata | undefined): void;
+  /** Headers to add to each try's request just before it leaves, when its endpoint is in the mesh. */
+  meshRequestHeaders: readonly (readonly [name: string, value: string])[];
+  /** The client told its metadata and is told ours. */
+  answerPeer: boolean;
+}
+
+export interface HttpFilter {
+  readonly name: string;
+  onRequest?(context: FilterContext): FilterStep;
+  /** May change the headers. In reverse order of the chain. */
+  onResponse?(context: FilterContext, head: ResponseHead): void;
+  close?(): void;
+}
+
+export type { Headers };

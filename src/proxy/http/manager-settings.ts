@@ -1,0 +1,48 @@
+import type { AccessLogSettings } from '../outcome.ts';
+import type { PathRules } from '../route/path.ts';
+import type { TracingSettings } from '../tracing.ts';
+import type { RouteTable } from '../config/routes.ts';
+import type { HttpFilter } from './filter.ts';
+
+/** Where the routes come from now: fixed, or the newest accepted RDS resource. */
+export interface RouteSource {
+  /** RDS name; undefined when the routes are inline. */
+  readonly name: string | undefined;
+  current(): RouteTable | undefined;
+}
+
+export type ForwardCert = 'sanitize' | 'forward-only' | 'append-forward' | 'sanitize-set' | 'always-forward-only';
+
+/** An HTTP connection manager's configuration, compiled. Defaults are Envoy's. */
+export interface ManagerSettings {
+  readonly statPrefix: string;
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly routes: RouteSource;
+  readonly filters: readonly HttpFilter[];
+  readonly serverName: string;
+  readonly serverHeader: 'overwrite' | 'append' | 'pass';
+  readonly useRemoteAddress: boolean;
+  readonly trustedHops: number;
+  readonly skipXffAppend: boolean;
+  readonly forwardCert: ForwardCert;
+  readonly certDetails: { readonly subject: boolean; readonly cert: boolean; readonly dns: boolean; readonly uri: boolean };
+  readonly generateRequestId: boolean;
+  readonly preserveRequestId: boolean;
+  readonly requestIdInResponse: boolean;
+  readonly paths: PathRules;
+  readonly stripPort: 'none' | 'matching' | 'any';
+  readonly upgrades: ReadonlySet<string>;
+  readonly acceptHttp10: boolean;
+  readonly maxHeadBytes: number;
+  readonly maxHeaders: number;
+  readonly streamIdleMs: number;
+  readonly requestTimeoutMs: number;
+  readonly connectionIdleMs: number;
+  readonly maxConnectionMs: number;
+  readonly via: string;
+  readonly maxConcurrentStreams: number;
+  readonly tracing?: TracingSettings;
+  readonly accessLogs: readonly AccessLogSettings[];
+  /** Fails requests whose header names contain an underscore, or drops those headers. */
+  readonly underscores: 'allow' | 'reject' | 'drop';
+}

@@ -1,0 +1,211 @@
+/** The HTTP connection manager of one filter chain: chooses the codec of each connection, makes the exchanges, ends what is idle. */
+import type { Duplex } from 'node:stream';
+import { Http1ServerConnection, type Http1ServerHandler } from '../http1/server-connection.ts';
+import type { HeadError } from '../http1/head.ts';
+import { Http2ServerConnection } from '../http2/server-session.ts';
+import { Headers } from '../headers.ts';
+import type { DownstreamConnection } from './connection.ts';
+import { Exchange } from './exchange.ts';
+import type { ManagerServices } from './services.ts';
+import type { DownstreamStream, RequestHead, RequestSink } from './stream.ts';
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
+
+interface Served {
+  readonly busy: boolean;
+  drain(): void;
+  destroy(): void;
+}
+
+export class HttpManager {
+  readonly services: ManagerServices;
+  readonly #connections = new Set<ClientConnection>();
+  readonly #exchanges = new Set<Exchange>();
+  #draining = false;
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(services: ManagerServices) {
+    this.services = services;
+  }
+
+  get activeConnections(): number {
+    return this.#connections.size;
+  }
+
+  get activeRequests(): number {
+    return this.#exchanges.size;
+  }
+
+  /** Takes over a connection. @param alpn what TLS agreed on */
+  accept(socket: Duplex, connection: DownstreamConnection, alpn: string | undefined): void {
+    const { codec } = this.services.settings;
+    const client = new ClientConnection(this, connection, () => {
+      this.#connections.delete(client);
+      this.#checkEmpty();
+    });
+    this.#connections.add(client);
+    if (codec === 'http2' || alpn === 'h2' || alpn === 'istio-h2') client.serveHttp2(socket);
+    else if (codec === 'http1' || (alpn !== undefined && alpn.includes('http/1'))) client.serveHttp1(socket, undefined);
+    else client.detect(socket);
+    if (this.#draining) client.drain();
+  }
+
+  /** @internal for the connections of this manager */
+  begin(stream: DownstreamStream, head: RequestHead, connection: DownstreamConnection): RequestSink {
+    const exchange = new Exchange(stream, head, connection, { services: this.services, onEnded: this.#onEnded });
+    this.#exchanges.add(exchange);
+    exchange.start();
+    return exchange;
+  }
+
+  /** A head that could not be read: counted and logged like a request. */
+  refused(error: HeadError, connection: DownstreamConnection): void {
+    const { clock, outcomes, settings } = this.services;
+    const headers = new Headers();
+    outcomes.record({
+      kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', authority: '', protocol: 'HTTP/1.1',
+      responseCode: error.status, flags: ['DPE'], details: error.details, requestBytes: 0, responseBytes: 0, requestHeaders: headers, responseHeaders: headers,
+      connection: connection.facts, accessLogs: settings.accessLogs,
+    });
+  }
+
+  /** Ends connections and exchanges that were silent for too long. @param now monotonic ms */
+  sweep(now: number): void {
+    const { connectionIdleMs, maxConnectionMs, streamIdleMs, requestTimeoutMs } = this.services.settings;
+    for (const client of this.#connections) {
+      if (maxConnectionMs > 0 && now - client.openedAt >= maxConnectionMs) client.drain();
+      else if (connectionIdleMs > 0 && !client.busy && now - client.idleSince >= connectionIdleMs) client.drain();
+    }
+    for (const exchange of this.#exchanges) {
+      const { action } = exchange.route ?? {};
+      const idle = (action?.kind === 'forward' ? action.idleTimeoutMs : undefined) ?? streamIdleMs;
+      if (idle > 0 && now - exchange.lastActive >= idle) exchange.onIdleTimeout();
+      else if (requestTimeoutMs > 0 && !exchange.requestEnded && exchange.ageMs >= requestTimeoutMs) exchange.onRequestTimeout();
+    }
+  }
+
+  /** No new requests on kept-alive connections; resolves when the last one is gone. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    for (const client of this.#connections) client.drain();
+    return new Promise((resolve) => {
+      this.#whenEmpty.push(resolve);
+      this.#checkEmpty();
+    });
+  }
+
+  close(): void {
+    for (const client of this.#connections) client.destroy();
+    for (const filter of this.services.settings.filters) filter.close?.();
+  }
+
+  readonly #onEnded = (exchange: Exchange): void => void this.#exchanges.delete(exchange);
+
+  #checkEmpty(): void {
+    if (this.#connections.size > 0) return;
+    for (const resolve of this.#whenEmpty) resolve();
+    this.#whenEmpty = [];
+  }
+}
+
+class ClientConnection implements Http1ServerHandler {
+  readonly openedAt: number;
+  /** Monotonic ms since which no request is in progress. */
+  idleSince: number;
+  readonly #manager: HttpManager;
+  readonly #connection: DownstreamConnection;
+  readonly #onGone: () => void;
+  #served: Served | undefined;
+  #socket: Duplex | undefined;
+  #draining = false;
+
+  constructor(manager: HttpManager, connection: DownstreamConnection, onGone: () => void) {
+    this.#manager = manager;
+    this.#connection = connection;
+    this.#onGone = onGone;
+    this.openedAt = manager.services.clock.monotonic();
+    this.idleSince = this.openedAt;
+  }
+
+  get busy(): boolean {
+    return this.#served?.busy ?? false;
+  }
+
+  serveHttp1(socket: Duplex, first: Buffer | undefined): void {
+    const { settings } = this.#manager.services;
+    const served = new Http1ServerConnection(socket, this, { limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders }, acceptHttp10: settings.acceptHttp10 });
+    this.#serve(served);
+    if (first) served.receive(first);
+  }
+
+  serveHttp2(socket: Duplex): void {
+    const { settings } = this.#manager.services;
+    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams: settings.maxConcurrentStreams, maxHeadBytes: settings.maxHeadBytes }));
+  }
+
+  /** HTTP/2 announces itself by its first bytes. */
+  detect(socket: Duplex): void {
+    this.#socket = socket;
+    let seen: Buffer = Buffer.alloc(0);
+    const settle = (): void => {
+      socket.removeListener('data', onData);
+      socket.removeListener('end', onGone);
+      socket.removeListener('error', onGone);
+      socket.removeListener('close', onGone);
+      this.#socket = undefined;
+    };
+    const onGone = (): void => {
+      settle();
+      socket.destroy();
+      this.#onGone();
+    };
+    const onData = (chunk: Buffer): void => {
+      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+      const length = Math.min(seen.length, PREFACE.length);
+      const http2 = seen.compare(PREFACE, 0, length, 0, length) === 0;
+      if (http2 && length < PREFACE.length) return;
+      settle();
+      if (!http2) return this.serveHttp1(socket, seen);
+      socket.pause();
+      socket.unshift(seen);
+      this.serveHttp2(socket);
+    };
+    socket.on('data', onData);
+    socket.on('end', onGone);
+    socket.on('error', onGone);
+    socket.on('close', onGone);
+    socket.resume();
+  }
+
+  drain(): void {
+    this.#draining = true;
+    if (this.#served) this.#served.drain();
+    else this.#socket?.destroy();
+  }
+
+  destroy(): void {
+    this.#served?.destroy();
+    this.#socket?.destroy();
+  }
+
+  onRequest(stream: DownstreamStream, head: RequestHead): RequestSink {
+    return this.#manager.begin(stream, head, this.#connection);
+  }
+
+  onBadRequest(error: HeadError): void {
+    this.#manager.refused(error, this.#connection);
+  }
+
+  onIdle(): void {
+    this.idleSince = this.#manager.services.clock.monotonic();
+  }
+
+  onClosed(): void {
+    this.#onGone();
+  }
+
+  #serve(served: Served): void {
+    this.#served = served;
+    if (this.#draining) served.drain();
+  }
+}

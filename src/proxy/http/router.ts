@@ -1,0 +1,461 @@
+/** Forwards one request: chooses hosts, tries, retries, keeps time, mirrors. Envoy: the router filter. */
+import type { Timer } from '../../base/clock.ts';
+import { Headers } from '../headers.ts';
+import type { UpstreamFacts } from '../outcome.ts';
+import { isGrpc } from '../route/path-match.ts';
+import { backOffMs, parseRetryOn, type RetryPolicy, retriesFailure, retriesRequest, retriesResponse, type TryFailure } from '../route/retry-policy.ts';
+import type { ForwardAction, Route } from '../route/route.ts';
+import type { UpstreamCluster } from '../upstream/cluster.ts';
+import type { Host } from '../upstream/host.ts';
+import { type BodyBuffer, createBodyBuffer } from './body-buffer.ts';
+import type { Exchange } from './exchange.ts';
+import { createShadow, type Shadow } from './shadow.ts';
+import type { ResetReason, ResponseHead } from './stream.ts';
+import { Attempt } from './attempt.ts';
+
+/** Bodies up to this size can be sent again. Envoy: per_connection_buffer_limit_bytes, default 1 MiB. */
+const REPLAY_LIMIT = 1024 * 1024;
+/** Unsent body that may wait for a connection before the client is asked to pause. */
+const HOLD_LIMIT = 64 * 1024;
+
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+export class Router {
+  readonly exchange: Exchange;
+  readonly action: ForwardAction;
+  readonly body: BodyBuffer;
+  readonly #route: Route;
+  #cluster: UpstreamCluster | undefined;
+  #policy: RetryPolicy | undefined;
+  #retriesLeft = 0;
+  #retryHeld = false;
+  #attempts = 0;
+  #attempt: Attempt | undefined;
+  #tried: Host[] = [];
+  #hash: number | undefined;
+  #setCookie: string | undefined;
+  #timeoutMs = 0;
+  #perTryMs = 0;
+  #deadline: Timer | undefined;
+  #backOff: Timer | undefined;
+  #perTry: Timer | undefined;
+  #shadows: Shadow[] | undefined;
+  #replayed = false;
+  #requestPaused = false;
+  #serviceTimeMs: number | undefined;
+  #transportFailure: string | undefined;
+  #lastHost: Host | undefined;
+  #lastFacts: Attempt['facts'];
+
+  constructor(exchange: Exchange, route: Route, action: ForwardAction) {
+    this.exchange = exchange;
+    this.#route = route;
+    this.action = action;
+    this.body = createBodyBuffer(exchange.requestEnded);
+  }
+
+  start(): void {
+    const { exchange, action } = this;
+    const { destination, services } = exchange;
+    const cluster = destination && services.clusters.get(destination.cluster);
+    if (cluster === undefined) return exchange.reply({ status: action.clusterNotFoundCode, flag: 'NC', details: 'cluster_not_found' });
+    this.#cluster = cluster;
+    this.#readSteering();
+    this.#rewrite();
+    if (this.#timeoutMs > 0) exchange.request.headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(this.#timeoutMs)));
+    if (action.hash) {
+      const result = action.hash({ request: exchange.request, sourceIp: exchange.connection.remote.address }, services.random);
+      this.#hash = result.hash;
+      this.#setCookie = result.setCookie;
+    }
+    if (action.mirrors.length > 0) this.#mirror();
+    if (exchange.requestEnded) this.#requestComplete();
+    if (!exchange.done) this.#try();
+  }
+
+  onData(chunk: Buffer, end: boolean): void {
+    if (this.#shadows) for (const shadow of this.#shadows) shadow.data(chunk, end);
+    this.body.push(chunk, end);
+    const ok = this.#attempt?.flush() ?? true;
+    this.#trim();
+    if (end) this.#requestComplete();
+    else if ((!ok || this.body.waiting(this.#attempt?.cursor ?? 0) > HOLD_LIMIT) && !this.#requestPaused) {
+      this.#requestPaused = true;
+      this.exchange.stream.pause();
+    }
+  }
+
+  onEnd(trailers: Headers | undefined): void {
+    if (this.#shadows) for (const shadow of this.#shadows) shadow.end();
+    this.body.finish(trailers);
+    this.#attempt?.flush();
+    this.#trim();
+    this.#requestComplete();
+  }
+
+  resumeResponse(): void {
+    this.#attempt?.resume();
+  }
+
+  /** What is known of the upstream so far. */
+  facts(): UpstreamFacts | undefined {
+    const cluster = this.#cluster;
+    if (cluster === undefined) return undefined;
+    const facts = this.#lastFacts;
+    return {
+      destination: cluster.settings.destination,
+      host: this.#lastHost?.key,
+      local: facts?.local,
+      peer: facts?.peer,
+      own: facts?.own,
+      peerMetadata: this.#lastHost?.peerMetadata,
+      transportFailure: this.#transportFailure,
+      attempts: Math.max(1, this.#attempts),
+      serviceTimeMs: this.#serviceTimeMs,
+    };
+  }
+
+  /** The exchange is over: whatever is still open is given up. */
+  finish(): UpstreamFacts | undefined {
+    this.#deadline?.cancel();
+    this.#backOff?.cancel();
+    this.#perTry?.cancel();
+    this.#releaseRetry();
+    const facts = this.facts();
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    attempt?.abandon();
+    if (this.#shadows) for (const shadow of this.#shadows) shadow.end();
+    return facts;
+  }
+
+  // From the attempt
+
+  onAttemptStream(attempt: Attempt): void {
+    this.#lastFacts = attempt.facts;
+    if (this.exchange.requestEnded) this.#startPerTry();
+  }
+
+  /** The upstream takes more of the body. */
+  onAttemptDrain(): void {
+    this.#attempt?.flush();
+    this.#trim();
+    if (!this.#requestPaused) return;
+    this.#requestPaused = false;
+    this.exchange.stream.resume();
+  }
+
+  onInterim(status: number, headers: Headers): void {
+    if (status !== 100) this.exchange.stream.sendInterim(status, headers);
+  }
+
+  onAttemptHead(attempt: Attempt, head: ResponseHead, more: boolean): void {
+    const { exchange } = this;
+    const cluster = this.#cluster;
+    this.#perTry?.cancel();
+    cluster?.outliers.onStatus(attempt.host, head.status);
+    if (head.status >= 500) attempt.host.counters.error++;
+    else attempt.host.counters.success++;
+    if (this.#policy && retriesResponse(this.#policy, head.status, head.headers) && this.#retry(attempt)) return;
+    if (this.#policy && this.#policy.maxRetries > 0 && this.#retriesLeft === 0 && retriesResponse(this.#policy, head.status, head.headers)) exchange.addFlag('URX');
+    this.body.release();
+    this.#releaseRetry();
+    this.#serviceTimeMs = exchange.clock.monotonic() - attempt.startedAt;
+    const { headers } = head;
+    headers.set('x-envoy-upstream-service-time', String(Math.round(this.#serviceTimeMs)));
+    if (this.#setCookie !== undefined) headers.add('set-cookie', this.#setCookie);
+    if (this.#route.virtualHost.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
+    if (head.bodyLength === 0) this.#attemptDone();
+    exchange.sendHead(head, head.bodyLength === 0, more);
+  }
+
+  onAttemptData(attempt: Attempt, chunk: Buffer, end: boolean): void {
+    if (end) this.#attemptDone();
+    if (!this.exchange.sendData(chunk, end) && !end) attempt.pause();
+  }
+
+  onAttemptEnd(trailers: Headers | undefined): void {
+    this.#attemptDone();
+    this.exchange.sendEnd(trailers);
+  }
+
+  /** The stream broke. */
+  onAttemptReset(attempt: Attempt, reason: ResetReason): void {
+    const { exchange } = this;
+    this.#attempt = undefined;
+    this.#perTry?.cancel();
+    attempt.host.counters.error++;
+    this.#cluster?.outliers.onLocalFailure(attempt.host, false);
+    const [flag, phrase] = resetTexts(reason);
+    if (exchange.responseStarted) return exchange.abortResponse(flag, `upstream_reset_after_response_started{${phrase.replaceAll(' ', '_')}}`);
+    if (this.#mayReplay(attempt)) {
+      this.#replayed = true;
+      return this.#try();
+    }
+    const failure: TryFailure = reason === 'remote refused stream reset' ? 'refused-stream' : attempt.sent ? 'reset' : 'reset-before-request';
+    if (this.#policy && retriesFailure(this.#policy, failure) && this.#retry(attempt)) return;
+    this.#fail(flag, phrase, undefined);
+  }
+
+  /** No connection came to be, or the breaker refused one. */
+  onAttemptUnavailable(attempt: Attempt, failure: { overflow: boolean; detail: string; timedOut: boolean }): void {
+    const { exchange } = this;
+    this.#attempt = undefined;
+    this.#perTry?.cancel();
+    if (failure.overflow) {
+      return exchange.reply({ ...this.#failureReply('overflow'), flag: 'UO', headers: [['x-envoy-overloaded', 'true']], details: 'upstream_reset_before_response_started{overflow}' });
+    }
+    this.#transportFailure = failure.detail;
+    this.#cluster?.outliers.onLocalFailure(attempt.host, failure.timedOut);
+    if (this.#policy && retriesFailure(this.#policy, 'connect-failure') && this.#retry(attempt)) return;
+    this.#fail('UF', failure.timedOut ? 'connection timeout' : 'remote connection failure', failure.detail);
+  }
+
+  #attemptDone(): void {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    // An answer before the end of the request: the rest of the request has no reader.
+    if (attempt && !this.exchange.requestEnded) attempt.abandon();
+  }
+
+  // Trying
+
+  #try(): void {
+    const { exchange } = this;
+    const cluster = this.#cluster;
+    const host = cluster && this.#chooseHost(cluster);
+    if (!cluster || !host) return exchange.reply({ status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' });
+    this.#attempts++;
+    this.#lastHost = host;
+    const { request } = exchange;
+    if (this.#route.virtualHost.attemptCountInRequest) request.headers.set('x-envoy-attempt-count', String(this.#attempts));
+    if (this.action.hostRewrite?.by === 'auto' && host.config.hostname !== '') request.authority = host.config.hostname;
+    const attempt = new Attempt(this, cluster, host);
+    this.#attempt = attempt;
+    attempt.start();
+  }
+
+  #chooseHost(cluster: UpstreamCluster): Host | undefined {
+    const { exchange } = this;
+    const { discovery } = cluster.settings;
+    const choice = {
+      hash: this.#hash,
+      originalDestination: exchange.connection.originalDestination,
+      destinationHeader: discovery.kind === 'original-dst' && discovery.useHeader ? exchange.request.headers.get(discovery.headerName) : undefined,
+    };
+    let host = cluster.pick(choice);
+    const policy = this.#policy;
+    if (host && policy?.avoidPreviousHosts && this.#tried.length > 0) {
+      // A hash would only give the same host again.
+      for (let i = 0; i < policy.hostAttempts && host && this.#tried.includes(host); i++) host = cluster.pick({ ...choice, hash: undefined });
+    }
+    return host;
+  }
+
+  /** Begins another try if policy, budget and body allow. @returns false when the failure is final */
+  #retry(attempt: Attempt): boolean {
+    const policy = this.#policy;
+    const cluster = this.#cluster;
+    if (!policy || !cluster || this.#retriesLeft <= 0 || !this.body.replayable) return false;
+    this.#releaseRetry();
+    if (!cluster.breakers.canRetry) {
+      this.exchange.addFlag('UO');
+      return false;
+    }
+    this.#retriesLeft--;
+    cluster.breakers.retries++;
+    this.#retryHeld = true;
+    this.#tried.push(attempt.host);
+    this.#attempt = undefined;
+    attempt.abandon();
+    const delay = backOffMs(policy, this.#attempts, this.exchange.random());
+    this.#backOff = this.exchange.clock.after(delay, () => {
+      if (!this.exchange.done) this.#try();
+    });
+    return true;
+  }
+
+  #releaseRetry(): void {
+    if (!this.#retryHeld) return;
+    this.#retryHeld = false;
+    if (this.#cluster) this.#cluster.breakers.retries--;
+  }
+
+  /** A kept-alive connection that the server closed as we began to use it: nobody has seen the request, or seeing it twice does no harm. */
+  #mayReplay(attempt: Attempt): boolean {
+    if (this.#replayed || !attempt.reused || !this.body.replayable) return false;
+    return !attempt.sent || IDEMPOTENT.has(this.exchange.request.method);
+  }
+
+  #fail(flag: string, phrase: string, transport: string | undefined): void {
+    if (this.#policy && this.#attempts > 1 && this.#retriesLeft === 0) this.exchange.addFlag('URX');
+    const suffix = transport === undefined ? '' : `|${transport}`;
+    const details = `upstream_reset_before_response_started{${`${phrase}${suffix}`.replaceAll(' ', '_')}}`;
+    this.exchange.reply({ ...this.#failureReply(phrase, transport), flag, details });
+  }
+
+  #failureReply(phrase: string, transport?: string): { status: number; body: string } {
+    const latest = this.#attempts > 1 ? 'retried and the latest ' : '';
+    const why = transport === undefined ? '' : `, transport failure reason: ${transport}`;
+    return { status: 503, body: `upstream connect error or disconnect/reset before headers. ${latest}reset reason: ${phrase}${why}` };
+  }
+
+  // Settings of this request
+
+  /** Timeouts and retries: the route's, changed by headers that a trusted client sent. */
+  #readSteering(): void {
+    const { action, exchange } = this;
+    const { headers } = exchange.request;
+    this.#timeoutMs = this.#routeTimeout();
+    let policy = action.retry;
+    if (steers(headers)) {
+      const number = (name: string): number | undefined => {
+        const value = headers.get(name);
+        return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+      };
+      this.#timeoutMs = number('x-envoy-upstream-rq-timeout-ms') ?? this.#timeoutMs;
+      policy = steeredPolicy(policy, headers, number);
+      for (const name of STEERING) headers.remove(name);
+    }
+    this.#policy = policy && retriesRequest(policy, exchange.request) ? policy : undefined;
+    this.#retriesLeft = this.#policy?.maxRetries ?? 0;
+    this.#perTryMs = policy?.perTryTimeoutMs ?? 0;
+    if (this.#timeoutMs > 0 && this.#perTryMs >= this.#timeoutMs) this.#perTryMs = 0;
+    this.body.keep(REPLAY_LIMIT);
+  }
+
+  #routeTimeout(): number {
+    const { action, exchange } = this;
+    const { headers } = exchange.request;
+    if (action.grpcTimeoutMaxMs === undefined || !isGrpc(headers.get('content-type'))) return action.timeoutMs;
+    const asked = grpcTimeoutMs(headers.get('grpc-timeout'));
+    if (asked === undefined) return action.grpcTimeoutMaxMs;
+    return action.grpcTimeoutMaxMs === 0 ? asked : Math.min(asked, action.grpcTimeoutMaxMs);
+  }
+
+  #rewrite(): void {
+    const { action, exchange } = this;
+    const { request, destination } = exchange;
+    const context = this.#route.requestEdits.length > 0 || destination?.requestEdits ? exchange.formatContext() : undefined;
+    if (context) {
+      destination?.requestEdits?.(request.headers, context);
+      for (const edit of this.#route.requestEdits) edit(request.headers, context);
+    }
+    const authority = request.authority;
+    if (destination?.hostRewrite !== undefined) request.authority = destination.hostRewrite;
+    else if (action.hostRewrite?.by === 'literal') request.authority = action.hostRewrite.host;
+    else if (action.hostRewrite?.by === 'header') request.authority = request.headers.get(action.hostRewrite.name) ?? authority;
+    else if (action.hostRewrite?.by === 'path') request.authority = action.hostRewrite.rewrite(request.path);
+    if (action.appendForwardedHost && request.authority !== authority) {
+      const before = request.headers.get('x-forwarded-host');
+      request.headers.set('x-forwarded-host', before === undefined ? authority : `${before},${authority}`);
+    }
+    if (action.rewritePath) {
+      const path = action.rewritePath(request.path);
+      if (path !== request.path) {
+        request.headers.set('x-envoy-original-path', request.path);
+        request.path = path;
+      }
+    }
+  }
+
+  #mirror(): void {
+    const { exchange } = this;
+    for (const mirror of this.action.mirrors) {
+      const cluster = exchange.services.clusters.get(mirror.cluster);
+      if (!cluster || exchange.random() >= mirror.fraction) continue;
+      const shadow = createShadow(exchange.request, cluster, { appendShadow: mirror.appendShadow, originalDestination: exchange.connection.originalDestination, timeoutMs: this.#timeoutMs, clock: exchange.clock });
+      if (shadow) (this.#shadows ??= []).push(shadow);
+    }
+  }
+
+  // Time
+
+  /** The whole request is here: time begins to count, as in Envoy. */
+  #requestComplete(): void {
+    const { exchange } = this;
+    if (exchange.done) return;
+    if (this.#timeoutMs > 0 && this.#deadline === undefined) this.#deadline = exchange.clock.after(this.#timeoutMs, () => this.#onTimeout());
+    if (this.#attempt?.facts) this.#startPerTry();
+  }
+
+  #startPerTry(): void {
+    if (this.#perTryMs <= 0) return;
+    this.#perTry?.cancel();
+    this.#perTry = this.exchange.clock.after(this.#perTryMs, () => this.#onPerTryTimeout());
+  }
+
+  #onTimeout(): void {
+    const attempt = this.#attempt;
+    if (attempt) this.#cluster?.outliers.onStatus(attempt.host, 504);
+    if (this.exchange.responseStarted) return this.exchange.abortResponse('UT', 'response_timeout');
+    this.exchange.reply({ status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' });
+  }
+
+  #onPerTryTimeout(): void {
+    const attempt = this.#attempt;
+    if (!attempt || this.exchange.responseStarted) return;
+    this.#cluster?.outliers.onStatus(attempt.host, 504);
+    if (this.#policy && retriesFailure(this.#policy, 'per-try-timeout') && this.#retry(attempt)) return;
+    this.exchange.reply({ status: 504, body: 'upstream request timeout', flag: 'UT', details: 'upstream_per_try_timeout' });
+  }
+
+  #trim(): void {
+    this.body.sentTo(this.#attempt?.cursor ?? 0, this.#retriesLeft > 0 || (!this.#replayed && IDEMPOTENT.has(this.exchange.request.method)));
+  }
+}
+
+const STEERING = [
+  'x-envoy-upstream-rq-timeout-ms', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-max-retries', 'x-envoy-retry-on', 'x-envoy-retry-grpc-on', 'x-envoy-retriable-status-codes',
+  'x-envoy-upstream-alt-stat-name', 'x-envoy-upstream-rq-timeout-alt-response', 'x-envoy-hedge-on-per-try-timeout', 'x-envoy-retriable-header-names',
+];
+
+/** True when any header of the family is there: one pass instead of a dozen look-ups. */
+function steers(headers: Headers): boolean {
+  const { list } = headers;
+  for (let i = 0; i < list.length; i += 3) {
+    const name = list[i] ?? '';
+    if (name.length > 15 && name.startsWith('x-envoy-') && STEERING.includes(name)) return true;
+  }
+  return false;
+}
+
+function steeredPolicy(policy: RetryPolicy | undefined, headers: Headers, number: (name: string) => number | undefined): RetryPolicy | undefined {
+  const words = [headers.get('x-envoy-retry-on'), headers.get('x-envoy-retry-grpc-on')].filter((text) => text !== undefined).join(',');
+  const maxRetries = number('x-envoy-max-retries');
+  const perTry = number('x-envoy-upstream-rq-per-try-timeout-ms');
+  const codes = headers.get('x-envoy-retriable-status-codes')?.split(',').map(Number) ?? [];
+  if (words === '' && !policy) return undefined;
+  const base: RetryPolicy = policy ?? {
+    on: new Set(), maxRetries: 1, perTryTimeoutMs: 0, baseBackOffMs: 25, maxBackOffMs: 250, statusCodes: new Set(), retriableHeaders: [], requestHeaders: [], avoidPreviousHosts: false, hostAttempts: 1,
+  };
+  return { ...base, on: new Set([...base.on, ...parseRetryOn(words)]), maxRetries: maxRetries ?? base.maxRetries, perTryTimeoutMs: perTry ?? base.perTryTimeoutMs, statusCodes: new Set([...base.statusCodes, ...codes]) };
+}
+
+const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+
+/** gRPC over HTTP/2: the `grpc-timeout` header. */
+export function grpcTimeoutMs(value: string | undefined): number | undefined {
+  const match = value === undefined ? null : /^(\d{1,8})([HMSmun])$/.exec(value);
+  return match ? Number(match[1]) * (GRPC_UNITS[match[2] ?? ''] ?? 0) : undefined;
+}
+
+/** Response flag and Envoy's words for it. */
+function resetTexts(reason: ResetReason): readonly [flag: string, phrase: string] {
+  switch (reason) {
+    case 'connection termination':
+      return ['UC', 'connection termination'];
+    case 'connection failure':
+      return ['UF', 'remote connection failure'];
+    case 'remote reset':
+      return ['UR', 'remote reset'];
+    case 'remote refused stream reset':
+      return ['UR', 'remote refused stream reset'];
+    case 'overflow':
+      return ['UO', 'overflow'];
+    case 'protocol error':
+      return ['UPE', 'protocol error'];
+    case 'local reset':
+      return ['LR', 'local reset'];
+  }
+}

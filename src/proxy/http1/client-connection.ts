@@ -1,0 +1,198 @@
+/** One HTTP/1 connection to an upstream: a request, its response, and again. It is itself the stream of the request in progress. */
+import type { Duplex } from 'node:stream';
+import type { Headers } from '../headers.ts';
+import type { RequestHead, ResponseSink, UpstreamStream } from '../http/stream.ts';
+import type { HeadError, ParsedResponse } from './head.ts';
+import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
+import { chunkEnd, LAST_CHUNK, requestHeadText, writePieces } from './writer.ts';
+
+export interface Http1ClientHandler {
+  /** The response is complete and the connection can take another request (or not). */
+  onReleased(connection: Http1ClientConnection, reusable: boolean): void;
+  onClosed(connection: Http1ClientConnection): void;
+}
+
+export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedResponse> {
+  readonly #socket: Duplex;
+  readonly #handler: Http1ClientHandler;
+  readonly #parser: ResponseParser;
+  #sink: ResponseSink | undefined;
+  #pending = '';
+  #chunked = false;
+  #requestDone = true;
+  #responseDone = true;
+  #keepAlive = true;
+  #tunnel = false;
+  #closed = false;
+  /** Requests begun on this connection. */
+  requests = 0;
+  /** Monotonic ms at which it became idle; kept by the pool. */
+  idleSince = 0;
+  /** True once a byte of the current response was read. */
+  responseStarted = false;
+
+  constructor(socket: Duplex, handler: Http1ClientHandler, limits: ParserLimits) {
+    this.#socket = socket;
+    this.#handler = handler;
+    this.#parser = new ResponseParser(this, limits);
+    socket.on('data', (chunk: Buffer) => this.#onBytes(chunk));
+    socket.on('end', () => this.#onPeerEnd());
+    socket.on('drain', () => this.#sink?.onDrain());
+    socket.on('error', () => this.#onGone());
+    socket.on('close', () => this.#onGone());
+  }
+
+  get usable(): boolean {
+    return !this.#closed && this.#keepAlive && this.#sink === undefined;
+  }
+
+  /** Assigns the connection to a request. */
+  begin(sink: ResponseSink): void {
+    this.#sink = sink;
+    this.requests++;
+    this.responseStarted = false;
+  }
+
+  sendHead(head: RequestHead, end: boolean, more: boolean): void {
+    const tunnel = head.upgrade !== undefined || head.method === 'CONNECT';
+    this.#chunked = !end && !tunnel && !head.headers.has('content-length');
+    this.#requestDone = end;
+    this.#responseDone = false;
+    this.#parser.method = head.method;
+    const text = requestHeadText(head, this.#chunked);
+    if (more && !end) this.#pending = text;
+    else this.#socket.write(text, 'latin1');
+  }
+
+  sendData(chunk: Buffer, end: boolean): boolean {
+    const before = this.#pending;
+    this.#pending = '';
+    let ok = true;
+    if (this.#chunked) {
+      const size = chunk.length === 0 ? '' : `${chunk.length.toString(16)}\r\n`;
+      const tail = (chunk.length === 0 ? '' : '\r\n') + (end ? LAST_CHUNK : '');
+      if (before + size + tail !== '') ok = writePieces(this.#socket, before + size, chunk, tail);
+    } else {
+      ok = writePieces(this.#socket, before, chunk, '');
+    }
+    if (end) this.#requestEnded();
+    return ok;
+  }
+
+  sendEnd(trailers: Headers | undefined): void {
+    const text = this.#pending + (this.#chunked ? chunkEnd(trailers) : '');
+    this.#pending = '';
+    if (text !== '') this.#socket.write(text, 'latin1');
+    if (this.#tunnel) this.#socket.end();
+    this.#requestEnded();
+  }
+
+  abort(): void {
+    this.#sink = undefined;
+    this.#keepAlive = false;
+    this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Ends the connection; only for idle ones. */
+  close(): void {
+    this.#keepAlive = false;
+    this.#socket.destroy();
+  }
+
+  // Parser → response
+
+  onHead(parsed: ParsedResponse, more: boolean): void {
+    const { head } = parsed;
+    if (head.status < 200 && head.status !== 101) {
+      this.#sink?.onInterim(head.status, head.headers);
+      return;
+    }
+    this.#keepAlive &&= parsed.keepAlive;
+    if (parsed.upgrade) {
+      this.#tunnel = true;
+      this.#keepAlive = false;
+      this.#parser.tunnel();
+      head.bodyLength = -1;
+    }
+    const done = head.bodyLength === 0;
+    const sink = this.#sink;
+    if (done) this.#responseEnded();
+    sink?.onHead(head, more);
+  }
+
+  onData(chunk: Buffer, end: boolean): void {
+    const sink = this.#sink;
+    if (end) this.#responseEnded();
+    sink?.onData(chunk, end);
+  }
+
+  onEnd(trailers: Headers | undefined): void {
+    const sink = this.#sink;
+    this.#responseEnded();
+    sink?.onEnd(trailers);
+  }
+
+  onError(_error: HeadError): void {
+    this.#keepAlive = false;
+    this.#fail('protocol error');
+    this.#socket.destroy();
+  }
+
+  #onBytes(chunk: Buffer): void {
+    if (this.#sink === undefined) {
+      // Bytes that nobody asked for could be taken for the next answer.
+      this.close();
+      return;
+    }
+    this.responseStarted = true;
+    this.#parser.feed(chunk);
+  }
+
+  #requestEnded(): void {
+    this.#requestDone = true;
+    if (this.#responseDone) this.#release();
+  }
+
+  #responseEnded(): void {
+    this.#responseDone = true;
+    if (this.#requestDone || this.#tunnel) this.#release();
+    else this.#keepAlive = false;
+  }
+
+  #release(): void {
+    if (this.#sink === undefined) return;
+    this.#sink = undefined;
+    if (this.#socket.isPaused()) this.#socket.resume();
+    const reusable = this.#keepAlive && !this.#closed;
+    if (!reusable && !this.#tunnel) this.#socket.destroy();
+    this.#handler.onReleased(this, reusable);
+  }
+
+  #onPeerEnd(): void {
+    this.#keepAlive = false;
+    this.#parser.finish();
+    if (this.#sink === undefined || !this.#tunnel) this.#socket.end();
+  }
+
+  #onGone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#keepAlive = false;
+    this.#fail('connection termination');
+    this.#handler.onClosed(this);
+  }
+
+  #fail(reason: 'connection termination' | 'protocol error'): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.onReset(reason);
+  }
+}

@@ -1,0 +1,280 @@
+/** One HTTP/1 client connection: reads requests one after the other, writes their responses. It is itself the stream of the request
+ * in progress, since HTTP/1 has only one; a pipelined next request waits unread until the response before it is complete. */
+import type { Duplex } from 'node:stream';
+import type { Headers } from '../headers.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
+import type { HeadError, ParsedRequest } from './head.ts';
+import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
+import { chunkEnd, LAST_CHUNK, statusLine, writePieces } from './writer.ts';
+
+export interface Http1ServerHandler {
+  /** A request head is complete. @returns where its body goes */
+  onRequest(stream: DownstreamStream, head: RequestHead): RequestSink;
+  /** An unreadable head: the handler only counts and logs; the connection answers and closes. */
+  onBadRequest(error: HeadError): void;
+  /** A request was answered and read completely; the connection is idle or ends. */
+  onIdle(): void;
+  onClosed(): void;
+}
+
+export interface Http1ServerOptions {
+  readonly limits: ParserLimits;
+  /** Otherwise HTTP/1.0 requests are answered 426. Envoy: `accept_http_10`. */
+  readonly acceptHttp10: boolean;
+}
+
+/** How long the socket stays readable after the last byte was written, so that the client gets it. Envoy: delayed_close_timeout. */
+const LINGER_MS = 1000;
+
+export class Http1ServerConnection implements DownstreamStream, ParserSink<ParsedRequest> {
+  readonly #socket: Duplex;
+  readonly #handler: Http1ServerHandler;
+  readonly #options: Http1ServerOptions;
+  readonly #parser: RequestParser;
+  #sink: RequestSink | undefined;
+  #requestDone = true;
+  #keepAlive = true;
+  #draining = false;
+  #closed = false;
+  #http10 = false;
+  #method = '';
+  /** Head text that waits for the first body bytes. */
+  #pending = '';
+  #chunked = false;
+  #continueOwed = false;
+  #tunnel = false;
+  /** Also when it was completed inside `onRequest`, before the sink was known. */
+  #responseDone = true;
+
+  constructor(socket: Duplex, handler: Http1ServerHandler, options: Http1ServerOptions) {
+    this.#socket = socket;
+    this.#handler = handler;
+    this.#options = options;
+    this.#parser = new RequestParser(this, options.limits);
+    socket.on('data', (chunk: Buffer) => this.#onBytes(chunk));
+    socket.on('end', () => this.#onPeerEnd());
+    socket.on('drain', () => this.#sink?.onDrain());
+    socket.on('error', () => this.#onGone());
+    socket.on('close', () => this.#onGone());
+    // Accepted sockets come paused, so that nothing is read before somebody listens.
+    socket.resume();
+  }
+
+  /** Bytes that were read before the codec was chosen. */
+  receive(chunk: Buffer): void {
+    this.#onBytes(chunk);
+  }
+
+  get busy(): boolean {
+    return this.#sink !== undefined;
+  }
+
+  /** After the request in progress, or now when idle, the connection ends. */
+  drain(): void {
+    this.#draining = true;
+    if (!this.busy && this.#parser.idle) this.#finish();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  // Parser → request
+
+  onHead(parsed: ParsedRequest): void {
+    const { head } = parsed;
+    this.#keepAlive = parsed.keepAlive;
+    this.#http10 = head.protocol === 'HTTP/1.0';
+    this.#method = head.method;
+    this.#continueOwed = head.expectContinue === true;
+    this.#tunnel = false;
+    if (this.#http10 && !this.#options.acceptHttp10) return this.onError({ status: 426, details: 'low_version' });
+    this.#requestDone = head.bodyLength === 0;
+    if (this.#requestDone) this.#parser.stop();
+    this.#responseDone = false;
+    const sink = this.#handler.onRequest(this, head);
+    if (!this.#responseDone) this.#sink = sink;
+  }
+
+  onData(chunk: Buffer, end: boolean): void {
+    if (end) this.#requestEnded();
+    this.#sink?.onData(chunk, end);
+  }
+
+  onEnd(trailers: Headers | undefined): void {
+    this.#requestEnded();
+    this.#sink?.onEnd(trailers);
+  }
+
+  onError(error: HeadError): void {
+    this.#handler.onBadRequest(error);
+    const sink = this.#sink;
+    this.#sink = undefined;
+    if (sink) {
+      sink.onReset('protocol error');
+      this.#socket.destroy();
+      return;
+    }
+    const close = 'connection: close\r\ncontent-length: 0\r\n\r\n';
+    const upgrade = error.status === 426 ? 'upgrade: HTTP/1.1\r\n' : '';
+    this.#socket.write(`${statusLine(error.status)}${upgrade}${close}`, 'latin1');
+    this.#finish();
+  }
+
+  // Response → socket
+
+  sendInterim(status: number, headers: Headers): void {
+    if (this.#closed || this.#http10) return;
+    if (status === 100) {
+      if (!this.#continueOwed) return;
+      this.#continueOwed = false;
+    }
+    this.#socket.write(`${statusLine(status)}${headers.serialize()}\r\n`, 'latin1');
+  }
+
+  sendHead(head: ResponseHead, end: boolean, more: boolean): void {
+    if (this.#closed) return;
+    this.#tunnel = head.status === 101 || (this.#method === 'CONNECT' && head.status >= 200 && head.status < 300);
+    const text = this.#tunnel ? this.#tunnelHead(head) : this.#headText(head, end);
+    if (end) {
+      this.#socket.write(text, 'latin1');
+      this.#responseEnded();
+    } else if (more && !this.#tunnel) {
+      this.#pending = text;
+    } else {
+      this.#socket.write(text, 'latin1');
+    }
+    if (this.#tunnel && !end) this.#openTunnel();
+  }
+
+  #headText(head: ResponseHead, end: boolean): string {
+    const { status, headers } = head;
+    const bodyless = status === 204 || status === 304 || this.#method === 'HEAD';
+    const sized = bodyless || headers.has('content-length');
+    this.#chunked = !end && !sized && !this.#http10;
+    if (!end && !sized && this.#http10) this.#keepAlive = false;
+    const length = end && !sized ? 'content-length: 0\r\n' : '';
+    const coding = this.#chunked ? 'transfer-encoding: chunked\r\n' : '';
+    return `${statusLine(status)}${headers.serialize()}${length}${coding}${this.#connectionHeader()}\r\n`;
+  }
+
+  #tunnelHead(head: ResponseHead): string {
+    this.#keepAlive = false;
+    this.#chunked = false;
+    return `${statusLine(head.status)}${head.headers.serialize()}${head.status === 101 ? 'connection: upgrade\r\n' : ''}\r\n`;
+  }
+
+  #connectionHeader(): string {
+    if (this.#draining || !this.#keepAlive || !this.#requestDone) {
+      // An answer before the end of the request leaves bytes that nobody wants to read: the connection ends with it.
+      this.#keepAlive = false;
+      return 'connection: close\r\n';
+    }
+    return this.#http10 ? 'connection: keep-alive\r\n' : '';
+  }
+
+  sendData(chunk: Buffer, end: boolean): boolean {
+    if (this.#closed) return true;
+    const before = this.#takePending();
+    let ok: boolean;
+    if (this.#chunked) {
+      const size = chunk.length === 0 ? '' : `${chunk.length.toString(16)}\r\n`;
+      const tail = (chunk.length === 0 ? '' : '\r\n') + (end ? LAST_CHUNK : '');
+      ok = chunk.length === 0 && tail === '' && before === '' ? true : writePieces(this.#socket, before + size, chunk, tail);
+    } else if (this.#method === 'HEAD') {
+      ok = before === '' || this.#socket.write(before, 'latin1');
+    } else {
+      ok = writePieces(this.#socket, before, chunk, '');
+    }
+    if (end) this.#responseEnded();
+    return ok;
+  }
+
+  sendEnd(trailers: Headers | undefined): void {
+    if (this.#closed) return;
+    const text = this.#takePending() + (this.#chunked ? chunkEnd(trailers) : '');
+    if (text !== '') this.#socket.write(text, 'latin1');
+    this.#responseEnded();
+  }
+
+  reset(): void {
+    this.#sink = undefined;
+    this.#responseDone = true;
+    this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  #takePending(): string {
+    const pending = this.#pending;
+    this.#pending = '';
+    return pending;
+  }
+
+  #openTunnel(): void {
+    this.#parser.tunnel();
+    this.#parser.proceed();
+  }
+
+  #requestEnded(): void {
+    this.#requestDone = true;
+    this.#parser.stop();
+  }
+
+  #responseEnded(): void {
+    this.#sink = undefined;
+    this.#responseDone = true;
+    if (!this.#keepAlive || this.#draining || !this.#requestDone) {
+      this.#finish();
+      this.#handler.onIdle();
+      return;
+    }
+    this.#handler.onIdle();
+    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#parser.proceed();
+  }
+
+  #onBytes(chunk: Buffer): void {
+    this.#parser.feed(chunk);
+    // Pipelined bytes wait in the kernel, not here. Detecting that the client has gone waits with them.
+    if (this.#parser.stopped && !this.#parser.idle && !this.#closed) this.#socket.pause();
+  }
+
+  #onPeerEnd(): void {
+    if (this.#tunnel) {
+      this.#parser.finish();
+      return;
+    }
+    // As Envoy: a client that closes its side before the response is complete has given up on it.
+    this.#abandon();
+    this.#socket.end();
+  }
+
+  #onGone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#abandon();
+    this.#handler.onClosed();
+  }
+
+  #abandon(): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.onReset('connection termination');
+  }
+
+  #finish(): void {
+    this.#parser.stop();
+    this.#socket.end();
+    this.#socket.resume();
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    timer.unref();
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+}

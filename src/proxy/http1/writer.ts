@@ -1,0 +1,62 @@
+/** Serializes HTTP/1.1 heads and body framing. */
+import type { Headers } from '../headers.ts';
+import type { RequestHead } from '../http/stream.ts';
+
+export const LAST_CHUNK = '0\r\n\r\n';
+const MERGE_LIMIT = 16 * 1024;
+
+const REASONS: Readonly<Record<number, string>> = {
+  100: 'Continue', 101: 'Switching Protocols', 103: 'Early Hints', 200: 'OK', 201: 'Created', 202: 'Accepted', 203: 'Non-Authoritative Information', 204: 'No Content',
+  205: 'Reset Content', 206: 'Partial Content', 300: 'Multiple Choices', 301: 'Moved Permanently', 302: 'Found', 303: 'See Other', 304: 'Not Modified',
+  307: 'Temporary Redirect', 308: 'Permanent Redirect', 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 405: 'Method Not Allowed',
+  406: 'Not Acceptable', 408: 'Request Timeout', 409: 'Conflict', 410: 'Gone', 411: 'Length Required', 412: 'Precondition Failed', 413: 'Payload Too Large',
+  414: 'URI Too Long', 415: 'Unsupported Media Type', 417: 'Expectation Failed', 421: 'Misdirected Request', 422: 'Unprocessable Entity', 426: 'Upgrade Required',
+  428: 'Precondition Required', 429: 'Too Many Requests', 431: 'Request Header Fields Too Large', 500: 'Internal Server Error', 501: 'Not Implemented',
+  502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Timeout', 505: 'HTTP Version Not Supported',
+};
+
+export function statusLine(status: number): string {
+  return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Unknown'}\r\n`;
+}
+
+/** @param chunked adds `transfer-encoding: chunked` */
+export function requestHeadText(head: RequestHead, chunked: boolean): string {
+  const target = head.method === 'CONNECT' ? head.authority : head.path;
+  let text = `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.serialize()}`;
+  if (head.upgrade !== undefined) text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
+  if (chunked) text += 'transfer-encoding: chunked\r\n';
+  return `${text}\r\n`;
+}
+
+/** The last chunk with its trailer section. */
+export function chunkEnd(trailers: Headers | undefined): string {
+  return trailers === undefined ? LAST_CHUNK : `0\r\n${trailers.serialize()}\r\n`;
+}
+
+/** The byte stream that both codecs write to. */
+export interface ByteSink {
+  write(data: Buffer): boolean;
+  write(text: string, encoding: 'latin1'): boolean;
+  cork(): void;
+  uncork(): void;
+}
+
+/** Writes an optional pending text, a body piece and an optional closing text with as few system calls as copying a little allows.
+ * @returns false when the sink asks to wait */
+export function writePieces(sink: ByteSink, before: string, chunk: Buffer, after: string): boolean {
+  if (before === '' && after === '') return sink.write(chunk);
+  const total = before.length + chunk.length + after.length;
+  if (total <= MERGE_LIMIT) {
+    const merged = Buffer.allocUnsafe(total);
+    merged.write(before, 0, 'latin1');
+    merged.set(chunk, before.length);
+    if (after !== '') merged.write(after, before.length + chunk.length, 'latin1');
+    return sink.write(merged);
+  }
+  sink.cork();
+  if (before !== '') sink.write(before, 'latin1');
+  let ok = sink.write(chunk);
+  if (after !== '') ok = sink.write(after, 'latin1');
+  sink.uncork();
+  return ok;
+}

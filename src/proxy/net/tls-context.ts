@@ -1,0 +1,79 @@
+/** OpenSSL contexts made from settings and present secrets, remade when a secret changes. Connections keep the context they began with. */
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { errorText } from '../../base/errors.ts';
+import type { CertificateSecret, SecretSource, TlsSecret } from '../secret-source.ts';
+import { type SecretRef, type TlsSettings, uriSan } from './tls-settings.ts';
+
+export interface TlsMaterial {
+  readonly context: SecureContext;
+  readonly options: SecureContextOptions;
+  /** SPIFFE URI of our own certificate. */
+  readonly ownUri: string | undefined;
+}
+
+export interface TlsContextHolder {
+  /** What to use for a new connection, or why there is nothing yet. */
+  current(): TlsMaterial | { readonly missing: string };
+  /** SDS names it depends on. */
+  readonly secretNames: readonly string[];
+  /** Called when `current` will answer differently. */
+  onChange(listener: () => void): void;
+  close(): void;
+}
+
+export function createTlsContextHolder(settings: TlsSettings, secrets: SecretSource): TlsContextHolder {
+  const refs = [...settings.certificates, ...(settings.trust ? [settings.trust] : [])];
+  const secretNames = refs.flatMap((ref) => ('sds' in ref ? [ref.sds] : []));
+  const listeners: (() => void)[] = [];
+  let made: TlsMaterial | undefined;
+  const stop = secrets.onChange((name) => {
+    if (!secretNames.includes(name)) return;
+    made = undefined;
+    for (const listener of listeners) listener();
+  });
+  return {
+    secretNames,
+    current() {
+      if (made) return made;
+      const result = build(settings, secrets);
+      if ('context' in result) made = result;
+      return result;
+    },
+    onChange: (listener) => void listeners.push(listener),
+    close: stop,
+  };
+}
+
+function build(settings: TlsSettings, secrets: SecretSource): TlsMaterial | { missing: string } {
+  const resolve = (ref: SecretRef): TlsSecret | undefined => ('inline' in ref ? ref.inline : secrets.get(ref.sds));
+  const certificates: CertificateSecret[] = [];
+  for (const ref of settings.certificates) {
+    const secret = resolve(ref);
+    if (secret?.kind !== 'certificate') return { missing: `TLS certificate ${nameOf(ref)} is not there yet` };
+    certificates.push(secret);
+  }
+  const trust = settings.trust && resolve(settings.trust);
+  if (settings.trust && trust?.kind !== 'trust') return { missing: `trusted roots ${nameOf(settings.trust)} are not there yet` };
+  const options: SecureContextOptions = {
+    cert: certificates.map((certificate) => certificate.certificateChainPem),
+    key: certificates.map((certificate) => certificate.keyPem),
+    ca: trust?.kind === 'trust' ? splitPem(trust.trustedCaPem) : undefined,
+    minVersion: settings.minVersion,
+    maxVersion: settings.maxVersion,
+    ciphers: settings.ciphers,
+    ecdhCurve: settings.curves,
+  };
+  try {
+    const leaf = certificates[0];
+    return { context: createSecureContext(options), options, ownUri: leaf && uriSan(new X509Certificate(leaf.certificateChainPem).subjectAltName) };
+  } catch (error) {
+    return { missing: `TLS material cannot be used: ${errorText(error)}` };
+  }
+}
+
+const nameOf = (ref: SecretRef) => ('sds' in ref ? JSON.stringify(ref.sds) : '(inline)');
+
+function splitPem(bundle: string): string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [bundle];
+}

@@ -1,0 +1,129 @@
+/** TLS towards clients: takes a raw connection whose hello was read, gives back the decrypted one with the client's identity. */
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { PeerCertificate } from '../http/connection.ts';
+import type { SecretSource } from '../secret-source.ts';
+import type { ClientHello } from './client-hello.ts';
+import { createTlsContextHolder, type TlsContextHolder, type TlsMaterial } from './tls-context.ts';
+import { parseSubjectAltName, sansMatch, type TlsSettings } from './tls-settings.ts';
+
+export interface DownstreamTlsSettings extends TlsSettings {
+  readonly requireClientCertificate: boolean;
+  readonly requireSni: boolean;
+}
+
+export interface TlsAccepted {
+  readonly socket: TLSSocket;
+  readonly alpn: string | undefined;
+  readonly version: string | undefined;
+  readonly certificate: PeerCertificate | undefined;
+  readonly ownUri: string | undefined;
+}
+
+export interface TlsListener {
+  onSecure(accepted: TlsAccepted): void;
+  onFailed(reason: string): void;
+}
+
+export interface TlsTerminator {
+  readonly secretNames: readonly string[];
+  /** @param raw with the hello put back */
+  accept(raw: Socket, hello: ClientHello | undefined, listener: TlsListener): void;
+  close(): void;
+}
+
+const HANDSHAKE_TIMEOUT_MS = 15_000;
+
+/** node:tls closes a connection when no protocol is common to both sides, Envoy goes on without one: hence two servers. */
+interface Servers {
+  readonly material: TlsMaterial;
+  readonly withAlpn: Server;
+  readonly without: Server;
+}
+
+export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource): TlsTerminator {
+  const holder: TlsContextHolder = createTlsContextHolder(settings, secrets);
+  const waiting = new Map<string, { listener: TlsListener; ownUri: string | undefined }>();
+  let servers: Servers | undefined;
+
+  const take = (socket: Socket) => {
+    const key = connectionKey(socket);
+    const entry = waiting.get(key);
+    waiting.delete(key);
+    return entry;
+  };
+  const makeServer = (options: TlsOptions): Server => {
+    const server = createServer({ ...options, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, allowHalfOpen: true });
+    server.on('secureConnection', (socket) => {
+      const entry = take(socket);
+      if (entry) settle(socket, settings, entry);
+      else socket.destroy();
+    });
+    server.on('tlsClientError', (error, socket) => take(socket)?.listener.onFailed(error.message));
+    return server;
+  };
+  const current = (): Servers | { missing: string } => {
+    const material = holder.current();
+    if ('missing' in material) return material;
+    if (servers?.material === material) return servers;
+    const verify = settings.trust !== undefined;
+    const options: TlsOptions = {
+      ...material.options,
+      requestCert: verify,
+      rejectUnauthorized: verify && settings.requireClientCertificate,
+      // A resumed session would skip what a renewed trust bundle says.
+      secureOptions: verify ? constants.SSL_OP_NO_TICKET : undefined,
+    };
+    const withAlpn = makeServer({ ...options, ALPNCallback: ({ protocols }) => settings.alpn.find((name) => protocols.includes(name)) });
+    servers = { material, withAlpn, without: makeServer(options) };
+    return servers;
+  };
+
+  return {
+    secretNames: holder.secretNames,
+    accept(raw, hello, listener) {
+      const ready = current();
+      if ('missing' in ready) {
+        raw.destroy();
+        return listener.onFailed(ready.missing);
+      }
+      if (settings.requireSni && hello?.serverName === undefined) {
+        raw.destroy();
+        return listener.onFailed('no server name');
+      }
+      waiting.set(connectionKey(raw), { listener, ownUri: ready.material.ownUri });
+      raw.once('close', () => take(raw)?.listener.onFailed('connection closed during the handshake'));
+      const common = hello?.alpn.some((name) => settings.alpn.includes(name)) ?? false;
+      (common ? ready.withAlpn : ready.without).emit('connection', raw);
+    },
+    close: () => holder.close(),
+  };
+}
+
+function settle(socket: TLSSocket, settings: DownstreamTlsSettings, entry: { listener: TlsListener; ownUri: string | undefined }): void {
+  const { listener, ownUri } = entry;
+  const x509 = settings.trust === undefined ? undefined : socket.getPeerX509Certificate();
+  if (x509 && !socket.authorized) {
+    socket.destroy();
+    return listener.onFailed(`client certificate refused: ${String(socket.authorizationError)}`);
+  }
+  if (!sansMatch(x509 || settings.requireClientCertificate ? settings.sans : [], x509?.subjectAltName)) {
+    socket.destroy();
+    return listener.onFailed('client certificate refused: verify SAN list');
+  }
+  const names = parseSubjectAltName(x509?.subjectAltName);
+  const certificate: PeerCertificate | undefined = x509 && {
+    uri: names.find((name) => name.type === 'URI')?.value,
+    dns: names.filter((name) => name.type === 'DNS').map((name) => name.value),
+    sha256: x509.fingerprint256.replaceAll(':', '').toLowerCase(),
+    subject: (x509.subject ?? '').split('\n').reverse().join(','),
+    pem: x509.toString(),
+  };
+  listener.onSecure({ socket, alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined, version: socket.getProtocol() ?? undefined, certificate, ownUri });
+}
+
+/** A connection is known by its two ends; the raw and the TLS socket agree on them. */
+function connectionKey(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}>${socket.localAddress}:${socket.localPort}`;
+}

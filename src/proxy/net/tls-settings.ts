@@ -1,0 +1,125 @@
+/** TLS contexts of Envoy's API, compiled: which secrets, which peers, which versions. */
+import type { CertificateValidationContext, SubjectAltNameMatcher } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
+import type { CommonTlsContext } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import type { SecureVersion } from 'node:tls';
+import { ConfigError } from '../errors.ts';
+import { compileStringMatcher, type StringPredicate } from '../route/string-match.ts';
+import type { TlsSecret } from '../secret-source.ts';
+
+/** A secret by SDS name, or given in place. */
+export type SecretRef = { readonly sds: string } | { readonly inline: TlsSecret };
+
+export interface SanRule {
+  readonly type: 'URI' | 'DNS' | 'IP Address' | 'email';
+  readonly matches: StringPredicate;
+}
+
+export interface TlsSettings {
+  readonly certificates: readonly SecretRef[];
+  /** Undefined: peers are not verified. */
+  readonly trust?: SecretRef;
+  /** Empty: any name that the trusted roots vouch for. */
+  readonly sans: readonly SanRule[];
+  readonly alpn: readonly string[];
+  readonly minVersion?: SecureVersion;
+  readonly maxVersion?: SecureVersion;
+  /** OpenSSL cipher list for TLS 1.2. */
+  readonly ciphers?: string;
+  readonly curves?: string;
+}
+
+const VERSIONS: readonly (SecureVersion | undefined)[] = [undefined, 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
+const SAN_TYPES: readonly (SanRule['type'] | undefined)[] = [undefined, 'email', 'DNS', 'URI', 'IP Address'];
+
+export function compileTls(common: CommonTlsContext | undefined): TlsSettings {
+  const params = common?.tlsParams;
+  const inline = (common?.tlsCertificates ?? []).map((certificate): SecretRef => {
+    return { inline: { kind: 'certificate', certificateChainPem: pem(certificate.certificateChain, 'certificate_chain'), keyPem: pem(certificate.privateKey, 'private_key') } };
+  });
+  const sds = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config): SecretRef => ({ sds: config.name }));
+  const validation = compileValidation(common?.validationContextType ?? { case: undefined });
+  return {
+    certificates: [...inline, ...sds],
+    ...validation,
+    alpn: common?.alpnProtocols ?? [],
+    minVersion: VERSIONS[params?.tlsMinimumProtocolVersion ?? 0] ?? 'TLSv1.2',
+    maxVersion: VERSIONS[params?.tlsMaximumProtocolVersion ?? 0],
+    ciphers: params && params.cipherSuites.length > 0 ? params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, '$1').replaceAll('|', ':')).join(':') : undefined,
+    curves: params && params.ecdhCurves.length > 0 ? params.ecdhCurves.join(':') : undefined,
+  };
+}
+
+function compileValidation(type: CommonTlsContext['validationContextType'] | { case: undefined }): Pick<TlsSettings, 'trust' | 'sans'> {
+  switch (type.case) {
+    case 'validationContext':
+      return { trust: trustOf(type.value), sans: sanRules(type.value) };
+    case 'validationContextSdsSecretConfig':
+      return { trust: { sds: type.value.name }, sans: [] };
+    case 'combinedValidationContext': {
+      const sds = type.value.validationContextSdsSecretConfig?.name;
+      const base = type.value.defaultValidationContext;
+      return { trust: sds === undefined ? base && trustOf(base) : { sds }, sans: base ? sanRules(base) : [] };
+    }
+    case undefined:
+      return { sans: [] };
+    default:
+      throw new ConfigError(`tls: ${type.case} is not supported`);
+  }
+}
+
+/** Name under which the system's own roots are known. Istio: `file-root:system`. */
+export const SYSTEM_ROOTS = 'file-root:system';
+
+function trustOf(context: CertificateValidationContext): SecretRef | undefined {
+  if (context.verifyCertificateHash.length > 0 || context.verifyCertificateSpki.length > 0) throw new ConfigError('tls: verify_certificate_hash and verify_certificate_spki are not supported');
+  if (context.systemRootCerts) return { sds: SYSTEM_ROOTS };
+  if (context.trustedCa === undefined) return undefined;
+  const { specifier } = context.trustedCa;
+  if (specifier.case === 'filename') return { sds: `file-root:${specifier.value}` };
+  return { inline: { kind: 'trust', trustedCaPem: pem(context.trustedCa, 'trusted_ca') } };
+}
+
+function sanRules(context: CertificateValidationContext): SanRule[] {
+  const typed = context.matchTypedSubjectAltNames.map((matcher: SubjectAltNameMatcher): SanRule => {
+    const type = SAN_TYPES[matcher.sanType];
+    if (type === undefined) throw new ConfigError('tls: subject alt name matcher of unknown type');
+    return { type, matches: compileStringMatcher(matcher.matcher) };
+  });
+  // The old untyped form matches any kind of name.
+  const untyped = context.matchSubjectAltNames.flatMap((matcher) => {
+    const matches = compileStringMatcher(matcher);
+    return (['URI', 'DNS', 'IP Address', 'email'] as const).map((type): SanRule => ({ type, matches }));
+  });
+  return [...typed, ...untyped];
+}
+
+function pem(source: { specifier: { case?: string; value?: unknown } } | undefined, field: string): string {
+  const { case: kind, value } = source?.specifier ?? {};
+  if (kind === 'inlineString' && typeof value === 'string') return value;
+  if (kind === 'inlineBytes' && value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
+  throw new ConfigError(`tls: ${field} must be inline or come by SDS`);
+}
+
+/** `URI:spiffe://a/b, DNS:c` as Node and OpenSSL print it → entries. Quoted entries (with commas inside) are unquoted. */
+export function parseSubjectAltName(text: string | undefined): { type: string; value: string }[] {
+  if (text === undefined) return [];
+  const parts = text.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
+  return parts.map((part) => {
+    const entry = part.trim();
+    const colon = entry.indexOf(':');
+    const raw = entry.slice(colon + 1);
+    return { type: entry.slice(0, colon), value: raw.startsWith('"') ? (JSON.parse(raw) as string) : raw };
+  });
+}
+
+/** True when the certificate's names satisfy one of the rules; no rules, no demand. */
+export function sansMatch(rules: readonly SanRule[], subjectAltName: string | undefined): boolean {
+  if (rules.length === 0) return true;
+  const names = parseSubjectAltName(subjectAltName);
+  return names.some((name) => rules.some((rule) => rule.type === name.type && rule.matches(name.value)));
+}
+
+/** The SPIFFE identity (or else first URI) of a certificate. */
+export function uriSan(subjectAltName: string | undefined): string | undefined {
+  return parseSubjectAltName(subjectAltName).find((name) => name.type === 'URI')?.value;
+}

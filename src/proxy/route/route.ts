@@ -1,0 +1,111 @@
+/** Compiled routes: what a route configuration means, without what happens then. */
+import type { Format } from './format.ts';
+import type { HashPolicy } from './hash-policy.ts';
+import type { HeaderEdits } from './header-edits.ts';
+import type { RequestPredicate } from './header-match.ts';
+import type { RequestView } from './request-view.ts';
+import type { RetryPolicy } from './retry-policy.ts';
+
+/** Compiled `typed_per_filter_config`, by filter name; null where the filter is disabled. */
+export type PerFilter = ReadonlyMap<string, unknown>;
+
+export interface WeightedDestination {
+  readonly cluster: string;
+  readonly weight: number;
+  readonly hostRewrite?: string;
+  readonly requestEdits?: HeaderEdits;
+  readonly responseEdits?: HeaderEdits;
+  readonly perFilter: PerFilter;
+}
+
+export interface MirrorPolicy {
+  readonly cluster: string;
+  /** 0…1 */
+  readonly fraction: number;
+  readonly appendShadow: boolean;
+}
+
+export type HostRewrite =
+  | { readonly by: 'literal'; readonly host: string }
+  | { readonly by: 'auto' }
+  | { readonly by: 'header'; readonly name: string }
+  | { readonly by: 'path'; rewrite(path: string): string };
+
+export interface ForwardAction {
+  readonly kind: 'forward';
+  /** A single cluster, or weighted ones, or the name of a header that carries the cluster's name. */
+  readonly target: { readonly cluster: WeightedDestination } | { readonly weighted: readonly WeightedDestination[]; readonly total: number } | { readonly header: string };
+  readonly clusterNotFoundCode: number;
+  /** Rewrites path and query. */
+  readonly rewritePath?: (path: string) => string;
+  readonly hostRewrite?: HostRewrite;
+  readonly appendForwardedHost: boolean;
+  /** Whole response; 0: none. Envoy's default: 15 s. */
+  readonly timeoutMs: number;
+  /** Undefined: the connection manager's. */
+  readonly idleTimeoutMs?: number;
+  /** Present when `grpc-timeout` is obeyed; 0: without a cap. */
+  readonly grpcTimeoutMaxMs?: number;
+  readonly retry?: RetryPolicy;
+  readonly mirrors: readonly MirrorPolicy[];
+  readonly hash?: HashPolicy;
+  readonly upgrades: ReadonlyMap<string, boolean>;
+  readonly highPriority: boolean;
+}
+
+export interface RedirectAction {
+  readonly kind: 'redirect';
+  readonly status: number;
+  location(request: RequestView): string;
+}
+
+export interface DirectAction {
+  readonly kind: 'direct';
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+export type RouteAction = ForwardAction | RedirectAction | DirectAction;
+
+export interface Route {
+  readonly name: string;
+  readonly matches: RequestPredicate;
+  readonly action: RouteAction;
+  readonly requestEdits: readonly HeaderEdits[];
+  readonly responseEdits: readonly HeaderEdits[];
+  readonly perFilter: PerFilter;
+  /** Name of the operation in traces. */
+  readonly decorator?: Format;
+  readonly virtualHost: VirtualHost;
+}
+
+export interface VirtualHost {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly requireTls: 'none' | 'external' | 'all';
+  readonly attemptCountInRequest: boolean;
+  readonly attemptCountInResponse: boolean;
+  readonly routes: readonly Route[];
+}
+
+/** First route of the host's list that matches. */
+export function matchRoute(host: VirtualHost, request: RequestView): Route | undefined {
+  for (const route of host.routes) if (route.matches(request)) return route;
+  return undefined;
+}
+
+/** @param random 0 ≤ random < 1 */
+export function pickDestination(action: ForwardAction, request: RequestView, random: number): WeightedDestination {
+  const { target } = action;
+  if ('cluster' in target) return target.cluster;
+  if ('header' in target) return { cluster: request.headers.get(target.header) ?? '', weight: 1, perFilter: NO_FILTERS };
+  let point = random * target.total;
+  for (const candidate of target.weighted) {
+    point -= candidate.weight;
+    if (point < 0) return candidate;
+  }
+  // Rounding may leave a hair above the last bound.
+  return target.weighted.findLast((candidate) => candidate.weight > 0) ?? { cluster: '', weight: 0, perFilter: NO_FILTERS };
+}
+
+const NO_FILTERS: PerFilter = new Map();

@@ -1,0 +1,63 @@
+import { ConfigError } from '../errors.ts';
+import type { VirtualHost } from './route.ts';
+
+/** Finds the virtual host for a Host header as Envoy does: exact name, longest `*suffix`, longest `prefix*`, `*`. Case does not matter. */
+export interface VirtualHostIndex {
+  find(authority: string): VirtualHost | undefined;
+}
+
+/** @param ignorePort Envoy: `ignore_port_in_host_matching` */
+export function indexVirtualHosts(hosts: readonly VirtualHost[], ignorePort: boolean): VirtualHostIndex {
+  const exact = new Map<string, VirtualHost>();
+  const suffixes = new Map<string, VirtualHost>();
+  const prefixes = new Map<string, VirtualHost>();
+  let fallback: VirtualHost | undefined;
+  const claim = (map: Map<string, VirtualHost>, key: string, host: VirtualHost) => {
+    if (map.has(key)) throw new ConfigError(`virtual host ${host.name}: only unique values for domains are permitted, duplicate of ${JSON.stringify(key)} in ${map.get(key)?.name ?? ''}`);
+    map.set(key, host);
+  };
+  for (const host of hosts) {
+    for (const raw of host.domains) {
+      const domain = raw.toLowerCase();
+      if (domain === '*') {
+        if (fallback) throw new ConfigError(`virtual host ${host.name}: only a single wildcard domain is permitted`);
+        fallback = host;
+      } else if (domain.startsWith('*')) claim(suffixes, domain.slice(1), host);
+      else if (domain.endsWith('*')) claim(prefixes, domain.slice(0, -1), host);
+      else claim(exact, domain, host);
+    }
+  }
+  const suffixLengths = lengths(suffixes);
+  const prefixLengths = lengths(prefixes);
+  return {
+    find(authority) {
+      const direct = ignorePort ? undefined : exact.get(authority);
+      if (direct) return direct;
+      const lower = authority.toLowerCase();
+      const name = ignorePort ? withoutPort(lower) : lower;
+      const found = exact.get(name);
+      if (found) return found;
+      for (const length of suffixLengths) {
+        // A wildcard stands for at least one character.
+        const host = length < name.length ? suffixes.get(name.slice(name.length - length)) : undefined;
+        if (host) return host;
+      }
+      for (const length of prefixLengths) {
+        const host = length < name.length ? prefixes.get(name.slice(0, length)) : undefined;
+        if (host) return host;
+      }
+      return fallback;
+    },
+  };
+}
+
+/** `host:80` → `host`; `[::1]:80` → `[::1]`. */
+export function withoutPort(authority: string): string {
+  const colon = authority.lastIndexOf(':');
+  if (colon < 0 || authority.lastIndexOf(']') > colon) return authority;
+  return /^\d+$/.test(authority.slice(colon + 1)) && authority.indexOf(':') === colon ? authority.slice(0, colon) : authority.startsWith('[') ? authority.slice(0, colon) : authority;
+}
+
+function lengths(map: ReadonlyMap<string, unknown>): number[] {
+  return [...new Set([...map.keys()].map((key) => key.length))].sort((a, b) => b - a);
+}

@@ -1,0 +1,117 @@
+/** The face of the data path towards the rest of the sidecar: configuration in, state out. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { OutcomeSink } from './outcome.ts';
+import type { PeerMetadataCodec } from './peer-metadata.ts';
+import type { SecretSource } from './secret-source.ts';
+import type { Tracer } from './tracing.ts';
+
+export interface ResourceUpdate {
+  readonly typeUrl: string;
+  readonly upserted: readonly { readonly name: string; readonly version: string; /** Encoded message, as in `Any.value`. */ readonly value: Uint8Array }[];
+  readonly removed: readonly string[];
+}
+
+export interface Rejected {
+  readonly name: string;
+  readonly message: string;
+}
+
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** How listeners meet the machine; tests and the gateway on a developer's machine change it. */
+export interface BindOptions {
+  /** Where a listener is really bound; default: the address in the resource. */
+  locate?(listener: string, wanted: SocketAddress): SocketAddress;
+  /** Original destination of a redirected connection by its file descriptor; default: getsockopt(SO_ORIGINAL_DST). */
+  originalDestination?(fd: number): SocketAddress | undefined;
+}
+
+/** Who this proxy is, from the bootstrap. */
+export interface ProxyNode {
+  /** `sidecar~IP~pod.ns~ns.svc.cluster.local` */
+  readonly id: string;
+  readonly cluster: string;
+  /** `region/zone/subzone`, for locality load balancing. */
+  readonly locality?: { readonly region: string; readonly zone: string; readonly subZone: string };
+}
+
+export interface RuntimeDeps {
+  readonly outcomes: OutcomeSink;
+  readonly secrets: SecretSource;
+  readonly peer: PeerMetadataCodec;
+  /** Without it requests are not traced. */
+  readonly tracer?: Tracer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bind: BindOptions;
+  readonly node: ProxyNode;
+  /** 0 ≤ random() < 1; default Math.random. */
+  readonly random?: () => number;
+}
+
+export interface ResourceState {
+  readonly name: string;
+  readonly version: string;
+  readonly value: Uint8Array;
+  /** Wall time of the last accepted update, ms since the epoch. */
+  readonly updatedMs: number;
+  /** Newest refused version and why, while the accepted one stays in force. */
+  readonly refused?: { readonly version: string; readonly message: string };
+  /** False while the resource waits for others (EDS of a cluster, RDS of a listener). */
+  readonly warm: boolean;
+}
+
+export interface HostState {
+  readonly address: SocketAddress;
+  readonly weight: number;
+  readonly priority: number;
+  readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
+  /** As EDS said. */
+  readonly edsHealth: 'HEALTHY' | 'UNHEALTHY' | 'DEGRADED' | 'DRAINING';
+  readonly ejected: boolean;
+  readonly ejections: number;
+  readonly activeRequests: number;
+  readonly activeConnections: number;
+  readonly counters: { readonly total: number; readonly success: number; readonly error: number; readonly connectFail: number; readonly connections: number };
+}
+
+export interface ClusterState {
+  readonly name: string;
+  readonly warm: boolean;
+  readonly hosts: readonly HostState[];
+  readonly limits: { readonly maxConnections: number; readonly maxPending: number; readonly maxRequests: number; readonly maxRetries: number };
+  readonly open: { readonly connections: number; readonly pending: number; readonly requests: number; readonly retries: number };
+}
+
+export interface ListenerState {
+  readonly name: string;
+  /** Where it is bound; undefined for listeners that only receive redirected connections. */
+  readonly bound?: SocketAddress;
+  readonly activeConnections: number;
+}
+
+export interface ProxyState {
+  /** By type URL: listeners, clusters, routes, endpoints, secrets (values of secrets are left out). */
+  readonly resources: ReadonlyMap<string, readonly ResourceState[]>;
+  readonly clusters: readonly ClusterState[];
+  readonly listeners: readonly ListenerState[];
+  readonly activeRequests: number;
+}
+
+export interface ProxyRuntime {
+  /** Applies one delta response; good resources take effect, bad ones are returned (one NACK) and their last good version stays. */
+  apply(update: ResourceUpdate): Rejected[];
+  /** Names needed now for EDS, RDS and SDS by type URL; called at once with the present state and on each change. */
+  onInterest(listener: (typeUrl: string, names: ReadonlySet<string>) => void): void;
+  /** Listeners are bound and no cluster or listener is still warming. False until the first LDS and CDS arrived. */
+  ready(): boolean;
+  /** Stops accepting, tells clients to go away (`connection: close`, GOAWAY), waits for what is in flight. */
+  drain(): Promise<void>;
+  /** Ends everything now. */
+  close(): Promise<void>;
+  snapshot(): ProxyState;
+}

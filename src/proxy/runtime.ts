@@ -1,0 +1,176 @@
+/** The data path as a whole: takes Envoy resources, serves traffic by them. */
+import type { Timer } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import { ClusterStore } from './config/cluster-store.ts';
+import { decode, ResourceType } from './config/decode.ts';
+import { routeCompiler } from './config/http-manager.ts';
+import { ListenerStore } from './config/listener-store.ts';
+import { ResourceTable } from './config/resource-table.ts';
+import { compileRoutes, type RouteTable } from './config/routes.ts';
+import type { FilterDeps } from './filters/registry.ts';
+import { createDateSource, type ProxyServices } from './http/services.ts';
+import { createOriginalDestination, type OriginalDestination } from './net/original-dst.ts';
+import { createSecretStore, type SecretStore } from './net/secret-store.ts';
+import type { ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
+
+export type { BindOptions, ProxyNode, ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
+
+const SWEEP_MS = 1000;
+const TYPES = [ResourceType.Listener, ResourceType.Route, ResourceType.Cluster, ResourceType.Endpoints, ResourceType.Secret] as const;
+/** Secrets that the workload makes itself or reads from files; the control plane is not asked for them. */
+const OWN_SECRET = /^(?:default|ROOTCA|file-root:.*|file-cert:.*)$/;
+
+export function createRuntime(deps: RuntimeDeps): ProxyRuntime {
+  return new Runtime(deps);
+}
+
+class Runtime implements ProxyRuntime {
+  readonly #deps: RuntimeDeps;
+  readonly #secrets: SecretStore;
+  readonly #clusters: ClusterStore;
+  readonly #listeners: ListenerStore;
+  readonly #filters: FilterDeps;
+  readonly #routes = new Map<string, RouteTable>();
+  readonly #tables: ReadonlyMap<string, ResourceTable>;
+  readonly #interest = new Map<string, ReadonlySet<string>>();
+  readonly #interested: ((typeUrl: string, names: ReadonlySet<string>) => void)[] = [];
+  #originalDestination: OriginalDestination | undefined;
+  #sweep: Timer | undefined;
+  #closed = false;
+
+  constructor(deps: RuntimeDeps) {
+    this.#deps = deps;
+    const { clock, secrets, outcomes, tracer, peer, log, bind, node } = deps;
+    const random = deps.random ?? Math.random;
+    this.#secrets = createSecretStore(secrets);
+    this.#clusters = new ClusterStore({ clock, random, secrets: this.#secrets }, () => {});
+    const clusters = { get: (name: string) => this.#clusters.get(name) };
+    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, date: createDateSource(clock) };
+    this.#filters = { clock, random, peer, clusters };
+    this.#listeners = new ListenerStore({
+      services,
+      secrets: this.#secrets,
+      bind,
+      log,
+      originalDestination: () => (this.#originalDestination ??= createOriginalDestination()),
+      context: { filters: this.#filters, routes: (name) => this.#routes.get(name), gateway: node.id.startsWith('router~') },
+      changed: () => {},
+    });
+    this.#tables = new Map(TYPES.map((type) => [type, new ResourceTable(clock)]));
+    this.#scheduleSweep();
+  }
+
+  apply(update: ResourceUpdate): Rejected[] {
+    const table = this.#tables.get(update.typeUrl);
+    if (!table) return update.upserted.map(({ name }) => ({ name, message: `resources of type ${update.typeUrl} are not used` }));
+    const rejected: Rejected[] = [];
+    for (const name of update.removed) {
+      this.#remove(update.typeUrl, name);
+      table.remove(name);
+    }
+    for (const { name, version, value } of update.upserted) {
+      try {
+        if (!table.same(name, value)) this.#set(update.typeUrl, name, value);
+        table.accept(name, version, value);
+      } catch (error) {
+        const message = errorText(error);
+        table.refuse(name, version, message);
+        rejected.push({ name, message });
+      }
+    }
+    table.seen = true;
+    this.#tellInterest();
+    return rejected;
+  }
+
+  onInterest(listener: (typeUrl: string, names: ReadonlySet<string>) => void): void {
+    this.#interested.push(listener);
+    for (const [typeUrl, names] of this.#interest) listener(typeUrl, names);
+  }
+
+  ready(): boolean {
+    const seen = (type: string) => this.#tables.get(type)?.seen === true;
+    return seen(ResourceType.Cluster) && seen(ResourceType.Listener) && this.#clusters.allWarm && this.#listeners.ready;
+  }
+
+  async drain(): Promise<void> {
+    await this.#listeners.drain();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#sweep?.cancel();
+    this.#listeners.close();
+    this.#clusters.close();
+    this.#secrets.close();
+  }
+
+  snapshot(): ProxyState {
+    const warm = (type: string, name: string): boolean => {
+      if (type === ResourceType.Cluster) return this.#clusters.warm(name);
+      return type === ResourceType.Listener ? this.#listeners.warm(name) : true;
+    };
+    const resources = new Map([...this.#tables].map(([type, table]) => {
+      const states = table.states((name) => warm(type, name));
+      return [type, type === ResourceType.Secret ? states.map((state) => ({ ...state, value: new Uint8Array() })) : states] as const;
+    }));
+    return { resources, clusters: this.#clusters.states(), listeners: this.#listeners.states(), activeRequests: this.#listeners.activeRequests };
+  }
+
+  /** @throws ConfigError */
+  #set(typeUrl: string, name: string, value: Uint8Array): void {
+    switch (typeUrl) {
+      case ResourceType.Cluster:
+        return this.#clusters.setCluster(name, value);
+      case ResourceType.Endpoints:
+        return this.#clusters.setEndpoints(name, value);
+      case ResourceType.Route:
+        this.#routes.set(name, compileRoutes(decode('routes', value), routeCompiler(this.#filters)));
+        return this.#listeners.activate();
+      case ResourceType.Listener:
+        return this.#listeners.set(name, value);
+      case ResourceType.Secret:
+        return this.#secrets.set(name, decode('secret', value));
+    }
+  }
+
+  #remove(typeUrl: string, name: string): void {
+    switch (typeUrl) {
+      case ResourceType.Cluster:
+        return this.#clusters.removeCluster(name);
+      case ResourceType.Endpoints:
+        return this.#clusters.removeEndpoints(name);
+      case ResourceType.Route:
+        this.#routes.delete(name);
+        return;
+      case ResourceType.Listener:
+        return this.#listeners.remove(name);
+      case ResourceType.Secret:
+        return this.#secrets.remove(name);
+    }
+  }
+
+  #tellInterest(): void {
+    const secrets = [...this.#clusters.secretNames(), ...this.#listeners.secretNames()].filter((name) => !OWN_SECRET.test(name));
+    this.#tell(ResourceType.Endpoints, this.#clusters.endpointNames());
+    this.#tell(ResourceType.Route, this.#listeners.routeNames());
+    this.#tell(ResourceType.Secret, secrets);
+  }
+
+  #tell(typeUrl: string, names: readonly string[]): void {
+    const next = new Set(names);
+    const before = this.#interest.get(typeUrl);
+    if (before && before.size === next.size && [...next].every((name) => before.has(name))) return;
+    this.#interest.set(typeUrl, next);
+    for (const listener of this.#interested) listener(typeUrl, next);
+  }
+
+  #scheduleSweep(): void {
+    this.#sweep = this.#deps.clock.after(SWEEP_MS, () => {
+      this.#listeners.sweep(this.#deps.clock.monotonic());
+      this.#scheduleSweep();
+    });
+    this.#sweep.unref();
+  }
+}

@@ -1,0 +1,64 @@
+/** Has the control plane sign a key that never leaves this process. Istio: IstioCertificateService/CreateCertificate. */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { readFile } from 'node:fs/promises';
+import { MeshError } from '../../base/errors.ts';
+import { createCsr } from '../../pki/csr.ts';
+import { formatIdentity } from '../../pki/spiffe.ts';
+import type { WorkloadIdentity } from '../../pki/spiffe.ts';
+import { createGrpcChannel } from '../../xds/client/grpc-channel.ts';
+import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../../xds/generated/istio/ca_pb.js';
+import type { ServerAddress } from '../bootstrap/settings.ts';
+
+const PATH = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
+const CALL_TIMEOUT_MS = 10_000;
+
+export class SigningError extends MeshError<'WORKLOAD_CERTIFICATE'> {}
+
+export interface SignedWorkload {
+  /** Leaf first, without the root. */
+  readonly certificateChainPem: string;
+  readonly keyPem: string;
+  /** Roots that the authority named. */
+  readonly rootPem: string;
+}
+
+export interface SigningClientOptions {
+  readonly address: ServerAddress;
+  readonly identity: WorkloadIdentity;
+  readonly clusterId: string;
+  readonly lifetimeMs: number;
+  /** Read for every request: both are replaced while the pod lives. */
+  readonly tokenFile: string;
+  readonly rootCertificateFile: string;
+}
+
+/** @throws SigningError, GrpcError */
+export async function requestCertificate(options: SigningClientOptions): Promise<SignedWorkload> {
+  const [token, mountedRoot] = await Promise.all([readText(options.tokenFile, 'the service account token'), readText(options.rootCertificateFile, 'the root certificate')]);
+  const { csrPem, keyPem } = createCsr({ sans: { uri: [formatIdentity(options.identity)] } });
+  const channel = createGrpcChannel({ ...options.address, tls: { trustedCaPem: mountedRoot, serverName: options.address.host } });
+  try {
+    const request = create(IstioCertificateRequestSchema, { csr: csrPem, validityDuration: BigInt(Math.round(options.lifetimeMs / 1000)), metadata: { ClusterID: options.clusterId } });
+    const answer = await channel.unary(PATH, { authorization: `Bearer ${token.trim()}`, clusterid: options.clusterId }, { message: toBinary(IstioCertificateRequestSchema, request), timeoutMs: CALL_TIMEOUT_MS });
+    const chain = fromBinary(IstioCertificateResponseSchema, answer).certChain.map((pem) => `${pem.trim()}\n`);
+    const root = chain.at(-1);
+    if (chain.length < 2 || root === undefined) throw new SigningError('WORKLOAD_CERTIFICATE', `the authority answered with ${chain.length} certificates; expected the leaf, …, the root`);
+    return { certificateChainPem: chain.slice(0, -1).join(''), keyPem, rootPem: mergeRoots(root, mountedRoot) };
+  } finally {
+    channel.close();
+  }
+}
+
+/** While the root is being changed, the authority's and the mounted one differ: both are trusted. */
+function mergeRoots(answered: string, mounted: string): string {
+  const extra = mounted.trim();
+  return extra.includes(answered.trim()) ? `${extra}\n` : `${answered.trim()}\n${extra}\n`;
+}
+
+async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new SigningError('WORKLOAD_CERTIFICATE', `cannot read ${what} at ${path}; is the volume mounted?`, { cause });
+  }
+}

@@ -1,0 +1,66 @@
+/** Access-log filters: which outcomes are logged. Source: envoy.config.accesslog.v3.AccessLogFilter. */
+import { fromBinary } from '@bufbuild/protobuf';
+import { AccessLogFilterSchema, ComparisonFilter_Op } from '../../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
+import type { AccessLogFilter, ComparisonFilter } from '../../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
+import type { Outcome } from '../../outcome.ts';
+import { responseCodeOf } from './operators.ts';
+
+export type OutcomeFilter = (outcome: Outcome) => boolean;
+
+export interface CompiledFilter {
+  readonly matches: OutcomeFilter;
+  /** Kinds of filter that this proxy does not have; they let everything pass. */
+  readonly unknown: readonly string[];
+}
+
+const DENOMINATORS: readonly number[] = [100, 10_000, 1_000_000];
+
+export function compileFilter(encoded: Uint8Array | undefined, random: () => number = Math.random): CompiledFilter {
+  const unknown: string[] = [];
+  const matches = encoded ? compile(fromBinary(AccessLogFilterSchema, encoded), unknown, random) : () => true;
+  return { matches, unknown };
+}
+
+function compile(filter: AccessLogFilter, unknown: string[], random: () => number): OutcomeFilter {
+  const spec = filter.filterSpecifier;
+  switch (spec.case) {
+    case 'statusCodeFilter': return compare(spec.value.comparison, responseCodeOf);
+    case 'durationFilter': return compare(spec.value.comparison, (outcome) => outcome.durationMs);
+    case 'grpcStatusFilter': {
+      const { statuses, exclude } = spec.value;
+      return (outcome) => statuses.some((status) => outcome.kind === 'http' && Number(status) === (outcome.grpcStatus ?? 0)) !== exclude;
+    }
+    case 'responseFlagFilter': {
+      const { flags } = spec.value;
+      return (outcome) => (flags.length === 0 ? outcome.flags.length > 0 : outcome.flags.some((flag) => flags.includes(flag)));
+    }
+    case 'runtimeFilter': {
+      const { numerator = 0, denominator = 0 } = spec.value.percentSampled ?? {};
+      const share = spec.value.percentSampled ? numerator / (DENOMINATORS[denominator] ?? 100) : 1;
+      return () => random() < share;
+    }
+    case 'andFilter': {
+      const all = spec.value.filters.map((f) => compile(f, unknown, random));
+      return (outcome) => all.every((f) => f(outcome));
+    }
+    case 'orFilter': {
+      const all = spec.value.filters.map((f) => compile(f, unknown, random));
+      return (outcome) => all.some((f) => f(outcome));
+    }
+    case 'traceableFilter': return (outcome) => outcome.kind === 'http' && outcome.span?.sampled === true;
+    // Nothing here answers health checks for the application.
+    case 'notHealthCheckFilter': return () => true;
+    default:
+      unknown.push(spec.case ?? 'empty');
+      return () => true;
+  }
+}
+
+function compare(comparison: ComparisonFilter | undefined, read: (outcome: Outcome) => number): OutcomeFilter {
+  const limit = comparison?.value?.defaultValue ?? 0;
+  switch (comparison?.op) {
+    case ComparisonFilter_Op.GE: return (outcome) => read(outcome) >= limit;
+    case ComparisonFilter_Op.LE: return (outcome) => read(outcome) <= limit;
+    default: return (outcome) => read(outcome) === limit;
+  }
+}

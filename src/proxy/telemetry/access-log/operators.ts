@@ -1,0 +1,125 @@
+/** Command operators of access-log formats. Source: Envoy "Access log format strings". Each is compiled once to a function of
+ * the outcome; undefined prints as `-` in text and as null in JSON. */
+import { hostname } from 'node:os';
+import type { HttpOutcome, Outcome } from '../../outcome.ts';
+import { formatTime } from './time-format.ts';
+
+export type Value = string | number | undefined;
+export type Operator = (outcome: Outcome) => Value;
+
+type Simple = Readonly<Record<string, Operator>>;
+
+const http = (read: (outcome: HttpOutcome) => Value): Operator => (outcome) => (outcome.kind === 'http' ? read(outcome) : undefined);
+const received = (outcome: Outcome) => (outcome.kind === 'http' ? outcome.requestBytes : outcome.receivedBytes);
+const sent = (outcome: Outcome) => (outcome.kind === 'http' ? outcome.responseBytes : outcome.sentBytes);
+const host = (address: string | undefined) => address?.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+const port = (address: string | undefined) => (address === undefined ? undefined : Number(/:(\d+)$/.exec(address)?.[1] ?? 0));
+
+const FLAG_NAMES: Readonly<Record<string, string>> = {
+  UH: 'NoHealthyUpstream', UF: 'UpstreamConnectionFailure', UO: 'UpstreamOverflow', NR: 'NoRouteFound', URX: 'UpstreamRetryLimitExceeded', NC: 'NoClusterFound', DT: 'DurationTimeout',
+  DC: 'DownstreamConnectionTermination', LH: 'FailedLocalHealthCheck', UT: 'UpstreamRequestTimeout', LR: 'LocalReset', UR: 'UpstreamRemoteReset', UC: 'UpstreamConnectionTermination',
+  DI: 'DelayInjected', FI: 'FaultInjected', RL: 'RateLimited', UAEX: 'UnauthorizedExternalService', RLSE: 'RateLimitServiceError', IH: 'InvalidEnvoyRequestHeaders', SI: 'StreamIdleTimeout',
+  DPE: 'DownstreamProtocolError', UPE: 'UpstreamProtocolError', UMSDR: 'UpstreamMaxStreamDurationReached', OM: 'OverloadManagerTerminated', DF: 'DnsResolutionFailed', DO: 'DropOverload',
+};
+
+const SIMPLE: Simple = {
+  PROTOCOL: http((o) => o.protocol),
+  RESPONSE_CODE: (o) => (o.kind === 'http' ? o.responseCode : 0),
+  RESPONSE_FLAGS: (o) => (o.flags.length === 0 ? undefined : o.flags.join(',')),
+  RESPONSE_FLAGS_LONG: (o) => (o.flags.length === 0 ? undefined : o.flags.map((flag) => FLAG_NAMES[flag] ?? flag).join(',')),
+  RESPONSE_CODE_DETAILS: http((o) => o.details.replaceAll(' ', '_')),
+  // Of connections; a request's details are its response code details.
+  CONNECTION_TERMINATION_DETAILS: (o) => (o.kind === 'tcp' ? o.details : undefined),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: (o) => o.upstream?.transportFailure,
+  BYTES_RECEIVED: received,
+  BYTES_SENT: sent,
+  DURATION: (o) => Math.round(o.durationMs),
+  RESPONSE_DURATION: (o) => (o.upstream?.serviceTimeMs === undefined ? undefined : Math.round(o.upstream.serviceTimeMs)),
+  UPSTREAM_HOST: (o) => o.upstream?.host,
+  UPSTREAM_HOST_WITHOUT_PORT: (o) => host(o.upstream?.host),
+  UPSTREAM_CLUSTER: (o) => o.upstream?.destination.cluster,
+  UPSTREAM_CLUSTER_RAW: (o) => o.upstream?.destination.cluster,
+  UPSTREAM_REMOTE_ADDRESS: (o) => o.upstream?.host,
+  UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (o) => host(o.upstream?.host),
+  UPSTREAM_REMOTE_PORT: (o) => port(o.upstream?.host),
+  UPSTREAM_LOCAL_ADDRESS: (o) => o.upstream?.local,
+  UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (o) => host(o.upstream?.local),
+  UPSTREAM_LOCAL_PORT: (o) => port(o.upstream?.local),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: (o) => o.upstream?.attempts ?? 0,
+  UPSTREAM_PEER_URI_SAN: (o) => o.upstream?.peer,
+  UPSTREAM_LOCAL_URI_SAN: (o) => o.upstream?.own,
+  DOWNSTREAM_LOCAL_ADDRESS: (o) => o.connection.downstreamLocal,
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (o) => host(o.connection.downstreamLocal),
+  DOWNSTREAM_LOCAL_PORT: (o) => port(o.connection.downstreamLocal),
+  DOWNSTREAM_REMOTE_ADDRESS: (o) => o.connection.downstreamRemote,
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (o) => host(o.connection.downstreamRemote),
+  DOWNSTREAM_REMOTE_PORT: (o) => port(o.connection.downstreamRemote),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (o) => o.connection.downstreamRemote,
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (o) => host(o.connection.downstreamRemote),
+  DOWNSTREAM_PEER_URI_SAN: (o) => o.connection.downstreamPeer,
+  DOWNSTREAM_LOCAL_URI_SAN: (o) => o.connection.downstreamOwn,
+  DOWNSTREAM_TLS_VERSION: (o) => o.connection.tlsVersion,
+  REQUESTED_SERVER_NAME: (o) => o.connection.requestedServerName,
+  ROUTE_NAME: http((o) => o.routeName),
+  GRPC_STATUS_NUMBER: http((o) => o.grpcStatus),
+  GRPC_STATUS: http((o) => (o.grpcStatus === undefined ? undefined : (GRPC_STATUS_NAMES[o.grpcStatus] ?? String(o.grpcStatus)))),
+  TRACE_ID: http((o) => o.span?.traceId),
+  SPAN_ID: http((o) => o.span?.spanId),
+  HOSTNAME: () => hostname(),
+};
+
+const GRPC_STATUS_NAMES: readonly string[] = [
+  'OK', 'Canceled', 'Unknown', 'InvalidArgument', 'DeadlineExceeded', 'NotFound', 'AlreadyExists', 'PermissionDenied', 'ResourceExhausted',
+  'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable', 'DataLoss', 'Unauthenticated',
+];
+
+/** Operators that print what this proxy does not keep: they are known, and empty. */
+const EMPTY: ReadonlySet<string> = new Set(['TRAILER', 'DYNAMIC_METADATA', 'CLUSTER_METADATA', 'UPSTREAM_METADATA', 'UPSTREAM_HOST_METADATA', 'FILTER_STATE', 'UPSTREAM_FILTER_STATE', 'VIRTUAL_CLUSTER_NAME', 'LOCAL_REPLY_BODY', 'EMIT_TIME']);
+
+/** @param text between the percent signs, e.g. `REQ(X-ENVOY-ORIGINAL-PATH?:PATH):20`. Undefined: there is no such operator. */
+export function compileOperator(text: string): Operator | undefined {
+  const match = /^([A-Z_0-9]+)(?:\((.*)\))?(?::(\d+))?$/s.exec(text);
+  if (!match) return undefined;
+  const [, name = '', argument, limit] = match;
+  const operator = argument === undefined ? (SIMPLE[name] ?? (name === 'START_TIME' ? formatTime('') : undefined)) : withArgument(name, argument);
+  if (!operator) return EMPTY.has(name) ? () => undefined : undefined;
+  return limit === undefined ? operator : truncate(operator, Number(limit));
+}
+
+function withArgument(name: string, argument: string): Operator | undefined {
+  if (name === 'START_TIME') return formatTime(argument);
+  if (name === 'ENVIRONMENT') return () => process.env[argument];
+  if (name === 'REQ' || name === 'RESP') return headerOperator(name, argument);
+  if (name === 'REQ_WITHOUT_QUERY') {
+    const read = headerOperator('REQ', argument);
+    return (outcome) => String(read(outcome) ?? '').replace(/\?.*$/s, '') || undefined;
+  }
+  return undefined;
+}
+
+/** `MAIN?ALTERNATIVE`; pseudo-headers are read from the outcome. */
+function headerOperator(side: 'REQ' | 'RESP', argument: string): Operator {
+  const [main = '', alternative] = argument.toLowerCase().split('?');
+  const read = side === 'REQ' ? requestHeader : (outcome: HttpOutcome, header: string) => outcome.responseHeaders.get(header);
+  return http((outcome) => read(outcome, main) ?? (alternative === undefined ? undefined : read(outcome, alternative)));
+}
+
+function requestHeader(outcome: HttpOutcome, name: string): string | undefined {
+  switch (name) {
+    case ':method': return outcome.method;
+    case ':path': return outcome.path;
+    case ':authority': return outcome.authority;
+    case ':scheme': return outcome.requestHeaders.get('x-forwarded-proto') ?? 'http';
+    default: return outcome.requestHeaders.get(name);
+  }
+}
+
+function truncate(operator: Operator, length: number): Operator {
+  return (outcome) => {
+    const value = operator(outcome);
+    return typeof value === 'string' ? value.slice(0, length) : value;
+  };
+}
+
+/** For filters. */
+export const responseCodeOf = (outcome: Outcome): number => (outcome.kind === 'http' ? outcome.responseCode : 0);

@@ -1,0 +1,94 @@
+/** Where outcomes go: metrics, access log and spans, in one synchronous call. A fault in one of them is logged once and never
+ * reaches the request. */
+import { systemClock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { ProxySettings } from '../bootstrap/settings.ts';
+import type { Outcome, OutcomeSink } from '../outcome.ts';
+import type { Tracer } from '../tracing.ts';
+import { AccessLog } from './access-log/access-log.ts';
+import { ClusterCounters } from './cluster-counters.ts';
+import { IstioMetrics } from './istio-metrics.ts';
+import { Registry } from './registry.ts';
+import type { SendSpans } from './tracing/exporter.ts';
+import { SpanSink } from './tracing/span-sink.ts';
+import { createTracer } from './tracing/tracer.ts';
+
+export interface TelemetryDeps {
+  readonly settings: Pick<ProxySettings, 'workload' | 'role' | 'nodeId' | 'nodeCluster'>;
+  readonly zone?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly openLog?: (path: string) => (batch: string, done: () => void) => void;
+  readonly sendSpans?: SendSpans;
+}
+
+export class Telemetry implements OutcomeSink {
+  readonly registry = new Registry();
+  readonly clusters = new ClusterCounters();
+  readonly tracer: Tracer = createTracer();
+  readonly accessLog: AccessLog;
+  readonly spans: SpanSink;
+  readonly #istio: IstioMetrics;
+  readonly #log: Log;
+  #hasFailed = false;
+
+  constructor(deps: TelemetryDeps) {
+    const { settings, log, clock = systemClock } = deps;
+    this.#log = log;
+    this.#istio = new IstioMetrics(this.registry, { own: settings.workload, hostFallback: settings.role === 'sidecar', buckets: histogramBuckets(settings.workload.annotations, log) });
+    this.registry.gauge('istio_build', 'Version of the proxy.', ['component', 'tag']).resolve('proxy', 'lateen').value = 1;
+    this.accessLog = new AccessLog({ clock, log: log.scope('accesslog'), open: deps.openLog });
+    this.spans = new SpanSink({
+      owner: { nodeId: settings.nodeId, zone: deps.zone ?? '', workload: settings.workload, env: deps.env ?? {} },
+      service: settings.nodeCluster,
+      clock,
+      log: log.scope('tracing'),
+      send: deps.sendSpans,
+    });
+  }
+
+  record(outcome: Outcome): void {
+    try {
+      this.#istio.record(outcome);
+      this.clusters.record(outcome);
+      this.accessLog.record(outcome);
+      if (outcome.kind === 'http') this.spans.record(outcome);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  opened(outcome: Parameters<OutcomeSink['opened']>[0]): void {
+    try {
+      this.#istio.opened(outcome);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.accessLog.close(), this.spans.close()]);
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#hasFailed) this.#log.error('telemetry of a request failed; this is told once', { error });
+    this.#hasFailed = true;
+  }
+}
+
+/** Annotation `sidecar.istio.io/statsHistogramBuckets`: bounds by a prefix of the metric's name; `istiocustom` is Istio's own. */
+function histogramBuckets(annotations: ReadonlyMap<string, string>, log: Log): readonly number[] | undefined {
+  const text = annotations.get('sidecar.istio.io/statsHistogramBuckets');
+  if (text === undefined) return undefined;
+  try {
+    const bounds = (JSON.parse(text) as Record<string, unknown>)['istiocustom'];
+    if (bounds === undefined) return undefined;
+    if (Array.isArray(bounds) && bounds.length > 0 && bounds.every((b, i) => typeof b === 'number' && (i === 0 || b > bounds[i - 1]))) return bounds as number[];
+  } catch {
+    // Told below, like a list that is not one.
+  }
+  log.warn('annotation sidecar.istio.io/statsHistogramBuckets is not a JSON object of increasing numbers; the default buckets are used');
+  return undefined;
+}

@@ -1,0 +1,210 @@
+/** A cluster at work: its hosts, who gets the next request, and the connections to them. */
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { formatAddress } from '../net/format-address.ts';
+import { createTlsContextHolder } from '../net/tls-context.ts';
+import type { ClusterState, SocketAddress } from '../runtime-contract.ts';
+import type { SecretSource } from '../secret-source.ts';
+import { Breakers } from './breakers.ts';
+import { Host, type HostConfig, NO_LOCALITY } from './host.ts';
+import { HostPool, type UpstreamProtocol } from './host-pool.ts';
+import { buildHostSet, type HostSet } from './host-set.ts';
+import { createOutlierDetector, NO_DETECTION, type OutlierDetector } from './outlier.ts';
+import { resolveHosts } from './dns.ts';
+import type { ClusterSettings, TransportSettings } from './settings.ts';
+import { createRawTransport, createTlsTransport, type UpstreamTransport } from './transport.ts';
+
+export interface ClusterDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly secrets: SecretSource;
+}
+
+export interface HostChoice {
+  readonly hash?: number;
+  /** Where the client wanted to go, for ORIGINAL_DST. */
+  readonly originalDestination?: SocketAddress;
+  /** Value of the header that overrides it. */
+  readonly destinationHeader?: string;
+}
+
+const SWEEP_MS = 5000;
+
+export class UpstreamCluster {
+  readonly settings: ClusterSettings;
+  readonly breakers: Breakers;
+  readonly outliers: OutlierDetector;
+  readonly #deps: ClusterDeps;
+  readonly #raw: UpstreamTransport;
+  readonly #transport: UpstreamTransport;
+  readonly #matched: { match: JsonObject; transport: UpstreamTransport }[];
+  #hosts = new Map<string, Host>();
+  #set: HostSet = { pick: () => undefined };
+  #sweep: Timer | undefined;
+  #stopDns: (() => void) | undefined;
+  #closed = false;
+  #warm: boolean;
+  #onWarm: (() => void) | undefined;
+
+  constructor(settings: ClusterSettings, deps: ClusterDeps) {
+    this.settings = settings;
+    this.#deps = deps;
+    this.breakers = new Breakers(settings.limits);
+    this.#raw = createRawTransport(deps.clock);
+    this.#transport = this.#makeTransport(settings.transport);
+    this.#matched = settings.transportMatches.map((entry) => ({ match: entry.match, transport: this.#makeTransport(entry.transport) }));
+    this.outliers = settings.outlier
+      ? createOutlierDetector(settings.outlier, { clock: deps.clock, random: deps.random, hosts: () => [...this.#hosts.values()], changed: () => this.#rebuild() })
+      : NO_DETECTION;
+    this.#warm = settings.discovery.kind === 'static' || settings.discovery.kind === 'original-dst';
+    if (settings.discovery.kind === 'static') this.setHosts(settings.endpoints);
+    if (settings.discovery.kind === 'dns') this.#stopDns = resolveHosts(settings.endpoints, settings.discovery, { clock: deps.clock, found: (hosts) => this.setHosts(hosts) });
+    this.#scheduleSweep();
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  /** Knows its hosts (there may be none). */
+  get warm(): boolean {
+    return this.#warm;
+  }
+
+  whenWarm(run: () => void): void {
+    if (this.#warm) run();
+    else this.#onWarm = run;
+  }
+
+  get secretNames(): string[] {
+    return [this.#transport, ...this.#matched.map((entry) => entry.transport)].flatMap((transport) => [...transport.secretNames]);
+  }
+
+  /** Replaces the hosts; those that stay keep their connections, counters and ejections. */
+  setHosts(configs: readonly HostConfig[]): void {
+    const next = new Map<string, Host>();
+    for (const config of configs) {
+      const key = formatAddress(config.address);
+      const known = this.#hosts.get(key);
+      const transport = this.#transportFor(config);
+      if (known) {
+        if (known.transport !== transport) dropPools(known);
+        known.config = config;
+        known.transport = transport;
+        next.set(key, known);
+      } else {
+        next.set(key, new Host(config, transport));
+      }
+    }
+    for (const [key, host] of this.#hosts) {
+      if (next.has(key)) continue;
+      host.removed = true;
+      dropPools(host);
+    }
+    this.#hosts = next;
+    this.#rebuild();
+    if (this.#warm) return;
+    this.#warm = true;
+    this.#onWarm?.();
+    this.#onWarm = undefined;
+  }
+
+  /** @returns undefined when no host is fit */
+  pick(choice: HostChoice): Host | undefined {
+    if (this.settings.discovery.kind === 'original-dst') return this.#originalDestination(choice);
+    return this.#set.pick({ hash: choice.hash, random: this.#deps.random });
+  }
+
+  /** The HTTP pool of a host for a protocol. */
+  pool(host: Host, downstream: 'http1' | 'http2'): HostPool {
+    const protocol: UpstreamProtocol = this.settings.protocol === 'downstream' ? downstream : this.settings.protocol === 'alpn' && !host.transport.secure ? 'http1' : this.settings.protocol;
+    let pool = host.pools.get(protocol);
+    if (!pool) {
+      const { connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, bindFrom } = this.settings;
+      pool = new HostPool(host, { protocol, connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, bindFrom }, { clock: this.#deps.clock, breakers: this.breakers });
+      host.pools.set(protocol, pool);
+    }
+    return pool;
+  }
+
+  state(): ClusterState {
+    const { limits, connections, pending, requests, retries } = this.breakers;
+    const { maxConnections, maxPending, maxRequests, maxRetries } = limits;
+    return { name: this.name, warm: this.#warm, hosts: [...this.#hosts.values()].map((host) => host.state()), limits: { maxConnections, maxPending, maxRequests, maxRetries }, open: { connections, pending, requests, retries } };
+  }
+
+  /** No new connections; idle ones end now, busy ones after their request. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#sweep?.cancel();
+    this.#stopDns?.();
+    this.outliers.close();
+    for (const host of this.#hosts.values()) dropPools(host);
+    this.#transport.close();
+    for (const { transport } of this.#matched) transport.close();
+  }
+
+  /** Ends all connections now. */
+  destroy(): void {
+    for (const host of this.#hosts.values()) for (const pool of host.pools.values()) pool.destroy();
+    this.close();
+  }
+
+  #rebuild(): void {
+    this.#set = buildHostSet([...this.#hosts.values()], this.settings, this.#deps.random);
+  }
+
+  #transportFor(config: HostConfig): UpstreamTransport {
+    const metadata = config.metadata['envoy.transport_socket_match'];
+    const found = this.#matched.find(({ match }) => Object.entries(match).every(([key, value]) => metadata !== undefined && JSON.stringify(metadata[key]) === JSON.stringify(value)));
+    return found?.transport ?? this.#transport;
+  }
+
+  #makeTransport(settings: TransportSettings): UpstreamTransport {
+    if (!settings.tls) return this.#raw;
+    const { tls } = settings;
+    const holder = createTlsContextHolder(tls, this.#deps.secrets);
+    return createTlsTransport(this.#deps.clock, holder, { sni: tls.sni, alpn: tls.alpn, sans: tls.sans, verify: tls.trust !== undefined });
+  }
+
+  #originalDestination(choice: HostChoice): Host | undefined {
+    const { discovery } = this.settings;
+    if (discovery.kind !== 'original-dst') return undefined;
+    const named = discovery.useHeader && choice.destinationHeader !== undefined ? parseHostPort(choice.destinationHeader) : undefined;
+    const wanted = named ?? choice.originalDestination;
+    if (!wanted) return undefined;
+    const address = discovery.portOverride === 0 ? wanted : { address: wanted.address, port: discovery.portOverride };
+    const key = formatAddress(address);
+    let host = this.#hosts.get(key);
+    if (!host) {
+      const config: HostConfig = { address, hostname: '', weight: 1, priority: 0, locality: NO_LOCALITY, localityWeight: 0, health: 'HEALTHY', metadata: {} };
+      host = new Host(config, this.#transportFor(config));
+      this.#hosts.set(key, host);
+    }
+    return host;
+  }
+
+  #scheduleSweep(): void {
+    this.#sweep = this.#deps.clock.after(SWEEP_MS, () => {
+      const now = this.#deps.clock.monotonic();
+      for (const [key, host] of this.#hosts) {
+        for (const pool of host.pools.values()) pool.sweep(now);
+        // Original destinations are remembered only while connected.
+        if (this.settings.discovery.kind === 'original-dst' && host.activeConnections === 0 && host.activeRequests === 0) this.#hosts.delete(key);
+      }
+      this.#scheduleSweep();
+    });
+    this.#sweep.unref();
+  }
+}
+
+function dropPools(host: Host): void {
+  for (const pool of host.pools.values()) pool.drain();
+  host.pools.clear();
+}
+
+function parseHostPort(text: string): SocketAddress | undefined {
+  const match = /^\[?([0-9a-fA-F.:]+?)\]?:(\d{1,5})$/.exec(text);
+  return match ? { address: match[1] ?? '', port: Number(match[2]) } : undefined;
+}

@@ -1,0 +1,256 @@
+/** Connections to one host for HTTP: kept-alive HTTP/1.1 connections or multiplexed HTTP/2 sessions, and the requests that wait for one. */
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../base/clock.ts';
+import { Http1ClientConnection, type Http1ClientHandler } from '../http1/client-connection.ts';
+import { DEFAULT_LIMITS } from '../http1/parser.ts';
+import { Http2ClientSession } from '../http2/client-session.ts';
+import type { ResponseSink, UpstreamStream } from '../http/stream.ts';
+import type { Breakers } from './breakers.ts';
+import type { Host } from './host.ts';
+import type { Connecting, UpstreamConnectionFacts } from './transport.ts';
+
+export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';
+
+/** A request that wants a connection. */
+export interface PoolWaiter {
+  /** Receives the response; handed to the codec. */
+  readonly sink: ResponseSink;
+  /** @param reused the connection served another request before */
+  onStream(stream: UpstreamStream, facts: UpstreamConnectionFacts, reused: boolean): void;
+  onPoolFailure(reason: 'connection failure' | 'overflow', detail: string, timedOut: boolean): void;
+}
+
+export interface PoolSettings {
+  readonly protocol: UpstreamProtocol;
+  readonly connectTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequestsPerConnection: number;
+  /** Idle connections are closed after this; 0: never. Envoy's default: 1 h. */
+  readonly idleTimeoutMs: number;
+  readonly maxConcurrentStreams: number;
+  /** Local address to connect from. */
+  readonly bindFrom?: string;
+}
+
+export interface PoolDeps {
+  readonly clock: Clock;
+  readonly breakers: Breakers;
+}
+
+type Established = { readonly connection: Http1ClientConnection; readonly facts: UpstreamConnectionFacts };
+
+export class HostPool implements Http1ClientHandler {
+  readonly #host: Host;
+  readonly #settings: PoolSettings;
+  readonly #deps: PoolDeps;
+  /** Last released first: the most recently used connection is the least likely to be closed by the server. */
+  readonly #idle: Established[] = [];
+  readonly #busy = new Map<Http1ClientConnection, Established>();
+  readonly #sessions: { session: Http2ClientSession; facts: UpstreamConnectionFacts }[] = [];
+  readonly #connecting = new Set<Connecting>();
+  readonly #waiting: PoolWaiter[] = [];
+  #draining = false;
+
+  constructor(host: Host, settings: PoolSettings, deps: PoolDeps) {
+    this.#host = host;
+    this.#settings = settings;
+    this.#deps = deps;
+  }
+
+  /** Gives a stream at once when one is free, otherwise later. */
+  acquire(waiter: PoolWaiter): void {
+    const { breakers } = this.#deps;
+    if (!breakers.canRequest) return waiter.onPoolFailure('overflow', 'overflow', false);
+    const session = this.#sessions.find((s) => s.session.available);
+    if (session) return this.#assign2(session, waiter);
+    const established = this.#idle.pop();
+    if (established) return this.#assign1(established, waiter);
+    if (!breakers.canQueue) return waiter.onPoolFailure('overflow', 'overflow', false);
+    this.#waiting.push(waiter);
+    breakers.pending++;
+    this.#grow();
+  }
+
+  /** The waiter no longer wants a stream. */
+  cancel(waiter: PoolWaiter): void {
+    const at = this.#waiting.indexOf(waiter);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#deps.breakers.pending--;
+  }
+
+  /** Closes idle connections older than the idle timeout. */
+  sweep(now: number): void {
+    const { idleTimeoutMs } = this.#settings;
+    if (idleTimeoutMs === 0) return;
+    for (const { connection } of this.#idle.slice()) if (now - connection.idleSince >= idleTimeoutMs) connection.close();
+    for (const { session } of this.#sessions.slice()) if (session.idleSince > 0 && now - session.idleSince >= idleTimeoutMs) session.close();
+  }
+
+  /** No new requests; idle connections end now, busy ones after their request. */
+  drain(): void {
+    this.#draining = true;
+    for (const { connection } of this.#idle.slice()) connection.close();
+    for (const { session } of this.#sessions.slice()) session.close();
+    if (this.#waiting.length === 0) for (const connecting of this.#connecting) this.#abandon(connecting);
+  }
+
+  destroy(): void {
+    this.drain();
+    for (const connection of this.#busy.keys()) connection.close();
+    for (const { session } of this.#sessions.slice()) session.destroy();
+    for (const connecting of this.#connecting) this.#abandon(connecting);
+  }
+
+  onReleased(connection: Http1ClientConnection, reusable: boolean): void {
+    const established = this.#busy.get(connection);
+    this.#busy.delete(connection);
+    this.#host.activeRequests--;
+    this.#deps.breakers.requests--;
+    if (!reusable || established === undefined) return this.#serveWaiting();
+    const { maxRequestsPerConnection } = this.#settings;
+    if (this.#draining || this.#host.removed || (maxRequestsPerConnection > 0 && connection.requests >= maxRequestsPerConnection)) {
+      connection.close();
+      return;
+    }
+    const waiter = this.#takeWaiter();
+    if (waiter) return this.#assign1(established, waiter);
+    connection.idleSince = this.#deps.clock.monotonic();
+    this.#idle.push(established);
+  }
+
+  onClosed(connection: Http1ClientConnection): void {
+    this.#host.activeConnections--;
+    this.#deps.breakers.connections--;
+    if (this.#busy.delete(connection)) {
+      this.#host.activeRequests--;
+      this.#deps.breakers.requests--;
+    }
+    const at = this.#idle.findIndex((established) => established.connection === connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#serveWaiting();
+  }
+
+  #assign1(established: Established, waiter: PoolWaiter): void {
+    const { connection } = established;
+    const reused = connection.requests > 0;
+    this.#busy.set(connection, established);
+    this.#countRequest();
+    connection.begin(waiter.sink);
+    waiter.onStream(connection, established.facts, reused);
+  }
+
+  #assign2(entry: { session: Http2ClientSession; facts: UpstreamConnectionFacts }, waiter: PoolWaiter): void {
+    const { session, facts } = entry;
+    const reused = session.requests > 0;
+    this.#countRequest();
+    waiter.onStream(session.open(waiter.sink, () => this.#onStreamClosed(entry)), facts, reused);
+  }
+
+  #countRequest(): void {
+    this.#host.activeRequests++;
+    this.#host.counters.total++;
+    this.#deps.breakers.requests++;
+  }
+
+  #onStreamClosed(entry: { session: Http2ClientSession; facts: UpstreamConnectionFacts }): void {
+    this.#host.activeRequests--;
+    this.#deps.breakers.requests--;
+    if (this.#draining || this.#host.removed) entry.session.close();
+    else if (entry.session.available) {
+      const waiter = this.#takeWaiter();
+      if (waiter) this.#assign2(entry, waiter);
+      else if (entry.session.active === 0) entry.session.idleSince = this.#deps.clock.monotonic();
+    }
+  }
+
+  #takeWaiter(): PoolWaiter | undefined {
+    const waiter = this.#waiting.shift();
+    if (waiter) this.#deps.breakers.pending--;
+    return waiter;
+  }
+
+  /** Opens a connection for each request that no connection under way will serve, as far as the breaker allows; the first always. */
+  #grow(): void {
+    const perConnection = this.#settings.protocol === 'http1' ? 1 : Math.max(1, this.#settings.maxConcurrentStreams);
+    while (this.#connecting.size * perConnection < this.#waiting.length) {
+      const { breakers } = this.#deps;
+      if (!breakers.canConnect && this.#host.activeConnections + this.#connecting.size > 0) return;
+      this.#connect();
+    }
+  }
+
+  #serveWaiting(): void {
+    if (this.#waiting.length > 0 && !this.#draining) this.#grow();
+  }
+
+  #connect(): void {
+    const { breakers } = this.#deps;
+    const { protocol } = this.#settings;
+    breakers.connections++;
+    this.#host.activeConnections++;
+    this.#host.counters.connections++;
+    const alpn = protocol === 'alpn' ? ['h2', 'http/1.1'] : undefined;
+    const connecting = this.#host.transport.connect(
+      { address: this.#host.config.address, timeoutMs: this.#settings.connectTimeoutMs, from: this.#settings.bindFrom, sni: this.#host.config.hostname, alpn },
+      {
+        onConnected: (socket, facts) => {
+          this.#connecting.delete(connecting);
+          this.#onConnected(socket, facts);
+        },
+        onFailed: (reason, timedOut) => {
+          this.#connecting.delete(connecting);
+          breakers.connections--;
+          this.#host.activeConnections--;
+          this.#host.counters.connectFail++;
+          this.#failWaiting(reason, timedOut);
+        },
+      },
+    );
+    this.#connecting.add(connecting);
+  }
+
+  #onConnected(socket: Duplex, facts: UpstreamConnectionFacts): void {
+    const { protocol } = this.#settings;
+    if (protocol === 'http2' || (protocol === 'alpn' && facts.alpn === 'h2')) {
+      this.#adopt2(socket, facts);
+      return;
+    }
+    const established = { connection: new Http1ClientConnection(socket, this, DEFAULT_LIMITS), facts };
+    const waiter = this.#takeWaiter();
+    if (waiter) return this.#assign1(established, waiter);
+    if (this.#draining) return established.connection.close();
+    established.connection.idleSince = this.#deps.clock.monotonic();
+    this.#idle.push(established);
+  }
+
+  #adopt2(socket: Duplex, facts: UpstreamConnectionFacts): void {
+    const session = new Http2ClientSession(socket, {
+      maxRequests: this.#settings.maxRequestsPerConnection,
+      onClosed: () => {
+        const at = this.#sessions.findIndex((entry) => entry.session === session);
+        if (at >= 0) this.#sessions.splice(at, 1);
+        this.#host.activeConnections--;
+        this.#deps.breakers.connections--;
+        this.#serveWaiting();
+      },
+    });
+    const entry = { session, facts };
+    this.#sessions.push(entry);
+    for (let waiter = session.available ? this.#takeWaiter() : undefined; waiter; waiter = session.available ? this.#takeWaiter() : undefined) this.#assign2(entry, waiter);
+    this.#serveWaiting();
+  }
+
+  /** A failed connection fails the requests that waited for it: all, when no other is under way. */
+  #failWaiting(reason: string, timedOut: boolean): void {
+    const count = this.#connecting.size === 0 ? this.#waiting.length : 1;
+    for (let i = 0; i < count; i++) this.#takeWaiter()?.onPoolFailure('connection failure', reason, timedOut);
+  }
+
+  #abandon(connecting: Connecting): void {
+    connecting.cancel();
+    this.#connecting.delete(connecting);
+    this.#deps.breakers.connections--;
+    this.#host.activeConnections--;
+  }
+}

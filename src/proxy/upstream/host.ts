@@ -1,0 +1,83 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import { formatAddress } from '../net/format-address.ts';
+import type { PeerMetadata } from '../outcome.ts';
+import type { HostState, SocketAddress } from '../runtime-contract.ts';
+import type { HostPool } from './host-pool.ts';
+import type { UpstreamTransport } from './transport.ts';
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+export const NO_LOCALITY: Locality = { region: '', zone: '', subZone: '' };
+
+/** One endpoint as configuration describes it. */
+export interface HostConfig {
+  readonly address: SocketAddress;
+  /** Name for host rewriting and SNI; empty: none. */
+  readonly hostname: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly locality: Locality;
+  readonly localityWeight: number;
+  readonly health: HostState['edsHealth'];
+  readonly metadata: Readonly<Record<string, JsonObject>>;
+}
+
+/** One endpoint with what happened to it. It outlives updates that keep its address. */
+export class Host {
+  /** `ip:port` */
+  readonly key: string;
+  config: HostConfig;
+  transport: UpstreamTransport;
+  activeRequests = 0;
+  activeConnections = 0;
+  ejected = false;
+  /** Ejections that still weigh on the next ejection's length. */
+  ejections = 0;
+  readonly counters = { total: 0, success: 0, error: 0, connectFail: 0, connections: 0 };
+  readonly outlier = { ejectedAtMs: 0, consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, intervalTotal: 0, intervalSuccess: 0 };
+  /** Pools by protocol, made when first used. */
+  readonly pools = new Map<string, HostPool>();
+  /** Set when the endpoint left the cluster. */
+  removed = false;
+  #peer: PeerMetadata | undefined;
+
+  constructor(config: HostConfig, transport: UpstreamTransport) {
+    this.key = formatAddress(config.address);
+    this.config = config;
+    this.transport = transport;
+  }
+
+  /** Speaks the mesh's mutual TLS. Istio: endpoint metadata `tlsMode: istio`. */
+  get inMesh(): boolean {
+    return this.config.metadata['envoy.transport_socket_match']?.['tlsMode'] === 'istio';
+  }
+
+  /** What the control plane says of the workload; a peer's own headers tell the same with more detail. */
+  get peerMetadata(): PeerMetadata | undefined {
+    return (this.#peer ??= workloadMetadata(this.config.metadata['istio']?.['workload']));
+  }
+
+  /** May receive traffic when the cluster is not in panic. */
+  get healthy(): boolean {
+    return !this.ejected && this.config.health === 'HEALTHY';
+  }
+
+  state(): HostState {
+    const { address, weight, priority, locality, health } = this.config;
+    return {
+      address, weight, priority, locality, edsHealth: health, ejected: this.ejected, ejections: this.ejections,
+      activeRequests: this.activeRequests, activeConnections: this.activeConnections, counters: { ...this.counters },
+    };
+  }
+}
+
+/** Istio: `workload;namespace;canonical-name;canonical-revision;cluster`. */
+function workloadMetadata(text: unknown): PeerMetadata | undefined {
+  if (typeof text !== 'string') return undefined;
+  const [workload, namespace, canonicalName, canonicalRevision, cluster] = text.split(';');
+  return { workload, namespace, canonicalName, canonicalRevision, cluster, app: canonicalName, version: canonicalRevision };
+}

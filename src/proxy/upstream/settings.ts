@@ -1,0 +1,43 @@
+import type { BalancerPolicy } from './balancers.ts';
+import type { BreakerLimits } from './breakers.ts';
+import type { OutlierSettings } from './outlier.ts';
+import type { HostConfig } from './host.ts';
+import type { Destination } from '../outcome.ts';
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { TlsSettings } from '../net/tls-settings.ts';
+
+export type Discovery =
+  | { readonly kind: 'static' }
+  | { readonly kind: 'eds'; readonly service: string }
+  | { readonly kind: 'dns'; readonly strict: boolean; readonly refreshMs: number; readonly family: 0 | 4 | 6 }
+  | { readonly kind: 'original-dst'; readonly useHeader: boolean; readonly headerName: string; readonly portOverride: number };
+
+export interface TransportSettings {
+  /** Undefined: in the clear. */
+  readonly tls?: TlsSettings & { readonly sni: string };
+}
+
+export interface ClusterSettings {
+  readonly name: string;
+  readonly discovery: Discovery;
+  /** Endpoints of static and DNS clusters. */
+  readonly endpoints: readonly HostConfig[];
+  readonly policy: BalancerPolicy;
+  readonly panicThreshold: number;
+  readonly localityWeighted: boolean;
+  readonly overprovisioning: number;
+  readonly connectTimeoutMs: number;
+  readonly limits: BreakerLimits;
+  readonly outlier?: OutlierSettings;
+  /** `downstream`: what the client spoke. */
+  readonly protocol: 'http1' | 'http2' | 'alpn' | 'downstream';
+  readonly maxRequestsPerConnection: number;
+  readonly idleTimeoutMs: number;
+  readonly tcpIdleTimeoutMs?: number;
+  readonly maxConcurrentStreams: number;
+  readonly bindFrom?: string;
+  readonly transport: TransportSettings;
+  /** First whose keys are all in the endpoint's `envoy.transport_socket_match` metadata. */
+  readonly transportMatches: readonly { readonly name: string; readonly match: JsonObject; readonly transport: TransportSettings }[];
+  readonly destination: Destination;
+}

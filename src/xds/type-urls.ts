@@ -1,0 +1,30 @@
+/** The resource types that ADS carries, and the order in which a change is sent. */
+const PREFIX = 'type.googleapis.com/';
+
+export const TypeUrl = {
+  Cluster: `${PREFIX}envoy.config.cluster.v3.Cluster`,
+  Endpoints: `${PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
+  Listener: `${PREFIX}envoy.config.listener.v3.Listener`,
+  Route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  Secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
+  ExtensionConfig: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
+} as const;
+export type TypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
+
+/** Spec: xDS "Eventual consistency considerations": clusters and endpoints before what refers to them. */
+export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.Secret, TypeUrl.ExtensionConfig];
+
+/** Types of which an empty subscription means "everything there is for me". Others are asked for by name. */
+export const isWildcardType = (typeUrl: string): boolean => typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener;
+
+const SHORT: Readonly<Record<string, string>> = {
+  [TypeUrl.Cluster]: 'CDS',
+  [TypeUrl.Endpoints]: 'EDS',
+  [TypeUrl.Listener]: 'LDS',
+  [TypeUrl.Route]: 'RDS',
+  [TypeUrl.Secret]: 'SDS',
+  [TypeUrl.ExtensionConfig]: 'ECDS',
+};
+
+/** `CDS`, `EDS`, …; the last part of the message name for other types. */
+export const shortType = (typeUrl: string): string => SHORT[typeUrl] ?? typeUrl.slice(typeUrl.lastIndexOf('.') + 1);

@@ -1,0 +1,75 @@
+/** The few bytes of protobuf around resources that are already encoded. Discovery responses are put together from shared
+ * pieces, so that a resource is encoded once however many proxies get it. Spec: discovery.proto, any.proto. */
+const encoder = new TextEncoder();
+
+/** A length-delimited field: tag, length, bytes. */
+export function bytesField(field: number, value: Uint8Array): Uint8Array[] {
+  return [varint((field << 3) | 2), varint(value.length), value];
+}
+
+export function stringField(field: number, value: string): Uint8Array[] {
+  return value === '' ? [] : bytesField(field, encoder.encode(value));
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** google.protobuf.Any */
+export function encodeAny(typeUrl: string, value: Uint8Array): Uint8Array {
+  return concat([...stringField(1, typeUrl), ...bytesField(2, value)]);
+}
+
+/** envoy.service.discovery.v3.Resource */
+export function encodeDeltaResource(name: string, version: string, any: Uint8Array): Uint8Array {
+  return concat([...stringField(1, version), ...bytesField(2, any), ...stringField(3, name)]);
+}
+
+export interface DeltaParts {
+  typeUrl: string;
+  nonce: string;
+  version: string;
+  /** Encoded `Resource` messages. */
+  resources: readonly Uint8Array[];
+  removed: readonly string[];
+}
+
+/** envoy.service.discovery.v3.DeltaDiscoveryResponse */
+export function encodeDeltaResponse(parts: DeltaParts): Uint8Array {
+  return concat([
+    ...stringField(1, parts.version),
+    ...parts.resources.flatMap((resource) => bytesField(2, resource)),
+    ...stringField(4, parts.typeUrl),
+    ...stringField(5, parts.nonce),
+    ...parts.removed.flatMap((name) => stringField(6, name)),
+  ]);
+}
+
+/** envoy.service.discovery.v3.DiscoveryResponse; `resources` are encoded `Any` messages. */
+export function encodeSotwResponse(parts: Omit<DeltaParts, 'removed'>): Uint8Array {
+  return concat([
+    ...stringField(1, parts.version),
+    ...parts.resources.flatMap((resource) => bytesField(2, resource)),
+    ...stringField(4, parts.typeUrl),
+    ...stringField(5, parts.nonce),
+  ]);
+}
+
+function varint(value: number): Uint8Array {
+  const out: number[] = [];
+  let rest = value;
+  while (rest > 127) {
+    out.push((rest & 127) | 128);
+    rest >>>= 7;
+  }
+  out.push(rest);
+  return Uint8Array.from(out);
+}
