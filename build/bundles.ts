@@ -1,6 +1,6 @@
 /** Bundles: one file for each thing that is started, so that a sidecar loads only its own code. */
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 
 const ENTRIES: Readonly<Record<string, string>> = {
   cli: 'src/cli/main.ts',
@@ -24,29 +24,34 @@ const ENTRIES: Readonly<Record<string, string>> = {
 /** Native add-ons stay packages: they are copied beside the bundles. */
 const NATIVE = ['koffi', '@koromix'];
 
+const OPTIONS: BuildOptions = {
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  external: ['koffi'],
+  // CommonJS dependencies (gRPC) call require() for Node's own modules.
+  banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
+  logLevel: 'warning',
+};
+
+/** The proxy's image runs several small programs besides the proxy (capture, probes): each loads only its own part. */
+const SPLIT = ['proxy'];
+
 export async function buildBundles(): Promise<void> {
-  const entryPoints = Object.fromEntries(Object.entries(ENTRIES).filter(([, source]) => existsSync(source)));
-  await build({
-    entryPoints,
-    outdir: 'dist',
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    keepNames: false,
-    legalComments: 'none',
-    sourcemap: 'linked',
-    sourcesContent: false,
-    external: ['koffi'],
-    // CommonJS dependencies (gRPC) call require() for Node's own modules.
-    banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
-    logLevel: 'warning',
-  });
+  const present = Object.entries(ENTRIES).filter(([, source]) => existsSync(source));
+  const pick = (isSplit: boolean) => Object.fromEntries(present.filter(([name]) => SPLIT.includes(name) === isSplit));
+  rmSync('dist/parts', { recursive: true, force: true });
+  await Promise.all([build({ ...OPTIONS, entryPoints: pick(false) }), build({ ...OPTIONS, entryPoints: pick(true), splitting: true, chunkNames: 'parts/[name]-[hash]' })]);
   for (const name of NATIVE) {
     rmSync(`dist/node_modules/${name}`, { recursive: true, force: true });
     mkdirSync('dist/node_modules', { recursive: true });
-    if (existsSync(`node_modules/${name}`)) cpSync(`node_modules/${name}`, `dist/node_modules/${name}`, { recursive: true, filter: (path) => !/koffi\/(doc|src|vendor)(\/|$)/.test(path) });
+    if (existsSync(`node_modules/${name}`)) cpSync(`node_modules/${name}`, `dist/node_modules/${name}`, { recursive: true, filter: (path) => !/koffi\/(doc|vendor)(\/|$)/.test(path) });
   }
 }

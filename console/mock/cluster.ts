@@ -13,8 +13,10 @@ const deployment = (workload: MockWorkload) => ({
   status: { replicas: 1, readyReplicas: workload.name === 'legacy-batch' ? 0 : 1, availableReplicas: 1 },
 });
 
+const podName = (workload: MockWorkload, i: number): string => `${workload.name}-7d9f6c8b4-x${i}k2p`;
+
 const pod = (workload: MockWorkload, i: number) => ({
-  apiVersion: 'v1', kind: 'Pod', metadata: meta(`${workload.name}-7d9f6c8b4-x${i}k2p`, workload.namespace, { labels: labelsOf(workload) }),
+  apiVersion: 'v1', kind: 'Pod', metadata: meta(podName(workload, i), workload.namespace, { labels: labelsOf(workload) }),
   spec: { nodeName: 'lateen', serviceAccountName: `bookinfo-${workload.app}`, containers: [container(workload)], initContainers: workload.meshed ? [{ name: 'istio-proxy', image: 'lateen/proxy:0.1.0', restartPolicy: 'Always' }] : [] },
   status: {
     phase: 'Running', podIP: `10.244.0.${10 + i}`, startTime: created,
@@ -28,7 +30,12 @@ const services = [...new Map(WORKLOADS.filter((it) => it.name !== 'legacy-batch'
   spec: { type: 'ClusterIP', clusterIP: `10.96.1.${i + 1}`, selector: { app: workload.app }, ports: [{ name: 'http', port: 9080, protocol: 'TCP', targetPort: 9080 }] },
 }));
 
-const istio = (kind: string, name: string, namespace: string, spec: object, status: object = {}) => ({ apiVersion: 'networking.istio.io/v1', kind, metadata: meta(name, namespace, { generation: 2 }), spec, status });
+/** @param id `Kind namespace/name` */
+function istio(id: string, spec: object, status: object = {}) {
+  const [kind = '', place = ''] = id.split(' ');
+  const [namespace = '', name = ''] = place.split('/');
+  return { apiVersion: 'networking.istio.io/v1', kind, metadata: meta(name, namespace, { generation: 2 }), spec, status };
+}
 const subset = (version: string) => ({ name: version, labels: { version } });
 
 const collections: Readonly<Record<string, readonly object[]>> = {
@@ -45,12 +52,12 @@ const collections: Readonly<Record<string, readonly object[]>> = {
   '/apis/apps/v1/statefulsets': [],
   '/apis/apps/v1/daemonsets': [],
   '/apis/networking.istio.io/v1/virtualservices': [
-    istio('VirtualService', 'bookinfo', 'default', { hosts: ['*'], gateways: ['bookinfo-gateway'], http: [{ match: [{ uri: { exact: '/productpage' } }], route: [{ destination: { host: 'productpage', port: { number: 9080 } } }] }] }),
-    istio('VirtualService', 'reviews', 'default', { hosts: ['reviews'], http: [{ route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 90 }, { destination: { host: 'reviews', subset: 'v2' }, weight: 10 }] }] }, { conditions: [{ type: 'Reconciled', status: 'True' }] }),
-    istio('VirtualService', 'checkout', 'shop', { hosts: ['checkout'], http: [{ route: [{ destination: { host: 'checkout', subset: 'v9' } }] }] }, { validationMessages: [{ level: 'ERROR', type: { code: 'IST0101' }, message: 'Referenced host+subset in destinationrule not found: "checkout+v9"' }] }),
+    istio('VirtualService default/bookinfo', { hosts: ['*'], gateways: ['bookinfo-gateway'], http: [{ match: [{ uri: { exact: '/productpage' } }], route: [{ destination: { host: 'productpage', port: { number: 9080 } } }] }] }),
+    istio('VirtualService default/reviews', { hosts: ['reviews'], http: [{ route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 90 }, { destination: { host: 'reviews', subset: 'v2' }, weight: 10 }] }] }, { conditions: [{ type: 'Reconciled', status: 'True' }] }),
+    istio('VirtualService shop/checkout', { hosts: ['checkout'], http: [{ route: [{ destination: { host: 'checkout', subset: 'v9' } }] }] }, { validationMessages: [{ level: 'ERROR', type: { code: 'IST0101' }, message: 'Referenced host+subset in destinationrule not found: "checkout+v9"' }] }),
   ],
-  '/apis/networking.istio.io/v1/destinationrules': [istio('DestinationRule', 'reviews', 'default', { host: 'reviews', subsets: ['v1', 'v2', 'v3'].map(subset) }), istio('DestinationRule', 'details', 'default', { host: 'details', subsets: ['v1', 'v2'].map(subset) })],
-  '/apis/networking.istio.io/v1/gateways': [istio('Gateway', 'bookinfo-gateway', 'default', { selector: { istio: 'ingressgateway' }, servers: [{ port: { number: 8080, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] })],
+  '/apis/networking.istio.io/v1/destinationrules': [istio('DestinationRule default/reviews', { host: 'reviews', subsets: ['v1', 'v2', 'v3'].map(subset) }), istio('DestinationRule default/details', { host: 'details', subsets: ['v1', 'v2'].map(subset) })],
+  '/apis/networking.istio.io/v1/gateways': [istio('Gateway default/bookinfo-gateway', { selector: { istio: 'ingressgateway' }, servers: [{ port: { number: 8080, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] })],
   '/apis/security.istio.io/v1/peerauthentications': [{ apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication', metadata: meta('default', 'shop'), spec: { mtls: { mode: 'STRICT' } } }],
 };
 
@@ -67,7 +74,19 @@ export function kubeAnswer(path: string): unknown {
   });
 }
 
-export const syncz = WORKLOADS.filter((it) => it.meshed).map((workload, i) => ({
-  cluster_id: 'Kubernetes', proxy: `${workload.name}-7d9f6c8b4-x${i}k2p.${workload.namespace}`, istio_version: '1.30.0',
+export const leftOut = [{ kind: 'DestinationRule', namespace: 'default', name: 'details', reason: 'spec.subsets[1]: no pod has the labels version=v2' }];
+
+export const syncz = WORKLOADS.map((workload, i) => ({ ...workload, pod: podName(workload, i) })).filter((it) => it.meshed).map(({ pod: name, namespace }, i) => ({
+  cluster_id: 'Kubernetes', proxy: `${name}.${namespace}`, istio_version: '1.30.0',
   cluster_sent: 'a1', cluster_acked: 'a1', listener_sent: 'b1', listener_acked: 'b1', route_sent: 'c1', route_acked: i === 4 ? 'c0' : 'c1', endpoint_sent: 'd1', endpoint_acked: 'd1',
 }));
+
+/** Some access log, the newest line last. */
+export function mockLog(): string {
+  const line = (ago: number) => {
+    const time = new Date(Date.now() - ago * 700).toISOString();
+    const code = ago % 9 === 3 ? 503 : ago % 7 === 2 ? 404 : 200;
+    return `${time} [${time}] "GET /reviews/0 HTTP/1.1" ${code} ${code === 503 ? 'UF' : '-'} via_upstream - "-" 0 379 ${4 + (ago % 11)} 4 "-" "curl/8.5.0" "b1c5f0de" "reviews:9080" "10.244.0.17:9080" outbound|9080|v1|reviews.default.svc.cluster.local\n`;
+  };
+  return Array.from({ length: 60 }, (_, i) => line(60 - i)).join('');
+}

@@ -48,21 +48,25 @@ export const WORKLOADS: readonly MockWorkload[] = [
   workload('legacy-batch', 'legacy', 'latest', { image: 'example/batch:0.9', meshed: false }),
 ];
 
-const call = (from: string, service: string, to: string, rate: number, options: Partial<MockCall> = {}): MockCall => ({ from, service, to, rate, namespace: 'default', codes: { 200: 1 }, latency: 8, protocol: 'http', mtls: true, ...options });
+/** `from → service → to`. */
+function call(path: string, rate: number, options: Partial<MockCall> = {}): MockCall {
+  const [from = '', service = '', to = ''] = path.split(' → ');
+  return { from, service, to, rate, namespace: 'default', codes: { 200: 1 }, latency: 8, protocol: 'http', mtls: true, ...options };
+}
 
 export const CALLS: readonly MockCall[] = [
-  call('istio-ingressgateway', 'productpage', 'productpage-v1', 20, { latency: 31 }),
-  call('istio-ingressgateway', 'checkout', 'checkout-v1', 5.4, { namespace: 'shop', latency: 42, codes: { 200: 0.97, 404: 0.03 } }),
-  call('istio-ingressgateway', 'checkout', 'checkout-v2', 0.6, { namespace: 'shop', latency: 77, codes: { 200: 0.82, 500: 0.18 } }),
-  call('productpage-v1', 'details', 'details-v1', 20, { latency: 3 }),
-  call('productpage-v1', 'reviews', 'reviews-v1', 18, { latency: 6 }),
-  call('productpage-v1', 'reviews', 'reviews-v2', 2, { latency: 14, codes: { 200: 0.97, 503: 0.03 } }),
-  call('reviews-v2', 'ratings', 'ratings-v1', 2, { latency: 4 }),
-  call('ratings-v1', 'mongodb', 'mongodb-v1', 12, { protocol: 'tcp' }),
-  call('checkout-v1', 'payments', 'payments-v1', 5.4, { namespace: 'shop', latency: 18, protocol: 'grpc' }),
-  call('checkout-v2', 'payments', 'payments-v1', 0.6, { namespace: 'shop', latency: 19, protocol: 'grpc' }),
-  call('unknown', 'details', 'details-v1', 0.8, { latency: 3, mtls: false }),
-  call('checkout-v1', 'PassthroughCluster', 'unknown', 0.4, { namespace: 'unknown', latency: 120 }),
+  call('istio-ingressgateway → productpage → productpage-v1', 20, { latency: 31 }),
+  call('istio-ingressgateway → checkout → checkout-v1', 5.4, { namespace: 'shop', latency: 42, codes: { 200: 0.97, 404: 0.03 } }),
+  call('istio-ingressgateway → checkout → checkout-v2', 0.6, { namespace: 'shop', latency: 77, codes: { 200: 0.82, 500: 0.18 } }),
+  call('productpage-v1 → details → details-v1', 20, { latency: 3 }),
+  call('productpage-v1 → reviews → reviews-v1', 18, { latency: 6 }),
+  call('productpage-v1 → reviews → reviews-v2', 2, { latency: 14, codes: { 200: 0.97, 503: 0.03 } }),
+  call('reviews-v2 → ratings → ratings-v1', 2, { latency: 4 }),
+  call('ratings-v1 → mongodb → mongodb-v1', 12, { protocol: 'tcp' }),
+  call('checkout-v1 → payments → payments-v1', 5.4, { namespace: 'shop', latency: 18, protocol: 'grpc' }),
+  call('checkout-v2 → payments → payments-v1', 0.6, { namespace: 'shop', latency: 19, protocol: 'grpc' }),
+  call('unknown → details → details-v1', 0.8, { latency: 3, mtls: false }),
+  call('checkout-v1 → PassthroughCluster → unknown', 0.4, { namespace: 'unknown', latency: 120 }),
 ];
 
 export const findWorkload = (name: string): MockWorkload | undefined => WORKLOADS.find((it) => it.name === name);

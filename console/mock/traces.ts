@@ -12,19 +12,29 @@ interface Hop {
   readonly children?: readonly Hop[];
 }
 
-const call = (from: string, to: string, at: number, ms: number, children: readonly Hop[] = [], code = 200): Hop => ({
-  service: from, operation: `${to}.default.svc.cluster.local:9080/*`, kind: 'client', at, ms, code,
-  children: [{ service: `${to}.default`, operation: `${to}.default.svc.cluster.local:9080/*`, kind: 'server', at: at + 0.6, ms: ms - 1.1, code, children }],
-});
+interface Call {
+  readonly from: string;
+  readonly to: string;
+  readonly at: number;
+  readonly ms: number;
+  readonly children?: readonly Hop[];
+  readonly code?: number;
+}
+
+/** The caller's span and the server's below it. */
+function call({ from, to, at, ms, children = [], code = 200 }: Call): Hop {
+  const operation = `${to}.default.svc.cluster.local:9080/*`;
+  return { service: from, operation, kind: 'client', at, ms, code, children: [{ service: `${to}.default`, operation, kind: 'server', at: at + 0.6, ms: ms - 1.1, code, children }] };
+}
 
 export function bookinfoTrace(startMs: number, random: () => number): Span[] {
   const traceId = randomBytes(16).toString('hex');
   const slow = 0.7 + random() * 1.6;
   const failing = random() < 0.08;
-  const ratings = random() < 0.3 ? [call('reviews.default', 'ratings', 19 * slow, 7 * slow, [], failing ? 503 : 200)] : [];
+  const ratings = random() < 0.3 ? [call({ from: 'reviews.default', to: 'ratings', at: 19 * slow, ms: 7 * slow, code: failing ? 503 : 200 })] : [];
   const page: Hop = {
     service: 'productpage.default', operation: 'productpage.default.svc.cluster.local:9080/productpage', kind: 'server', at: 1.2, ms: 33 * slow, code: 200,
-    children: [call('productpage.default', 'details', 4, 6 * slow), call('productpage.default', 'reviews', 14, 17 * slow, ratings)],
+    children: [call({ from: 'productpage.default', to: 'details', at: 4, ms: 6 * slow }), call({ from: 'productpage.default', to: 'reviews', at: 14, ms: 17 * slow, children: ratings })],
   };
   const root: Hop = { service: 'istio-ingressgateway.istio-system', operation: 'productpage.default.svc.cluster.local:9080/productpage', kind: 'client', at: 0, ms: 35.5 * slow, code: 200, children: [page] };
   const spans: Span[] = [];

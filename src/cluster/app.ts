@@ -60,7 +60,7 @@ export interface ClusterAppOptions {
 export interface ClusterApp {
   /** Which ports they got. */
   published(ports: readonly PublishedPortInfo[]): void;
-  /** Resolves when pods can be run; the API answers long before. */
+  /** Resolves when pods can be run; the API answers before. */
   readonly ready: Promise<void>;
 }
 
@@ -137,7 +137,7 @@ async function startBehind({ options, api, clock, credentials, admission }: Behi
 
   const [skeleton] = await Promise.all([
     buildSkeleton(join(RUN, 'skeleton'), lateenMounts(), runCommand),
-    sandboxes.start(), dns.start([NODE_ADDRESS, DNS_SERVICE_ADDRESS]), controllers.start(), admission.start(),
+    dns.start([NODE_ADDRESS, DNS_SERVICE_ADDRESS]), controllers.start(), admission.start(),
     ...[services, endpointSlices, namespaces, configMaps, secrets].map((i: Pick<Informer<KubeObject>, 'start'>) => i.start()),
   ]);
   proxy.start();
@@ -156,6 +156,8 @@ async function startBehind({ options, api, clock, credentials, admission }: Behi
   api.setPodStreams(node.streams);
   await Promise.all([registration.start(), pods.start(), ensureDnsEndpoints(api)]);
   node.start();
+  // Networks for the pods to come; the first ones make their own if they are faster.
+  void sandboxes.start();
   return { published };
 }
 

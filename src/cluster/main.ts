@@ -25,8 +25,8 @@ async function start(config: ClusterConfig, apiSocket: Server): Promise<ClusterA
     onProgress: (text) => tell({ type: 'progress', text }),
     publish: (services) => tell({ type: 'publish', services }),
   });
-  tell({ type: 'ready' });
-  started.ready.catch(fail);
+  // Not before what every cluster has is there (the node, the default namespace): people use it the moment `up` returns.
+  started.ready.then(() => tell({ type: 'ready' }), fail);
   return started;
 }
 

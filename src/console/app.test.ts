@@ -48,7 +48,9 @@ async function startConsole(t: TestContext, urls: { prometheus?: string; kube?: 
 test('any page address gives the application, a missing file does not', async (t) => {
   const get = await startConsole(t);
   assert.match((await get('/graph?namespaces=default')).body, /<title>Lateen/);
-  assert.equal((await get('/assets/gone.js')).status, 404);
+  assert.match((await get('/namespaces/shop/istio/networking.istio.io/serviceentries/api.example.com', { headers: { accept: 'text/html,*/*' } })).body, /<title>Lateen/, 'also when its name has dots');
+  assert.equal((await get('/assets/gone.js', { headers: { accept: '*/*' } })).status, 404);
+  assert.equal((await get('/favicon.ico', { headers: { accept: 'image/*' } })).status, 404);
 });
 
 test('assets are cached for good and compressed, the page is revalidated', async (t) => {

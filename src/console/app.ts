@@ -57,7 +57,7 @@ export class ConsoleApp {
     const [path = '/', query] = (request.url ?? '/').split('?', 2);
     if (path === '/healthz' || path === '/kiali/healthz') return answer(response, 200, { status: 'ok' });
     if (!isAllowedHost(request.headers.host, this.#config.allowedHosts)) {
-      return answer(response, 421, { error: 'host', message: `the console is not known as ${request.headers.host}; add the name to ALLOWED_HOSTS if it should be` });
+      return answer(response, 421, { error: 'host', message: `the console is not known as ${request.headers.host}; add the name to LATEEN_ALLOWED_HOSTS if it should be` });
     }
     if (path === '/api/status') return answer(response, 200, { name: 'Lateen console', version: this.#deps.version, sources: [...this.#upstreams.keys()] });
     const source = /^\/api\/([a-z]+)(\/.*)$/.exec(path);

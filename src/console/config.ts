@@ -21,15 +21,16 @@ export class ConsoleConfigError extends MeshError<'CONSOLE_CONFIG'> {
   }
 }
 
-/** Flag → environment variable and default. */
+/** Flag → environment variable and default. The variables have a prefix because Kubernetes sets `PROMETHEUS_PORT` and the like for
+ * every service of the namespace. */
 const SETTINGS = {
-  port: ['PORT', '20001'],
-  host: ['HOST_ADDRESS', '0.0.0.0'],
-  root: ['CONSOLE_ROOT', ''],
-  prometheus: ['PROMETHEUS_URL', 'http://prometheus.istio-system:9090'],
-  jaeger: ['JAEGER_URL', 'http://tracing.istio-system:16686'],
-  istiod: ['ISTIOD_URL', 'http://istiod.istio-system:15014'],
-  'allowed-hosts': ['ALLOWED_HOSTS', ''],
+  port: ['LATEEN_PORT', '20001'],
+  host: ['LATEEN_HOST_ADDRESS', '0.0.0.0'],
+  root: ['LATEEN_CONSOLE_ROOT', ''],
+  prometheus: ['LATEEN_PROMETHEUS_URL', 'http://prometheus.istio-system:9090'],
+  jaeger: ['LATEEN_JAEGER_URL', 'http://tracing.istio-system:16686'],
+  istiod: ['LATEEN_ISTIOD_URL', 'http://istiod.istio-system:15014'],
+  'allowed-hosts': ['LATEEN_ALLOWED_HOSTS', ''],
 } as const;
 
 type Name = keyof typeof SETTINGS;

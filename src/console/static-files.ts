@@ -45,7 +45,7 @@ export class StaticFiles {
   }
 
   serve(request: IncomingMessage, response: ServerResponse, path: string): void {
-    const file = this.#files.get(path) ?? (extname(path) === '' ? this.#files.get('/index.html') : undefined);
+    const file = this.#files.get(path) ?? (isPage(request, path) ? this.#files.get('/index.html') : undefined);
     if (!file) {
       const missing = this.#files.size === 0 ? 'the console application is not built: run `npm run build`\n' : 'not found\n';
       response.writeHead(404, { 'content-type': 'text/plain' }).end(missing);
@@ -62,6 +62,11 @@ export class StaticFiles {
     response.writeHead(200, { ...headers, 'content-type': file.type, 'content-length': body.length, ...(zipped ? { 'content-encoding': 'gzip' } : {}) });
     response.end(request.method === 'HEAD' ? undefined : body);
   }
+}
+
+/** Names of objects may hold dots, so what looks like a file may be a page of the application: a browser that opens one asks for HTML. */
+function isPage(request: IncomingMessage, path: string): boolean {
+  return !path.startsWith('/assets/') && (extname(path) === '' || (request.headers.accept ?? '').includes('text/html'));
 }
 
 function readFile(path: string): StaticFile {

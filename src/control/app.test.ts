@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
 import test, { type TestContext } from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -7,8 +9,10 @@ import { parseAllDocuments } from 'yaml';
 import { renderCrds } from '../api/crds.ts';
 import { VirtualServices, type VirtualService } from '../api/virtual-service.ts';
 import { silentLog } from '../base/log.ts';
-import { createApiServer, type ApiServer } from '../cluster/apiserver/server.ts';
+import type { ApiServer } from '../cluster/apiserver/options.ts';
+import { createApiServer } from '../cluster/apiserver/server.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { createHttpClient } from '../kube/http-client.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { ConfigMaps, CustomResourceDefinitions, EndpointSlices, Namespaces, Pods, ServiceAccounts, Services, type Resource } from '../kube/resource.ts';
 import { RouteConfigurationSchema, type RouteConfiguration } from '../xds/generated/envoy/config/route/v3/route_pb.js';
@@ -49,12 +53,22 @@ async function apply(client: KubeClient, yaml: string): Promise<void> {
 }
 
 async function startMesh(t: TestContext): Promise<{ api: ApiServer; plane: ControlPlane }> {
-  const api = createApiServer({ allowAll: true });
-  t.after(() => api.close());
+  const api = createApiServer({ allowAll: true, tokens: new Map([['admin', { username: 'admin', groups: ['system:masters'] }]]) });
   for (const name of ['default', 'istio-system']) await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, crd);
-  const plane = await startControlPlane({ client: api.client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
-  t.after(() => plane.close());
+  const server = createServer((request, response) => api.handle(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A TCP server's address is never a path.
+  const { port } = server.address() as AddressInfo;
+  const client = createHttpClient({ server: `http://127.0.0.1:${port}`, token: 'admin' });
+  const plane = await startControlPlane({ client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
+  t.after(async () => {
+    await plane.close();
+    await client.close();
+    server.closeAllConnections();
+    server.close();
+    await api.close();
+  });
   return { api, plane };
 }
 

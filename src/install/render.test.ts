@@ -136,6 +136,7 @@ for (const [name, options, want] of WRONG) test(`${name} is refused`, () => asse
 test('values that do nothing here are warned about, and only those that were given', () => {
   const spec = resolveInstall({ version: '1', profile: 'demo', set: ['values.global.proxy.lifecycle.x=1', 'values.pilot.traceSampling=5', 'values.gateways.istio-ingressgateway.type=ClusterIP'] });
   assert.deepEqual(spec.warnings.map(({ path }) => path), ['values.global.proxy.lifecycle.x']);
+  assert.deepEqual(resolveInstall({ version: '1', profile: 'demo' }).warnings, []);
 });
 
 test('settings are read as YAML reads scalars, with dots and lists', () => {

@@ -28,8 +28,9 @@ export async function uninstall(input: UninstallInput): Promise<Removed[]> {
   if (input.purge) {
     const namespace = input.namespace ?? 'istio-system';
     removed.push(...(await removeDefinitions(client)));
-    removed.push(...(await removePublished(client)));
     removed.push(...(await removeNamespace(client, namespace, input)));
+    // Only now is the control plane gone for certain, which puts them back as long as it runs.
+    removed.push(...(await removePublished(client)));
   }
   for (const object of removed) input.onRemoved?.(object);
   return removed;

@@ -94,6 +94,10 @@ test('what is not a trace request is refused, and the receiver goes on', async (
   assert.equal((await get('jaeger', '/api/traces?service=a&minDuration=soon')).status, 400);
 });
 
+test('the variables that Kubernetes sets for services are no settings', () => {
+  assert.equal(loadConfig([], { PROMETHEUS_PORT: 'tcp://10.96.0.19:9090', ZIPKIN_PORT: 'tcp://10.96.0.21:9411' }).ports.prometheus, 9090);
+});
+
 test('every wrong setting is named', () => {
   assert.throws(() => loadConfig(['--scrape-interval=soon', '--otlp-port=99999', '--target=nowhere'], {}), (error: unknown) => {
     assert.ok(error instanceof ObserveConfigError);

@@ -32,16 +32,16 @@ interface Setting {
 
 /** Flag → environment variable and default. The prefix keeps them apart from the variables that Kubernetes makes of Services (PROMETHEUS_PORT). */
 export const SETTINGS = {
-  'prometheus-port': { env: 'OBSERVE_PROMETHEUS_PORT', fallback: '9090', help: 'Prometheus API' },
-  'otlp-port': { env: 'OBSERVE_OTLP_PORT', fallback: '4318', help: 'OTLP/HTTP traces' },
-  'zipkin-port': { env: 'OBSERVE_ZIPKIN_PORT', fallback: '9411', help: 'Zipkin v2 spans' },
-  'jaeger-port': { env: 'OBSERVE_JAEGER_PORT', fallback: '16686', help: 'Jaeger query API' },
-  host: { env: 'OBSERVE_HOST_ADDRESS', fallback: '0.0.0.0', help: 'address to listen on' },
-  'scrape-interval': { env: 'OBSERVE_SCRAPE_INTERVAL', fallback: '2s', help: 'how often every target is scraped' },
-  retention: { env: 'OBSERVE_RETENTION', fallback: '1h', help: 'how long samples are kept' },
-  'max-series': { env: 'OBSERVE_MAX_SERIES', fallback: '200000', help: 'series kept; more are refused' },
-  'max-bytes': { env: 'OBSERVE_MAX_BYTES', fallback: String(256 * 1024 * 1024), help: 'packed samples, bytes' },
-  'max-spans': { env: 'OBSERVE_MAX_SPANS', fallback: '100000', help: 'spans kept; the oldest traces go first' },
+  'prometheus-port': { env: 'LATEEN_OBSERVE_PROMETHEUS_PORT', fallback: '9090', help: 'Prometheus API' },
+  'otlp-port': { env: 'LATEEN_OBSERVE_OTLP_PORT', fallback: '4318', help: 'OTLP/HTTP traces' },
+  'zipkin-port': { env: 'LATEEN_OBSERVE_ZIPKIN_PORT', fallback: '9411', help: 'Zipkin v2 spans' },
+  'jaeger-port': { env: 'LATEEN_OBSERVE_JAEGER_PORT', fallback: '16686', help: 'Jaeger query API' },
+  host: { env: 'LATEEN_OBSERVE_HOST_ADDRESS', fallback: '0.0.0.0', help: 'address to listen on' },
+  'scrape-interval': { env: 'LATEEN_OBSERVE_SCRAPE_INTERVAL', fallback: '2s', help: 'how often every target is scraped' },
+  retention: { env: 'LATEEN_OBSERVE_RETENTION', fallback: '1h', help: 'how long samples are kept' },
+  'max-series': { env: 'LATEEN_OBSERVE_MAX_SERIES', fallback: '200000', help: 'series kept; more are refused' },
+  'max-bytes': { env: 'LATEEN_OBSERVE_MAX_BYTES', fallback: String(256 * 1024 * 1024), help: 'packed samples, bytes' },
+  'max-spans': { env: 'LATEEN_OBSERVE_MAX_SPANS', fallback: '100000', help: 'spans kept; the oldest traces go first' },
 } as const satisfies Record<string, Setting>;
 
 /** @throws ObserveConfigError that names every setting that is wrong */

@@ -14,8 +14,8 @@ import { resourcesOf, typed, type Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { startUpstream, type SeenRequest, type Upstream } from './upstream.ts';
 
-const ENVOY_PORTS = 21000;
-const LATEEN_PORTS = 22000;
+const ENVOY_PORTS = 23000;
+const LATEEN_PORTS = 24000;
 const CLOSED_PORT = 9;
 const LOG_FORMAT = { flags: '%RESPONSE_FLAGS%', details: '%RESPONSE_CODE_DETAILS%', code: '%RESPONSE_CODE%', id: '%REQ(X-SCENARIO)%' };
 

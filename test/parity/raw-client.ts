@@ -20,14 +20,16 @@ export function sendRaw(port: number, request: string, timeoutMs = 8000): Promis
     socket.setEncoding('latin1');
     socket.on('data', (part: string) => {
       text += part;
-      if (isWhole(text)) socket.destroy();
+      if (isWhole(text, request.startsWith('HEAD'))) socket.destroy();
     });
     socket.on('close', finish);
     socket.on('error', (error) => (text === '' && (error as NodeJS.ErrnoException).code !== 'ECONNRESET' ? reject(error) : undefined));
   });
 }
 
-export function parseAnswer(text: string): RawAnswer {
+/** Interim answers (100 Continue) are skipped. */
+export function parseAnswer(whole: string): RawAnswer {
+  const text = whole.replace(/^(HTTP\/1\.1 1\d\d [\s\S]*?\r\n\r\n)+/, '');
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return { status: 0, headers: {}, body: '' };
   const [first = '', ...lines] = text.slice(0, end).split('\r\n');
@@ -42,11 +44,11 @@ export function parseAnswer(text: string): RawAnswer {
   return { status: Number(first.split(' ')[1] ?? 0), headers, body: headers['transfer-encoding'] === 'chunked' ? dechunk(raw) : raw };
 }
 
-function isWhole(text: string): boolean {
-  const { status, headers } = parseAnswer(text);
+function isWhole(text: string, isBodiless: boolean): boolean {
+  const { status, headers, body } = parseAnswer(text);
   if (status === 0 || status === 100) return false;
-  const body = text.slice(text.indexOf('\r\n\r\n') + 4);
-  if (headers['transfer-encoding'] === 'chunked') return body.endsWith('0\r\n\r\n');
+  if (isBodiless || status === 204 || status === 304) return true;
+  if (headers['transfer-encoding'] === 'chunked') return text.endsWith('0\r\n\r\n');
   return headers['content-length'] !== undefined && body.length >= Number(headers['content-length']);
 }
 

@@ -46,7 +46,7 @@ export function resourcesOf(scenarios: readonly Scenario[], ports: Ports, access
       name: 'envoy.filters.network.http_connection_manager',
       typed_config: typed(MANAGER, {
         stat_prefix: `s${i}`, generate_request_id: true, access_log: accessLog,
-        route_config: { name: `s${i}`, virtual_hosts: [{ name: 'all', domains: ['*'], routes: routesOf(scenario, i), ...scenario.virtualHost }] },
+        route_config: { name: `s${i}`, validate_clusters: false, virtual_hosts: [{ name: 'all', domains: ['*'], routes: routesOf(scenario, i), ...scenario.virtualHost }] },
         http_filters: [...(scenario.filters ?? []), filter('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router')],
         ...scenario.manager,
       }),

@@ -13,6 +13,14 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T>
   return readJson<T>(await send(path, { signal }));
 }
 
+/** Plain text, such as a container's log. */
+export async function getText(path: string, signal?: AbortSignal): Promise<string> {
+  const response = await send(path, { signal });
+  const text = await response.text();
+  if (!response.ok) throw new SourceError(response.status, messageOf(parse(text)) ?? `HTTP ${response.status} from ${new URL(response.url).pathname}`);
+  return text;
+}
+
 export async function postForm<T>(path: string, form: Record<string, string>, signal?: AbortSignal): Promise<T> {
   return readJson<T>(await send(path, { method: 'POST', body: new URLSearchParams(form), signal }));
 }

@@ -10,7 +10,26 @@ export interface ProxySync {
   readonly types: Readonly<Record<string, SyncState>>;
 }
 
-export type SyncState = 'synced' | 'pending' | 'never';
+export type SyncState = 'synced' | 'pending' | 'refused' | 'never';
+
+/** An object that the control plane could not use. */
+export interface LeftOut {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Undefined when the control plane does not answer or does not know the question, as Istio's own does not. */
+export async function listLeftOut(signal?: AbortSignal): Promise<LeftOut[] | undefined> {
+  try {
+    const rows = await getJson<unknown>('/api/istiod/debug/left_out', signal);
+    return Array.isArray(rows) ? (rows as LeftOut[]) : undefined;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return undefined;
+  }
+}
 
 const TYPES = ['cluster', 'listener', 'route', 'endpoint'] as const;
 
@@ -19,14 +38,14 @@ export async function listProxySync(signal?: AbortSignal): Promise<ProxySync[]> 
   return Array.isArray(rows) ? rows.flatMap(syncOf) : [];
 }
 
-/** Istio's syncz has flat `cluster_sent`/`cluster_acked` nonces. */
+/** Istio's syncz has flat `cluster_sent`/`cluster_acked` nonces; ours adds `cluster_error` when a proxy refused. */
 function syncOf(row: unknown): ProxySync[] {
   if (typeof row !== 'object' || row === null) return [];
   const fields = row as Record<string, unknown>;
   const text = (name: string) => (typeof fields[name] === 'string' ? (fields[name] as string) : '');
   const proxy = text('proxy') || text('proxyId') || text('proxy_id') || text('id');
   if (proxy === '') return [];
-  const types = Object.fromEntries(TYPES.map((type) => [type, stateOf(text(`${type}_sent`), text(`${type}_acked`))]));
+  const types = Object.fromEntries(TYPES.map((type) => [type, text(`${type}_error`) === '' ? stateOf(text(`${type}_sent`), text(`${type}_acked`)) : 'refused']));
   return [{ proxy, clusterId: text('cluster_id'), istioVersion: text('istio_version'), types }];
 }
 

@@ -1,5 +1,5 @@
 /** The Kubernetes API, read only: through the console's service account. */
-import { getJson, SourceError } from './http.ts';
+import { getJson, getText, SourceError } from './http.ts';
 
 export interface KubeObject {
   apiVersion?: string;
@@ -58,6 +58,12 @@ export async function listGroupVersions(signal?: AbortSignal): Promise<ReadonlyS
 export const listNamespaces = (signal?: AbortSignal) => listObjects<KubeObject>('/api/v1/namespaces', signal);
 export const listPods = (signal?: AbortSignal) => listObjects<Pod>('/api/v1/pods', signal);
 export const listServices = (signal?: AbortSignal) => listObjects<Service>('/api/v1/services', signal);
+
+/** The last lines of a container, with their times. */
+export function readLog(at: { namespace: string; pod: string; container: string; lines: number }, signal?: AbortSignal): Promise<string> {
+  const params = new URLSearchParams({ container: at.container, tailLines: String(at.lines), timestamps: 'true' });
+  return getText(`/api/kube/api/v1/namespaces/${encodeURIComponent(at.namespace)}/pods/${encodeURIComponent(at.pod)}/log?${params}`, signal);
+}
 
 const WORKLOAD_KINDS = [
   ['Deployment', '/apis/apps/v1/deployments'],

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { kindOf, objectPath, type IstioKind } from '../api/istio-kinds.ts';
 import { getObject, type IstioObject } from '../api/kube.ts';
+import { useIstioConfig } from '../data/cluster.ts';
 import { configState, hostsOf } from '../model/config-state.ts';
 import { formatAge } from '../model/format.ts';
 import { servicePath } from '../pages/pages.ts';
@@ -25,6 +26,8 @@ export function ConfigObjectPage({ namespace, group, plural, name }: ConfigObjec
 
 function ConfigObject({ kind, namespace, name }: { kind: IstioKind; namespace: string; name: string }) {
   const { refreshMs } = useSettings();
+  const { data: all = [] } = useIstioConfig();
+  const leftOut = all.find((it) => it.kind === kind && it.object.metadata.namespace === namespace && it.object.metadata.name === name)?.leftOut;
   const { data, error, refetch } = useQuery({
     queryKey: ['object', kind.group, kind.plural, namespace, name],
     queryFn: ({ signal }) => getObject<IstioObject>(objectPath(kind, namespace, name), signal),
@@ -32,14 +35,14 @@ function ConfigObject({ kind, namespace, name }: { kind: IstioKind; namespace: s
   });
   if (error && !data) return <Failure error={error} onRetry={() => void refetch()} />;
   if (!data) return <Skeleton rows={12} />;
-  const { messages, state } = configState(data);
+  const { messages, state } = configState(data, leftOut);
   return (
     <div className="detail">
       <Card className="detail-side">
         <div className="row-wrap">
           <span className="kind-badge">{kind.badge}</span>
           <strong>{kind.kind}</strong>
-          <ConfigBadge object={data} />
+          <ConfigBadge object={data} leftOut={leftOut} />
         </div>
         <dl className="facts">
           <dt>Namespace</dt>

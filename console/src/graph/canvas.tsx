@@ -1,4 +1,4 @@
-import { Background, BackgroundVariant, Controls, MiniMap, ReactFlow, useReactFlow, useStore } from '@xyflow/react';
+import { Background, BackgroundVariant, Controls, type EdgeChange, MiniMap, type NodeChange, ReactFlow, useReactFlow, useStore } from '@xyflow/react';
 import '@xyflow/react/dist/style.css';
 import { useEffect, useMemo } from 'react';
 import type { Graph } from '../model/graph.ts';
@@ -15,6 +15,11 @@ const EDGE_TYPES = { traffic: TrafficEdge };
 /** Larger graphs need a map to find one's way. */
 const MINIMAP_FROM = 25;
 const FIT = { padding: 0.06, maxZoom: 1.25 } as const;
+
+/** Enter and Space on a focused node or edge arrive as changes, not as clicks. */
+function selectFrom(changes: readonly (NodeChange | EdgeChange)[], onSelect: (id: string) => void): void {
+  for (const change of changes) if (change.type === 'select' && change.selected) onSelect(change.id);
+}
 
 interface CanvasProps {
   readonly graph: Graph;
@@ -53,6 +58,8 @@ export function Canvas({ graph, layout, selected, onSelect }: CanvasProps) {
       onNodeClick={(_event, node) => node.type !== 'box' && onSelect(node.id)}
       onEdgeClick={(_event, edge) => onSelect(edge.id)}
       onPaneClick={() => onSelect(undefined)}
+      onNodesChange={(changes) => selectFrom(changes, onSelect)}
+      onEdgesChange={(changes) => selectFrom(changes, onSelect)}
       proOptions={{ hideAttribution: true }}
       fitView
       fitViewOptions={FIT}

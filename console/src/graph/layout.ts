@@ -15,14 +15,14 @@ export interface Layout {
   readonly places: ReadonlyMap<string, Box>;
 }
 
-export const WORKLOAD_SIZE = { width: 124, height: 84 } as const;
+export const WORKLOAD_SIZE = { width: 140, height: 84 } as const;
 export const SERVICE_SIZE = { width: 92, height: 66 } as const;
 
 const OPTIONS = {
   'elk.algorithm': 'layered',
   'elk.direction': 'RIGHT',
   'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '76',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '64',
   'elk.spacing.nodeNode': '36',
   'elk.layered.spacing.edgeNodeBetweenLayers': '30',
   'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',

@@ -16,6 +16,7 @@ function Ports() {
 const isGateway = (node: GraphNode): boolean => node.workload?.workload.includes('gateway') ?? false;
 
 export function WorkloadNode({ data: { node }, selected }: NodeProps<Node<NodeData, 'workload'>>) {
+  const title = isGateway(node) ? node.label.replace(/^istio-/, '') : node.label;
   return (
     <div className={`gnode gnode-workload is-${node.health} ${selected ? 'is-selected' : ''}`} data-testid="graph-node" data-id={node.id} data-kind="workload" data-app={node.label} data-version={node.version} data-namespace={node.namespace} data-health={node.health}>
       <Ports />
@@ -25,8 +26,8 @@ export function WorkloadNode({ data: { node }, selected }: NodeProps<Node<NodeDa
         </span>
         {node.version !== '' && <span className="gnode-version">{node.version}</span>}
       </span>
-      <span className="gnode-name" title={node.workload?.workload}>
-        {isGateway(node) ? node.label.replace(/^istio-/, '') : node.label}
+      <span className={`gnode-name ${title.length > 12 ? 'is-long' : ''}`} title={node.workload?.workload}>
+        {title}
       </span>
       <span className="gnode-sub">{node.inRate > 0 ? formatRate(node.inRate) : node.outRate > 0 ? `${formatRate(node.outRate)} out` : node.namespace}</span>
     </div>

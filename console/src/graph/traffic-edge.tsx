@@ -28,14 +28,15 @@ export function TrafficEdge({ sourceX, sourceY, targetX, targetY, sourcePosition
         <div
           className={`gedge-label gedge-label-${tone} ${state} ${text === '' && !locked ? 'is-empty' : ''}`}
           style={{ transform: `translate(-50%, -50%) translate(${labelX}px, ${labelY}px)` }}
-          data-testid="graph-edge"
+          data-testid="edge"
           data-source={edge.source}
           data-target={edge.target}
           data-protocol={edge.protocol}
           data-rate={edge.rate.toFixed(4)}
           data-share={edge.share.toFixed(4)}
           data-errors={edge.errors.toFixed(4)}
-          data-mtls={edge.mtls === undefined ? '' : edge.mtls.toFixed(4)}
+          data-mtls={edge.mtls === undefined ? '' : String(edge.mtls > 0.999)}
+          data-mtls-share={edge.mtls?.toFixed(4)}
           data-health={edge.health}
         >
           <span className="gedge-line">

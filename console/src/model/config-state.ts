@@ -6,14 +6,16 @@ export interface ConfigState {
   readonly messages: readonly string[];
 }
 
-export function configState(object: IstioObject): ConfigState {
+/** @param leftOut the control plane's own reason for not using it; null when it says that it does */
+export function configState(object: IstioObject, leftOut?: string | null): ConfigState {
+  if (typeof leftOut === 'string') return { state: 'error', messages: [`Not in force: ${leftOut}`] };
   const messages = (object.status?.validationMessages ?? []).map((message) => ({ level: String(message.level ?? ''), text: `${message.type?.code ?? ''} ${message.message ?? message.type?.name ?? ''}`.trim() }));
   const failed = (object.status?.conditions ?? []).filter((condition) => condition.status === 'False' && ['Accepted', 'ResolvedRefs', 'Programmed', 'Reconciled'].includes(condition.type));
   const texts = [...messages.map((message) => message.text), ...failed.map((condition) => `${condition.type}: ${condition.message ?? condition.reason ?? 'not met'}`)];
   if (failed.length > 0 || messages.some((message) => /ERROR|^3$/i.test(message.level))) return { state: 'error', messages: texts };
   if (messages.some((message) => /WARN|^[48]$/i.test(message.level))) return { state: 'warning', messages: texts };
   const accepted = (object.status?.conditions ?? []).some((condition) => condition.status === 'True');
-  return { state: accepted ? 'valid' : 'unknown', messages: texts };
+  return { state: accepted || leftOut === null ? 'valid' : 'unknown', messages: texts };
 }
 
 /** Hosts that an object is about, for the list and for finding what touches a service. */

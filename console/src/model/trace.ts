@@ -51,15 +51,21 @@ export function traceView(trace: JaegerTrace): TraceView {
   const startUs = Math.min(...spans.map((span) => span.startTime));
   const endUs = Math.max(...spans.map((span) => span.startTime + span.duration));
   const first = rows[0];
-  return { id: trace.traceID, title: first ? `${first.service}: ${first.span.operationName}` : trace.traceID, startUs, durationUs: Math.max(0, endUs - startUs), rows, services: [...new Set(rows.map((row) => row.service))], errors: rows.filter((row) => row.hasError).length };
+  return { id: trace.traceID, title: first ? `${first.service}: ${shortOperation(first.span.operationName)}` : trace.traceID, startUs, durationUs: Math.max(0, endUs - startUs), rows, services: [...new Set(rows.map((row) => row.service))], errors: rows.filter((row) => row.hasError).length };
 }
 
 const parentOf = (span: JaegerSpan): string | undefined => span.references.find((reference) => reference.refType === 'CHILD_OF' && reference.traceID === span.traceID)?.spanID;
 const serviceOf = (trace: JaegerTrace, span: JaegerSpan): string => trace.processes[span.processID]?.serviceName ?? 'unknown';
 
-/** One of eight hues, the same for a service everywhere. */
+/** None is red: that is for errors. */
+const HUES = [172, 212, 258, 42, 290, 128, 190, 68, 234, 152, 316] as const;
+
+/** A hue of its own for a service, the same everywhere. */
 export function hueOf(service: string): number {
   let hash = 7;
-  for (const char of service) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 360;
-  return Math.round(hash / 45) * 45 + 12;
+  for (const char of service) hash = (Math.imul(hash, 31) + (char.codePointAt(0) ?? 0)) >>> 0;
+  return HUES[hash % HUES.length] ?? HUES[0];
 }
+
+/** `reviews.default.svc.cluster.local:9080/*` → `reviews.default:9080/*`. */
+export const shortOperation = (name: string): string => name.replace('.svc.cluster.local', '');

@@ -25,7 +25,7 @@ const COLUMNS: readonly Column<ConfigItem>[] = [
   { name: 'Kind', sortBy: ({ kind }) => kind.kind, cell: ({ kind }) => kind.kind },
   { name: 'API', sortBy: ({ kind }) => kind.group, cell: ({ kind }) => <span className="muted">{`${kind.group}/${kind.version}`}</span> },
   { name: 'Hosts', cell: ({ object }) => <span className="mono">{hostsOf(object).join(', ')}</span> },
-  { name: 'Status', sortBy: ({ object }) => configState(object).state, cell: ({ object }) => <ConfigBadge object={object} /> },
+  { name: 'Status', sortBy: ({ object, leftOut }) => configState(object, leftOut).state, cell: ({ object, leftOut }) => <ConfigBadge object={object} leftOut={leftOut} /> },
   { name: 'Age', align: 'right', sortBy: ({ object }) => object.metadata.creationTimestamp ?? '', cell: ({ object }) => <span className="muted">{formatAge(object.metadata.creationTimestamp, Date.now())}</span> },
 ];
 

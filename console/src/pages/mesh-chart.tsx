@@ -9,7 +9,7 @@ export function MeshChart() {
   return (
     <Chart
       label="Requests per second in the mesh"
-      height={210}
+      height={238}
       format={formatRate}
       lines={[
         { label: 'requests', color: '--accent', series: all.data?.[0] },

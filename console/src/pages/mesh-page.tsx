@@ -11,8 +11,8 @@ import { Empty, Skeleton } from '../ui/state.tsx';
 import { type Column, Table } from '../ui/table.tsx';
 
 const ROOT = 'istio-system';
-const TONES: Readonly<Record<SyncState, 'good' | 'warn' | 'plain'>> = { synced: 'good', pending: 'warn', never: 'plain' };
-const WORDS: Readonly<Record<SyncState, string>> = { synced: 'synced', pending: 'pending', never: 'not sent' };
+const TONES: Readonly<Record<SyncState, 'good' | 'warn' | 'bad' | 'plain'>> = { synced: 'good', pending: 'warn', refused: 'bad', never: 'plain' };
+const WORDS: Readonly<Record<SyncState, string>> = { synced: 'synced', pending: 'pending', refused: 'refused', never: 'not sent' };
 
 const state = (type: string): Column<ProxySync> => ({ name: type, cell: (row) => <Badge tone={TONES[row.types[type] ?? 'never']}>{WORDS[row.types[type] ?? 'never']}</Badge> });
 const COLUMNS: readonly Column<ProxySync>[] = [

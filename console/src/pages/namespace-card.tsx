@@ -27,7 +27,7 @@ export function NamespaceCard({ namespace, calls, rows, config }: NamespaceCardP
   const totals = totalsOf(calls.filter((call) => call.destination.namespace === name || (call.destination.workload === 'unknown' && call.service.namespace === name)));
   const chart = useChart(`namespace ${name}`, (window) => `sum(rate(istio_requests_total{reporter="destination", destination_workload_namespace=${quoted(name)}}[${window}]))`);
   const own = config.filter(({ object }) => object.metadata.namespace === name);
-  const wrong = own.filter(({ object }) => ['error', 'warning'].includes(configState(object).state)).length;
+  const wrong = own.filter(({ object, leftOut }) => ['error', 'warning'].includes(configState(object, leftOut).state)).length;
   const mode = mtlsMode(config.filter(({ kind }) => kind.kind === 'PeerAuthentication').map(({ object }) => object), name);
   const injection = injectionOf(namespace);
   const scoped = { namespaces: name };
@@ -67,9 +67,9 @@ export function NamespaceCard({ namespace, calls, rows, config }: NamespaceCardP
         )}
       </div>
       <footer className="spread">
-        <span className="row">
+        <span className="row-wrap">
           <Badge tone={injection === 'injected' ? 'accent' : 'plain'}>{injection}</Badge>
-          {own.length > 0 && <Badge tone={wrong > 0 ? 'bad' : 'plain'}>{wrong > 0 ? `${wrong} of ${own.length} config objects need a look` : `${own.length} config objects`}</Badge>}
+          {own.length > 0 && <Badge tone={wrong > 0 ? 'bad' : 'plain'}>{wrong > 0 ? `${wrong} of ${own.length} config objects in error` : `${own.length} config objects`}</Badge>}
         </span>
         <span className="row">
           <Link to="/graph" params={scoped} title={`Traffic graph of ${name}`} aria-label={`Traffic graph of ${name}`} className="quiet-link">

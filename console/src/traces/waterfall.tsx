@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { formatMicros } from '../model/format.ts';
-import { hueOf, type SpanRow, type TraceView } from '../model/trace.ts';
+import { hueOf, shortOperation, type SpanRow, type TraceView } from '../model/trace.ts';
 import { Icon } from '../ui/icon.tsx';
 
 interface WaterfallProps {
@@ -65,7 +65,7 @@ function SpanLine({ row, view, isOpen, isFolded, onFold, onOpen }: SpanLineProps
           )}
           <button type="button" className="span-name" aria-expanded={isOpen} onClick={onOpen} title={`${row.service} ${span.operationName}`}>
             {row.hasError && <Icon name="alert" size={14} />}
-            <strong>{row.service}</strong> <span className="muted">{span.operationName}</span>
+            <strong>{row.service}</strong> <span className="muted">{shortOperation(span.operationName)}</span>
           </button>
         </span>
         <button type="button" className="waterfall-track" tabIndex={-1} aria-hidden="true" onClick={onOpen}>

@@ -36,7 +36,7 @@ export function proxyContainer(input: ProxyInput): Container {
     ...(isNative ? { restartPolicy: 'Always' } : {}),
     resources: role === 'sidecar' ? settings.resources : {},
     securityContext: role === 'sidecar' ? sidecarSecurity(settings, config) : { runAsUser: 1337, runAsGroup: 1337 },
-    volumeMounts: [...proxyMounts(role), ...userMounts(settings)],
+    volumeMounts: [...proxyMounts(), ...userMounts(settings)],
   };
 }
 
@@ -87,14 +87,12 @@ function proxyEnv({ pod, namespace, workload, config, settings }: ProxyInput): E
 }
 
 function lifecycleOf({ config, settings }: ProxyInput): Lifecycle | undefined {
-  const port = settings.statusPort;
+  const { drainCommand, agentCommand } = config.values;
   if (settings.native) {
-    const { drainCommand } = config.values;
-    if (drainCommand) return { preStop: { exec: { command: drainCommand.map((word) => word.replaceAll('$(STATUS_PORT)', String(port))) } } };
-    return port === 0 ? undefined : { preStop: { httpGet: { path: '/drain', port } } };
+    return drainCommand ? { preStop: { exec: { command: drainCommand.map((word) => word.replaceAll('$(STATUS_PORT)', String(settings.statusPort))) } } } : undefined;
   }
   // The kubelet starts the next container when this hook is done, so the application waits for the proxy.
-  return holdsApplication(config, settings) ? { postStart: { exec: { command: ['pilot-agent', 'wait'] } } } : undefined;
+  return holdsApplication(config, settings) ? { postStart: { exec: { command: [...agentCommand, 'wait'] } } } : undefined;
 }
 
 export function holdsApplication(config: InjectConfig, settings: PodSettings): boolean {

@@ -35,7 +35,10 @@ export interface InjectorValues {
   readonly rewriteAppHttpProbe: boolean;
   /** The proxy is an init container that keeps running, so that it starts before and stops after the application. */
   readonly nativeSidecars: boolean;
-  /** Run in the proxy before it stops; none: an HTTP request to its drain endpoint. */
+  /** How the proxy's program is called for its small commands, such as `wait`. */
+  readonly agentCommand: readonly string[];
+  /** Run in a native sidecar as soon as the pod is to end; `$(STATUS_PORT)` is replaced. Default none, which differs from
+   * Istio: the proxy drains when the application has ended, so that its last calls still get out. */
   readonly drainCommand?: readonly string[];
 }
 
@@ -50,6 +53,7 @@ export function decodeInjectorValues(values: unknown): InjectorValues {
   const proxyImage = imageOf(proxy.text('image', 'proxy'));
   const initImage = global.at('proxy_init').text('image', '');
   const drainCommand = proxy.texts('drainCommand');
+  const agentCommand = proxy.texts('agentCommand');
   return {
     proxyImage,
     initImage: initImage === '' ? proxyImage : imageOf(initImage),
@@ -82,11 +86,15 @@ export function decodeInjectorValues(values: unknown): InjectorValues {
     holdApplicationUntilProxyStarts: proxy.flag('holdApplicationUntilProxyStarts', false),
     rewriteAppHttpProbe: webhook.flag('rewriteAppHTTPProbe', true),
     nativeSidecars: pilot.at('env').text('ENABLE_NATIVE_SIDECARS', 'true') !== 'false',
+    agentCommand: agentCommand.length > 0 ? agentCommand : DEFAULT_AGENT,
     ...(drainCommand.length > 0 ? { drainCommand } : {}),
   };
 }
 
 const DEFAULT_RESOURCES: ResourceRequirements = { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2000m', memory: '1024Mi' } };
+
+/** In the proxy's image. */
+const DEFAULT_AGENT = ['node', '/lateen/dist/proxy.js'];
 
 /** Reads fields of a value that may be anything; a field of the wrong type counts as missing. */
 class Reader {

@@ -1,14 +1,12 @@
-/** Volumes of the proxy and where it sees them. */
+/** Volumes of the proxy and where it sees them. Differs from Istio: no volume for revocation lists, since there are none. */
 import type { Volume, VolumeMount } from 'kubernetes-types/core/v1.d.ts';
-
-type Role = 'sidecar' | 'router';
 
 /** Where the proxy finds its token: projected, for the certificate authority only. */
 export const TOKEN_AUDIENCE = 'istio-ca';
 const TOKEN_SECONDS = 43_200;
 
-export function proxyVolumes(role: Role): Volume[] {
-  const volumes: Volume[] = [
+export function proxyVolumes(): Volume[] {
+  return [
     { name: 'workload-socket', emptyDir: {} },
     { name: 'credential-socket', emptyDir: {} },
     { name: 'workload-certs', emptyDir: {} },
@@ -26,17 +24,15 @@ export function proxyVolumes(role: Role): Volume[] {
     { name: 'istio-token', projected: { sources: [{ serviceAccountToken: { path: 'istio-token', expirationSeconds: TOKEN_SECONDS, audience: TOKEN_AUDIENCE } }] } },
     { name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } },
   ];
-  return role === 'sidecar' ? [...volumes, { name: 'istio-ca-crl', configMap: { name: 'istio-ca-crl', optional: true } }] : volumes;
 }
 
-export function proxyMounts(role: Role): VolumeMount[] {
+export function proxyMounts(): VolumeMount[] {
   const mount = (name: string, mountPath: string): VolumeMount => ({ name, mountPath });
   return [
     mount('workload-socket', '/var/run/secrets/workload-spiffe-uds'),
     mount('credential-socket', '/var/run/secrets/credential-uds'),
     mount('workload-certs', '/var/run/secrets/workload-spiffe-credentials'),
     mount('istiod-ca-cert', '/var/run/secrets/istio'),
-    ...(role === 'sidecar' ? [mount('istio-ca-crl', '/var/run/secrets/istio/crl')] : []),
     mount('istio-data', '/var/lib/istio/data'),
     mount('istio-envoy', '/etc/istio/proxy'),
     mount('istio-token', '/var/run/secrets/tokens'),

@@ -3,8 +3,12 @@ import { test } from 'node:test';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from 'kubernetes-types/core/v1.d.ts';
 import { isReason } from '../../kube/client.ts';
 import { LimitRanges, Namespaces, PersistentVolumeClaims, Pods, ReplicaSets, ResourceQuotas, ServiceAccounts, Services, StorageClasses } from '../../kube/resource.ts';
+import { silentLog } from '../../base/log.ts';
+import { FakeClock } from '../../testkit/fake-clock.ts';
+import { createApiServer } from '../apiserver/server.ts';
 import { startTestCluster } from '../controllers/test-cluster.ts';
 import type { TestCluster } from '../controllers/test-cluster.ts';
+import { createAdmissionChain } from './chain.ts';
 import { PriorityClasses } from './reads.ts';
 
 const pod = (name: string, requests?: Record<string, string>, spec: Partial<NonNullable<Pod['spec']>> = {}): Pod => ({
@@ -160,4 +164,21 @@ test('the newest of several default classes is taken, and an empty name is a nam
   });
   assert.equal((await cluster.apply(PersistentVolumeClaims, claim('a'))).spec?.storageClassName, 'fast');
   assert.equal((await cluster.apply(PersistentVolumeClaims, claim('b', ''))).spec?.storageClassName, '');
+});
+
+test('a write that comes before admission has started waits for it', async (t) => {
+  const clock = new FakeClock();
+  const server = createApiServer({ clock });
+  const chain = createAdmissionChain({ client: () => server.client, clock, log: silentLog });
+  t.after(async () => {
+    await chain.close();
+    await server.close();
+  });
+  await server.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
+  await server.client.create(LimitRanges, { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'limits', namespace: 'default' }, spec: { limits: [{ type: 'Container', defaultRequest: { cpu: '100m' } }] } }, { namespace: 'default' });
+  await server.client.create(ServiceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: 'default' } }, { namespace: 'default' });
+  server.setAdmission(chain);
+  const made = server.client.create(Pods, pod('early'), { namespace: 'default' });
+  await chain.start();
+  assert.deepEqual((await made).spec?.containers[0]?.resources, { requests: { cpu: '100m' } });
 });

@@ -50,8 +50,8 @@ export interface AdmissionDeps {
 }
 
 export interface OwnedAdmissionChain extends AdmissionChain {
-  /** Begins to follow the objects that plugins look up. Before it, webhooks, quotas, limit ranges and defaults do not
-   * apply yet; namespaces and accounts are asked for directly. */
+  /** Begins to follow the objects that plugins look up. Writes that come before it has done so wait for it: none
+   * slips past a webhook or a quota that is in force. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -64,13 +64,19 @@ export function createAdmissionChain(deps: AdmissionDeps): OwnedAdmissionChain {
   const caller = createWebhookCaller({ services, clock: deps.clock });
   const context: WebhookContext = { client: deps.client, reads, clock: deps.clock, log, caller, conditions: createConditionEvaluator() };
   const plugins = inOrder(context);
+  const started = Promise.withResolvers<void>();
   return {
     plugins,
-    admit: (request, revise) => admit(context, plugins, request, revise),
+    async admit(request, revise) {
+      await started.promise;
+      await admit(context, plugins, request, revise);
+    },
     async start() {
       await Promise.all([reads.start(), resolver?.start()]);
+      started.resolve();
     },
     async close() {
+      started.resolve();
       caller.close();
       await Promise.all([reads.close(), resolver?.close()]);
     },

@@ -4,6 +4,11 @@ import type { AdmissionPlugin, AdmissionRequest } from '../apiserver/admission.t
 import type { PluginContext } from './plugin.ts';
 import { forbidden, notFound } from './refusal.ts';
 
+/** Another client may have made the namespace a moment ago. Kubernetes: forceLiveLookup, missingNamespaceWait */
+const WAIT_MS = 50;
+/** The cluster's own namespaces are made while the API already answers. */
+const SYSTEM_WAIT_MS = 5000;
+const SYSTEM: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease']);
 const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
 
 export function createNamespaceLifecycle(context: PluginContext): AdmissionPlugin {
@@ -15,7 +20,9 @@ export function createNamespaceLifecycle(context: PluginContext): AdmissionPlugi
         throw forbidden(request, 'this namespace may not be deleted');
       }
       if (operation !== 'CREATE' || !namespace || !resource.namespaced || isReview(request)) return;
-      const held = await context.reads.namespaces.find(namespace);
+      const { namespaces } = context.reads;
+      const wait = SYSTEM.has(namespace) ? SYSTEM_WAIT_MS : WAIT_MS;
+      const held = (await namespaces.find(namespace)) ?? (await namespaces.waitFor((each) => each.metadata.name === namespace, wait));
       if (!held) throw notFound('namespaces', namespace);
       const isGoing = held.metadata.deletionTimestamp !== undefined || held.status?.phase === 'Terminating';
       if (!isGoing) return;

@@ -10,6 +10,7 @@ import { createDaemonSetController } from './daemonset.ts';
 import { createDeploymentController } from './deployment/deployment.ts';
 import { createDisruptionController } from './disruption.ts';
 import { createEndpointSliceController } from './endpoints/endpointslice.ts';
+import { createEndpointMirroringController } from './endpoints/mirroring.ts';
 import { createEventRecorder } from './event-recorder.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { createGarbageCollector } from './garbage-collector.ts';
@@ -100,6 +101,7 @@ function createAll(context: ControllerContext, options: ControllersOptions): Con
     createCronJobController(context),
     createDisruptionController(context),
     createEndpointSliceController(context),
+    createEndpointMirroringController(context),
     createNamespaceController(context),
     createVolumeBinder(context, createLocalPath(options.volumesDir, options.nodeName)),
     createResourceQuotaController(context),

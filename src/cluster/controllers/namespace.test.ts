@@ -53,7 +53,14 @@ test('a deleted namespace is emptied, takes nothing new meanwhile, and goes when
 test('nothing is made in a namespace that does not exist', async (t) => {
   const cluster = await startTestCluster(t);
   const made = cluster.apply(ConfigMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'nowhere' } });
-  await assert.rejects(made, { message: 'namespaces "nowhere" not found' });
+  await Promise.all([assert.rejects(made, { message: 'namespaces "nowhere" not found' }), cluster.advance(60)]);
+});
+
+test('what is made in a namespace that comes a moment later waits for it', async (t) => {
+  const cluster = await startTestCluster(t);
+  const made = cluster.apply(ConfigMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'soon' } });
+  await cluster.apply(Namespaces, namespace('soon'));
+  assert.equal((await made).metadata.namespace, 'soon');
 });
 
 test('the namespace default stays', async (t) => {

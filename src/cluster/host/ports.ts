@@ -1,6 +1,7 @@
 /** Listening sockets on the machine's loopback. */
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
+import { MeshError } from '../../base/errors.ts';
 
 const TRIES = 50;
 /** Ports that a user expects for a privileged one. */
@@ -11,14 +12,13 @@ export const wantedHostPort = (port: number): number => INSTEAD[port] ?? port;
 
 /** Listens on the wanted port of 127.0.0.1, or on the next that is free, or on any. */
 export async function listenNear(wanted: number): Promise<{ server: Server; port: number }> {
-  for (let port = wanted; port < Math.min(wanted + TRIES, 65536); port++) {
+  const near = wanted === 0 ? [] : Array.from({ length: TRIES }, (_, i) => wanted + i).filter((port) => port < 65_536);
+  for (const port of [...near, 0]) {
     const server = await tryListen(port);
-    if (server) return { server, port };
+    const address = server?.address();
+    if (server && typeof address === 'object' && address !== null) return { server, port: address.port };
   }
-  const server = await tryListen(0);
-  const address = server?.address();
-  if (!server || typeof address !== 'object' || address === null) throw new Error('no port is free on 127.0.0.1');
-  return { server, port: address.port };
+  throw new MeshError('CLUSTER_PORTS', 'no port is free on 127.0.0.1; end other programs first');
 }
 
 function tryListen(port: number): Promise<Server | undefined> {

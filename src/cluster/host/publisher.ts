@@ -1,6 +1,7 @@
 /** Publishes services on the machine's loopback: makes the listening sockets and hands them to the publishing process. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import type { Log } from '../../base/log.ts';
 import type { PublishMessage } from '../network/publish-messages.ts';
 import { entryPoint } from './layout.ts';
@@ -10,7 +11,7 @@ import { listenNear } from './ports.ts';
 export interface Publisher {
   /** Makes what is published equal to this; returns the ports in force. Calls follow one another. */
   sync(services: readonly PublishedService[]): Promise<PublishedPortInfo[]>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 interface Held {
@@ -86,9 +87,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
       tail = done.catch(() => {});
       return done;
     },
-    close() {
+    async close() {
       closed = true;
-      child?.kill('SIGKILL');
+      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
     },
   };
 }

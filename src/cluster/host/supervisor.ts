@@ -11,6 +11,7 @@ import type { Log } from '../../base/log.ts';
 import { errorText } from '../../base/errors.ts';
 import { contextName, processStart, removeInfo, writeInfo } from './cluster-info.ts';
 import type { ClusterInfo } from './cluster-info.ts';
+import { childrenOf } from '../node/processes.ts';
 import { entryPoint } from './layout.ts';
 import type { ClusterConfig, InnerToSupervisor, PublishedService, SupervisorToInner } from './messages.ts';
 import { listenNear } from './ports.ts';
@@ -60,7 +61,7 @@ export async function startSupervisor(config: ClusterConfig, log: Log, events: S
     else events.ready(info);
   });
   inner.once('exit', (code, signal) => {
-    publisher.close();
+    void publisher.close();
     removeInfo(config.stateDir);
     if (!closed) events.failed(`the cluster ended (${signal ?? `exit code ${code}`}); its last words are in ${join(config.stateDir, 'cluster.log')}`);
   });
@@ -90,9 +91,15 @@ function closeSyncLater(fd: number, inner: ChildProcess): void {
 }
 
 async function endAll(inner: ChildProcess, publisher: Publisher): Promise<void> {
-  publisher.close();
-  if (inner.exitCode !== null || inner.signalCode !== null) return;
-  const gone = once(inner, 'exit');
-  inner.kill('SIGKILL');
-  await gone;
+  const published = publisher.close();
+  if (inner.exitCode === null && inner.signalCode === null) {
+    const gone = once(inner, 'exit');
+    // The first process of the PID namespace: `unshare` ends when that and everything below it is gone. Killing `unshare`
+    // itself would come to the same, but nobody could tell when it is over.
+    const [first] = childrenOf(inner.pid);
+    if (first === undefined) inner.kill('SIGKILL');
+    else process.kill(first, 'SIGKILL');
+    await gone;
+  }
+  await published;
 }

@@ -1,7 +1,7 @@
 /** Faults of the embedded cluster's machine side: host, network, node. */
 import { MeshError } from '../../base/errors.ts';
 
-export type ClusterErrorCode = 'CLUSTER_PREFLIGHT' | 'CLUSTER_EXISTS' | 'CLUSTER_START' | 'CLUSTER_COMMAND' | 'CLUSTER_IMAGES' | 'CLUSTER_ADDRESSES' | 'CLUSTER_CONTAINER';
+export type ClusterErrorCode = 'CLUSTER_PREFLIGHT' | 'CLUSTER_EXISTS' | 'CLUSTER_START' | 'CLUSTER_COMMAND' | 'CLUSTER_IMAGES' | 'CLUSTER_ADDRESSES' | 'CLUSTER_CONTAINER' | 'CLUSTER_VOLUME' | 'CLUSTER_PORTS';
 
 /** A program of the machine (`ip`, `nft`, `mount`, …) failed. */
 export class CommandError extends MeshError<'CLUSTER_COMMAND'> {

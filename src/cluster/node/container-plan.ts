@@ -28,9 +28,10 @@ export interface ContainerPlan {
   readonly stdin: boolean;
 }
 
-/** What a container's root has unless its spec says otherwise: the list of Docker and containerd. */
+/** What a container's root has unless its spec says otherwise: the list of Docker and containerd without MKNOD, since there
+ * is no device cgroup that would keep a device made in a container from being the machine's disk. */
 const DEFAULT_CAPABILITIES = [
-  'audit_write', 'chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'mknod', 'net_bind_service', 'net_raw', 'setfcap', 'setgid', 'setpcap', 'setuid', 'sys_chroot',
+  'audit_write', 'chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'net_bind_service', 'net_raw', 'setfcap', 'setgid', 'setpcap', 'setuid', 'sys_chroot',
 ];
 export const DEFAULT_PATH = '/lateen/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

@@ -5,7 +5,7 @@ import { sleep } from '../../base/clock.ts';
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import { ContainerError } from '../network/errors.ts';
-import { BackOff } from './back-off.ts';
+import { BACK_OFF_FIRST_MS, BackOff } from './back-off.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { newRecord } from './container-state.ts';
 import type { ContainerRecord, ContainerRole } from './container-state.ts';
@@ -35,6 +35,8 @@ export interface ContainerWorkerDeps {
 const MIN_GRACE_MS = 2000;
 /** How often a container is tried again that lacks a ConfigMap or a Secret. */
 const CONFIG_RETRY_MS = 2000;
+/** How long ErrImagePull is shown before ImagePullBackOff. */
+const PULL_FAILURE_SHOWN_MS = 1000;
 const HOOK_TIMEOUT_MS = 3_600_000;
 
 export class ContainerWorker {
@@ -159,12 +161,11 @@ export class ContainerWorker {
       this.#deps.event('Warning', 'Failed', `Failed to pull image "${name}": ${image}`);
       this.#deps.event('Warning', 'Failed', 'Error: ErrImagePull');
       this.#setWaiting('ErrImagePull', image);
-      // The first wait is short, so that the reason that says what to do is seen before the one that says it will be tried again.
-      await this.#sleep(Math.max(1000, this.#pulls.next()));
+      await this.#sleep(PULL_FAILURE_SHOWN_MS);
       this.#deps.event('Normal', 'BackOff', `Back-off pulling image "${name}"`);
       this.#deps.event('Warning', 'Failed', 'Error: ImagePullBackOff');
       this.#setWaiting('ImagePullBackOff', `Back-off pulling image "${name}": ErrImagePull: ${image}`);
-      await this.#sleep(this.#pulls.next());
+      await this.#sleep(Math.max(BACK_OFF_FIRST_MS, this.#pulls.next()));
     }
   }
 

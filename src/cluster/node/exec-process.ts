@@ -4,13 +4,10 @@ import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import type { ExecSession } from '../apiserver/pod-streams.ts';
 import type { ContainerPlan } from './container-plan.ts';
-import { execCommand, quote, renderCommand } from './launch-command.ts';
+import { execCommand, renderCommand } from './launch-command.ts';
 import { childrenOf } from './processes.ts';
 import type { ExecRequest } from './runtime.ts';
-
-/** util-linux `script` makes the terminal and carries its exit code (`-e`). Differs from Kubernetes: the terminal keeps its
- * first size, because the window cannot be resized from outside. */
-const terminal = (command: readonly string[]): string[] => ['script', '-q', '-e', '-c', command.map(quote).join(' '), '/dev/null'];
+import { inTerminal, resizeTerminal } from './terminal.ts';
 
 export function startExec(plan: ContainerPlan, pid: number, request: ExecRequest): ExecSession {
   const env = request.tty ? new Map([['TERM', 'xterm'], ...plan.env]) : plan.env;
@@ -20,12 +17,14 @@ export function startExec(plan: ContainerPlan, pid: number, request: ExecRequest
   child.stdin?.on('error', () => {});
   const script = child.stdio[3] as Writable;
   script.on('error', () => {});
-  script.end(renderCommand({ ...plan, env }, request.tty ? terminal(request.command) : request.command));
+  script.end(renderCommand({ ...plan, env }, request.tty ? inTerminal(request.command) : request.command));
   return {
     stdin: child.stdin ?? undefined,
     stdout: child.stdout as NonNullable<typeof child.stdout>,
     stderr: request.tty ? undefined : (child.stderr ?? undefined),
-    resize() {},
+    resize(columns, rows) {
+      if (request.tty) resizeTerminal(child.pid, { columns, rows });
+    },
     exited: new Promise((resolve) => {
       child.once('error', () => resolve(126));
       child.once('close', (code, signal) => resolve(code ?? (signal === null ? 126 : 128 + constants.signals[signal])));

@@ -11,6 +11,9 @@ const MAX_BYTES = 10 * 1024 * 1024;
 const MAX_LINE = 16 * 1024;
 const NEWLINE = 10;
 
+/** RFC 3339 with nine digits, as container runtimes write it. */
+export const logTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000000Z');
+
 export class LogFile {
   readonly path: string;
   readonly #clock: Clock;
@@ -46,7 +49,7 @@ export class LogFile {
     if (this.#closed) return;
     const held = this.#held[stream];
     const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    const prefix = `${new Date(this.#clock.now()).toISOString().replace('Z', '000000Z')} ${stream} `;
+    const prefix = `${logTime(this.#clock.now())} ${stream} `;
     const parts: (Buffer | string)[] = [];
     let from = 0;
     for (let end = bytes.indexOf(NEWLINE, from); end >= 0; end = bytes.indexOf(NEWLINE, from)) {

@@ -2,6 +2,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { LogOptions } from '../apiserver/pod-streams.ts';
+import { logTime } from './log-file.ts';
 import type { LogFile } from './log-file.ts';
 
 /** Where a log is: a file that is still written, or what an earlier run left. */
@@ -40,10 +41,10 @@ function render(line: Line, timestamps: boolean): Buffer {
   return timestamps ? Buffer.concat([Buffer.from(`${line.time} `), text]) : text;
 }
 
-/** Times of one clock in one format compare as text. */
+/** In the format of the file, so that times compare as text. */
 function sinceTime(options: LogOptions, nowMs: number): string {
-  if (options.sinceTime) return new Date(options.sinceTime).toISOString();
-  return options.sinceSeconds === undefined ? '' : new Date(nowMs - options.sinceSeconds * 1000).toISOString();
+  if (options.sinceTime) return logTime(Date.parse(options.sinceTime));
+  return options.sinceSeconds === undefined ? '' : logTime(nowMs - options.sinceSeconds * 1000);
 }
 
 /** How many lines come before the last `count`. */

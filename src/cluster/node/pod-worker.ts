@@ -179,6 +179,7 @@ export class PodWorker {
     this.#finished = true;
     this.#deadline?.cancel();
     await this.#removeSandbox();
+    this.#deps.volumes.close();
     this.#publish();
   }
 

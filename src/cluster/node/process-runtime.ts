@@ -39,6 +39,7 @@ export interface ProcessRuntimeOptions {
 
 /** Kubernetes: FallbackToLogsOnError and the termination message are cut to this. */
 const MAX_MESSAGE = 4096;
+const MAX_LOG_MESSAGE = 2048;
 
 export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerRuntime {
   const { sandboxes, runFolder, logFolder } = options;
@@ -83,7 +84,7 @@ async function startContainer(options: ProcessRuntimeOptions, fifos: FifoPool, r
   for (const output of outputs) closeSync(output.writeFd);
   const readers: [Readable, Readable] = [outputs[0].reader, outputs[1].reader];
   const ended = collect(readers, log);
-  const exited = waitForExit(child, { ended, message: messageReader(request, root), log });
+  const exited = waitForExit(child, { ended, message: messageReader(request, root, log), log });
   await launched(child, exited);
   return runningContainer({ child, plan, log, exited, outputs: readers });
 }
@@ -121,7 +122,7 @@ function collect(outputs: readonly [Readable, Readable], log: LogFile): Promise<
 interface ExitParts {
   /** Both outputs have ended. */
   readonly ended: Promise<void>;
-  readonly message: () => string;
+  readonly message: (exitCode: number) => string;
   readonly log: LogFile;
 }
 
@@ -135,7 +136,7 @@ function waitForExit(child: ChildProcess, parts: ExitParts): Promise<ContainerEx
       // Everything of the PID namespace is dead with its first process, so the outputs end at once.
       void parts.ended.then(() => {
         parts.log.close();
-        resolve({ exitCode, message: parts.message() });
+        resolve({ exitCode, message: parts.message(exitCode) });
       });
     };
     child.once('exit', finish);
@@ -143,16 +144,24 @@ function waitForExit(child: ChildProcess, parts: ExitParts): Promise<ContainerEx
   });
 }
 
-function messageReader(request: StartRequest, root: RootFilesystem): () => string {
-  const path = join(root.upper, request.container.terminationMessagePath ?? '/dev/termination-log');
-  return () => {
-    try {
-      return readFileSync(path).subarray(-MAX_MESSAGE).toString('utf8');
-    } catch {
-      // The path may lie in a volume or may never have been written: no message.
-      return '';
-    }
+/** The termination message, or with FallbackToLogsOnError the end of the log of a container that failed without one. */
+function messageReader(request: StartRequest, root: RootFilesystem, log: LogFile): (exitCode: number) => string {
+  const { terminationMessagePath, terminationMessagePolicy } = request.container;
+  return (exitCode) => {
+    // The path may lie in a volume or may never have been written: no message.
+    const message = readEnd(join(root.upper, terminationMessagePath ?? '/dev/termination-log'), MAX_MESSAGE);
+    if (message !== '' || exitCode === 0 || terminationMessagePolicy !== 'FallbackToLogsOnError') return message;
+    // Without time, stream and tag of each line.
+    return readEnd(log.path, MAX_MESSAGE).split('\n').map((line) => line.split(' ').slice(3).join(' ')).join('\n').slice(-MAX_LOG_MESSAGE);
   };
+}
+
+function readEnd(path: string, bytes: number): string {
+  try {
+    return readFileSync(path).subarray(-bytes).toString('utf8');
+  } catch {
+    return '';
+  }
 }
 
 interface RunningParts {

@@ -38,7 +38,10 @@ export function buildRoot(folder: string, plan: ContainerPlan, skeleton: Skeleto
   if (underUsr) for (const path of [at.usrUpper, at.usrWork]) mkdirSync(path);
   // A mount point below /usr cannot be made in the machine's own, so such a container gets an overlay of it.
   for (const mount of mounts) {
-    if (mount.target.startsWith('/usr/')) makeMountPoint(at.usrUpper, { ...mount, target: mount.target.slice('/usr'.length) });
+    const outer = mounts.findLast((other) => mount.target.startsWith(`${other.target}/`));
+    // Within another volume the mount point is that volume's own, as container runtimes make it.
+    if (outer) makeMountPoint(outer.source, { ...mount, target: mount.target.slice(outer.target.length) });
+    else if (mount.target.startsWith('/usr/')) makeMountPoint(at.usrUpper, { ...mount, target: mount.target.slice('/usr'.length) });
     else makeMountPoint(at.upper, mount);
   }
   const table = join(folder, 'mounts');

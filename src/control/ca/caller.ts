@@ -3,6 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { resource } from '../../kube/resource.ts';
 import { readCertificate } from '../../pki/certificate.ts';
 import { parseIdentity } from '../../pki/spiffe.ts';
 import type { WorkloadIdentity } from '../../pki/spiffe.ts';
@@ -12,7 +14,8 @@ export type CallerResult =
   /** `unavailable`: the API server could not be asked; the caller may try again. */
   | { readonly ok: false; readonly reason: string; readonly unavailable?: boolean };
 
-interface TokenReview {
+interface TokenReview extends KubeObject {
+  spec: { token: string; audiences?: readonly string[] };
   status?: {
     authenticated?: boolean;
     error?: string;
@@ -21,6 +24,7 @@ interface TokenReview {
   };
 }
 
+const TokenReviews = resource<TokenReview>('authentication.k8s.io/v1', 'tokenreviews', 'TokenReview', false);
 const MAX_TOKEN_BYTES = 16 * 1024;
 const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
@@ -30,7 +34,7 @@ export function createTokenReviewer(deps: { client: KubeClient; audiences: reado
     if (token.length === 0 || token.length > MAX_TOKEN_BYTES) return { ok: false, reason: 'the bearer token is empty or too long' };
     let review: TokenReview;
     try {
-      review = await deps.client.raw<TokenReview>('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
+      review = await deps.client.create(TokenReviews, {
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenReview',
         spec: { token, audiences: deps.audiences },

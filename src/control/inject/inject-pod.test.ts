@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import { defaultInjectConfig } from '../../api/proxy-pod/config.ts';
+import { decodeInjectorValues } from '../../api/proxy-pod/values.ts';
 import { ownerUrl, workloadOf } from '../../api/proxy-pod/workload.ts';
 import { injectPod } from './inject-pod.ts';
 import { diffJson, type JsonPatchOperation } from './json-patch.ts';
@@ -62,10 +63,10 @@ test('a gRPC probe is asked through the proxy', () => {
   assert.deepEqual(JSON.parse(envOf(injected, 'ISTIO_KUBE_APP_PROBERS') ?? ''), { '/app-health/app/livez': { grpc: { port: 9000 } } });
 });
 
-test('without a command of its own, the proxy is drained by a request before it stops', () => {
-  const { pod: injected } = injectPod(pod(), 'default', config);
-  const proxy = injected.spec?.initContainers?.find((container) => container.name === 'istio-proxy');
-  assert.deepEqual(proxy?.lifecycle, { preStop: { httpGet: { path: '/drain', port: 15020 } } });
+test('the proxy drains after the application, unless a command says otherwise', () => {
+  const lifecycle = (values: unknown) => injectPod(pod(), 'default', defaultInjectConfig({ values: decodeInjectorValues(values) })).pod.spec?.initContainers?.find((container) => container.name === 'istio-proxy')?.lifecycle;
+  assert.equal(lifecycle({}), undefined);
+  assert.deepEqual(lifecycle({ global: { proxy: { drainCommand: ['drain', '$(STATUS_PORT)'] } } }), { preStop: { exec: { command: ['drain', '15020'] } } });
 });
 
 const DECISIONS: readonly (readonly [string, Pod, string, Injection['inject']])[] = [

@@ -34,7 +34,7 @@ export function injectPod(pod: Pod, namespace: string, config: InjectConfig, wor
   if (Object.keys(probers).length > 0) proxy.env?.push({ name: 'ISTIO_KUBE_APP_PROBERS', value: JSON.stringify(probers) });
 
   const added = addContainers(result, { role, settings, config, proxy, overrides });
-  const volumes = [...proxyVolumes(role), ...(namedObjects(settings.text(Annotation.UserVolume, ''), Annotation.UserVolume) as Volume[])];
+  const volumes = [...proxyVolumes(), ...(namedObjects(settings.text(Annotation.UserVolume, ''), Annotation.UserVolume) as Volume[])];
   addVolumes(result.spec, volumes);
   if (role === 'router') allowLowPorts(result.spec);
   const imagePullSecrets = addPullSecrets(result.spec, config.values.imagePullSecrets);

@@ -80,7 +80,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 function configFor(setting: Setting): InjectConfig {
   const mesh = defaultMeshConfig();
   const given = structuredClone(setting.values ?? {}) as { global?: { proxy?: object } };
-  const values = { ...given, global: { ...given.global, proxy: { drainCommand: DRAIN, ...given.global?.proxy } } };
+  const values = { ...given, global: { ...given.global, proxy: { agentCommand: ['pilot-agent'], drainCommand: DRAIN, ...given.global?.proxy } } };
   return defaultInjectConfig({ mesh: { ...mesh, defaultConfig: { ...mesh.defaultConfig, ...setting.mesh } }, values: decodeInjectorValues(values) });
 }
 
@@ -92,7 +92,7 @@ const documents = (name: string) =>
 /** One way of writing each thing: images of the proxy alike, quantities and JSON in text read, empty objects left out. */
 function canonical(value: unknown, key = ''): unknown {
   if (Array.isArray(value)) {
-    const items = value.map((item) => canonical(item));
+    const items = value.filter((item) => !isRevocationList(item)).map((item) => canonical(item));
     // Variables that do not refer to each other may come in any order.
     return items.length === 0 ? undefined : key === 'env' ? items.sort((a, b) => ((a as { name: string }).name < (b as { name: string }).name ? -1 : 1)) : items;
   }
@@ -105,6 +105,11 @@ function canonical(value: unknown, key = ''): unknown {
   if (key === 'image' && typeof value === 'string' && /^(registry\.istio\.io\/testing\/proxyv2|lateen\/proxy):/.test(value)) return 'PROXY';
   if (typeof value === 'string' && /^\s*[[{]/.test(value)) return parsed(value);
   return value === '' && key !== '' ? undefined : value;
+}
+
+/** The volume of revocation lists, its mount, and its name among the volumes: left out here, since there are none. */
+function isRevocationList(item: unknown): boolean {
+  return item === 'istio-ca-crl' || (typeof item === 'object' && item !== null && 'name' in item && item.name === 'istio-ca-crl');
 }
 
 function parsed(text: string): unknown {

@@ -2,7 +2,7 @@ import type { Subset } from '../../api/destination-rule.ts';
 import type { DestinationRule } from '../../api/destination-rule.ts';
 import type { TrafficPolicy } from '../../api/common/traffic-policy.ts';
 import type { Stored } from '../../kube/object.ts';
-import { fullHost, mostSpecific } from './hosts.ts';
+import { fullHost, isWildcard, mostSpecific } from './hosts.ts';
 import type { MeshService, MeshSettings } from './model.ts';
 import { exportedTo, isVisible, labelsMatch } from './visibility.ts';
 
@@ -21,13 +21,16 @@ export interface HostPolicy {
 
 export interface HostPolicyIndex {
   readonly byNamespace: ReadonlyMap<string, ReadonlyMap<string, readonly HostPolicy[]>>;
+  /** Hosts with a star, by namespace. */
+  readonly wildcards: ReadonlyMap<string, readonly string[]>;
   /** True when some policy is for some clients only. */
   readonly dependsOnLabels: boolean;
 }
 
 /** Merges what can be merged: same namespace, host, audience and selector. Subsets are added up, the first of a name wins;
- * the oldest object with a trafficPolicy gives it. Istio: "Operations best practices", mergeDestinationRule. */
-export function indexHostPolicies(objects: readonly Stored<DestinationRule>[], settings: MeshSettings): HostPolicyIndex {
+ * the oldest object with a trafficPolicy gives it. Istio: "Operations best practices", mergeDestinationRule.
+ * @param keep gives back the policy of before when the content is the same */
+export function indexHostPolicies(objects: readonly Stored<DestinationRule>[], settings: MeshSettings, keep: (key: string, policy: HostPolicy) => HostPolicy = (_key, policy) => policy): HostPolicyIndex {
   const byNamespace = new Map<string, Map<string, HostPolicy[]>>();
   const ordered = objects.toSorted((a, b) => Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp) || (a.metadata.name < b.metadata.name ? -1 : 1));
   let dependsOnLabels = false;
@@ -43,7 +46,9 @@ export function indexHostPolicies(objects: readonly Stored<DestinationRule>[], s
     if (known) same[at] = merge(known, policy);
     else same.push(policy);
   }
-  return { byNamespace, dependsOnLabels };
+  for (const hosts of byNamespace.values()) for (const list of hosts.values()) list.forEach((policy, i) => void (list[i] = keep(`${policy.namespace} ${policy.host} ${i}`, policy)));
+  const wildcards = new Map([...byNamespace].map(([namespace, hosts]) => [namespace, [...hosts.keys()].filter(isWildcard)] as const));
+  return { byNamespace, wildcards, dependsOnLabels };
 }
 
 function hostPolicy({ metadata, spec }: Stored<DestinationRule>, settings: MeshSettings): HostPolicy {
@@ -80,15 +85,16 @@ export function findHostPolicy(index: HostPolicyIndex, client: PolicyClient, ser
   const order = client.namespace === rootNamespace ? [] : [client.namespace];
   for (const namespace of new Set([...order, service.namespace, rootNamespace])) {
     const hosts = index.byNamespace.get(namespace);
-    const host = hosts && mostSpecific(visibleHosts(hosts, client), service.host);
-    const found = host !== undefined && hosts?.get(host);
-    if (found) return choose(found, client);
+    if (!hosts) continue;
+    const exact = choose(hosts.get(service.host) ?? [], client);
+    if (exact) return exact;
+    const wildcards = index.wildcards.get(namespace) ?? [];
+    if (wildcards.length === 0) continue;
+    const pattern = mostSpecific(wildcards.filter((host) => choose(hosts.get(host) ?? [], client)), service.host);
+    const found = pattern !== undefined && choose(hosts.get(pattern) ?? [], client);
+    if (found) return found;
   }
   return undefined;
-}
-
-function* visibleHosts(hosts: ReadonlyMap<string, readonly HostPolicy[]>, client: PolicyClient): Iterable<string> {
-  for (const [host, policies] of hosts) if (choose(policies, client)) yield host;
 }
 
 /** One made for just these clients wins over one for all. */

@@ -3,7 +3,7 @@ import type { ServiceEntry } from '../../api/service-entry.ts';
 import type { VirtualService } from '../../api/virtual-service.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
 import { objectKey } from '../../kube/object.ts';
-import { indexHostPolicies } from './destination-rules.ts';
+import { indexHostPolicies, type HostPolicy, type HostPolicyIndex } from './destination-rules.ts';
 import { sliceEndpoints } from './endpoints.ts';
 import { kubeService } from './kube-services.ts';
 import { DependencyMemo, ObjectMemo, sameItems, Stable } from './memo.ts';
@@ -23,6 +23,7 @@ export class SnapshotBuilder {
   readonly #services = new ObjectMemo<KubeObject, MeshService[]>();
   readonly #stableServices = new Stable<MeshService>();
   readonly #stableWorkloads = new Stable<Workload>();
+  readonly #stablePolicies = new Stable<HostPolicy>();
   readonly #stableRouting = new Stable<RoutingRules>();
   readonly #endpoints = new DependencyMemo<ServiceEndpoints>();
   readonly #listOf = new Map<string, readonly unknown[]>();
@@ -42,7 +43,7 @@ export class SnapshotBuilder {
       workloads,
       endpoints: this.#allEndpoints(inputs, services, workloads),
       routing: this.#index('routing', [settings, inputs.virtualServices], () => this.#routing(inputs)),
-      hostPolicies: this.#index('hostPolicies', [settings, inputs.destinationRules], () => indexHostPolicies(inputs.destinationRules, settings)),
+      hostPolicies: this.#index('hostPolicies', [settings, inputs.destinationRules], () => this.#hostPolicies(inputs)),
       gateways: inputs.gateways,
       sidecars: inputs.sidecars,
       peerAuthentications: this.#index('peer', [inputs.peerAuthentications], () => indexPolicies(inputs.peerAuthentications)),
@@ -50,6 +51,7 @@ export class SnapshotBuilder {
       authorizationPolicies: this.#index('authorization', [inputs.authorizationPolicies], () => indexPolicies(inputs.authorizationPolicies)),
       telemetries: this.#index('telemetry', [inputs.telemetries], () => indexPolicies(inputs.telemetries)),
       secrets: this.#index('secrets', [inputs.secrets], () => new Map(inputs.secrets.map((s) => [objectKey(s), s]))),
+      jwks: inputs.jwks,
       leftOut,
     };
     this.#endpoints.sweep();
@@ -100,6 +102,12 @@ export class SnapshotBuilder {
       else seen.set(service.key, service);
     }
     return this.#sameList('services', [...seen.values()]);
+  }
+
+  #hostPolicies(inputs: MeshInputs): HostPolicyIndex {
+    const index = indexHostPolicies(inputs.destinationRules, inputs.settings, (key, policy) => this.#stablePolicies.keep(key, policy));
+    this.#stablePolicies.turn();
+    return index;
   }
 
   #routing(inputs: MeshInputs): readonly RoutingRules[] {

@@ -35,6 +35,8 @@ export interface MeshInputs {
   readonly requestAuthentications: readonly Stored<RequestAuthentication>[];
   readonly authorizationPolicies: readonly Stored<AuthorizationPolicy>[];
   readonly telemetries: readonly Stored<Telemetry>[];
+  /** Key sets by the address they were fetched from. */
+  readonly jwks: ReadonlyMap<string, string>;
 }
 
 /** An object that could not be used, and why. It harms no other. */
@@ -66,13 +68,18 @@ export interface MeshSnapshot {
   readonly telemetries: TelemetryIndex;
   /** By `namespace/name`; only those that may hold certificates. */
   readonly secrets: ReadonlyMap<string, Stored<Secret>>;
+  /** Key sets of token issuers, by address. */
+  readonly jwks: ReadonlyMap<string, string>;
   readonly leftOut: readonly LeftOut[];
 }
 
+/** Parts of a snapshot that configuration is made from. */
+export const CONFIG_PARTS = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'jwks'] as const;
+export type ConfigPart = (typeof CONFIG_PARTS)[number];
+
 /** What differs between two snapshots, coarsely: enough to know which types to send again. */
 export interface SnapshotDiff {
-  /** Something other than endpoints, workloads and secrets. */
-  readonly isConfig: boolean;
+  readonly config: ReadonlySet<ConfigPart>;
   /** Services whose endpoints changed. */
   readonly endpoints: ReadonlySet<string>;
   /** Of these, services whose set of identities changed too. */
@@ -82,12 +89,10 @@ export interface SnapshotDiff {
   readonly secrets: ReadonlySet<string>;
 }
 
-const CONFIG = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries'] as const;
-
 export function diffSnapshots(before: MeshSnapshot, after: MeshSnapshot): SnapshotDiff {
   const endpoints = changedKeys(before.endpoints, after.endpoints);
   return {
-    isConfig: CONFIG.some((part) => before[part] !== after[part]),
+    config: new Set(CONFIG_PARTS.filter((part) => before[part] !== after[part])),
     endpoints,
     accounts: new Set([...endpoints].filter((key) => String(before.endpoints.get(key)?.accounts) !== String(after.endpoints.get(key)?.accounts))),
     workloads: changedKeys(before.workloads, after.workloads),
@@ -95,7 +100,7 @@ export function diffSnapshots(before: MeshSnapshot, after: MeshSnapshot): Snapsh
   };
 }
 
-export const isEmptyDiff = (diff: SnapshotDiff): boolean => !diff.isConfig && diff.endpoints.size === 0 && diff.workloads.size === 0 && diff.secrets.size === 0;
+export const isEmptyDiff = (diff: SnapshotDiff): boolean => diff.config.size === 0 && diff.endpoints.size === 0 && diff.workloads.size === 0 && diff.secrets.size === 0;
 
 function changedKeys<V>(before: ReadonlyMap<string, V>, after: ReadonlyMap<string, V>): Set<string> {
   const changed = new Set<string>();

@@ -16,6 +16,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { CreateInformer, Informer } from '../../kube/informer.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
 import { ConfigMaps, EndpointSlices, Namespaces, Nodes, Pods, Secrets, Services, type Resource } from '../../kube/resource.ts';
+import { createJwksStore } from './jwks-store.ts';
 import type { MeshSettings } from './model.ts';
 import type { MeshInputs } from './snapshot.ts';
 
@@ -116,6 +117,7 @@ export function createSources(deps: SourcesDeps): Sources {
     settings = { config, clusterDomain: deps.clusterDomain, clusterId: deps.clusterId };
     return settings;
   };
+  const keys = createJwksStore({ clock, log, changed: () => { if (isStarted) listener('config'); } });
   const stops: (() => void)[] = [];
   return {
     namespaces: watched.namespaces.informer,
@@ -126,6 +128,7 @@ export function createSources(deps: SourcesDeps): Sources {
     },
     async close() {
       for (const stop of stops.splice(0)) stop();
+      keys.close();
       await Promise.all(all.map((w) => w.informer.close()));
     },
     onChange: (next) => void (listener = next),
@@ -137,6 +140,7 @@ export function createSources(deps: SourcesDeps): Sources {
       destinationRules: watched.destinationRules.list, gateways: watched.gateways.list, serviceEntries: watched.serviceEntries.list,
       sidecars: watched.sidecars.list, workloadEntries: watched.workloadEntries.list, peerAuthentications: watched.peerAuthentications.list,
       requestAuthentications: watched.requestAuthentications.list, authorizationPolicies: watched.authorizationPolicies.list, telemetries: watched.telemetries.list,
+      jwks: keys.of(watched.requestAuthentications.list),
     }),
   };
 }

@@ -21,6 +21,8 @@ export interface RoutingRules {
   readonly tcp: readonly TcpRoute[];
   /** True when routes differ by the caller's labels, so that they cannot be shared in a namespace. */
   readonly dependsOnLabels: boolean;
+  /** True when routes differ by the caller's namespace. */
+  readonly dependsOnNamespace: boolean;
 }
 
 type DelegateLookup = (namespace: string, name: string) => Stored<VirtualService> | undefined;
@@ -44,6 +46,7 @@ export function routingRules(object: Stored<VirtualService>, settings: MeshSetti
     exportTo: exportedTo(spec.exportTo, settings.config.defaultVirtualServiceExportTo),
     http, tls, tcp,
     dependsOnLabels: [...http, ...tls, ...tcp].some((route) => (route.match ?? []).some((m) => m.sourceLabels !== undefined)),
+    dependsOnNamespace: [...http, ...tls, ...tcp].some((route) => (route.match ?? []).some((m) => m.sourceNamespace !== undefined)),
   };
 }
 

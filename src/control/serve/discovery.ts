@@ -3,10 +3,10 @@ import type { Log } from '../../base/log.ts';
 import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { createAdsService, type AdsAdmission, type AdsPeer, type AdsService } from '../../xds/ads-server.ts';
 import type { AdsSession, Change, TypeStatus } from '../../xds/session.ts';
-import { shortType, TypeUrl } from '../../xds/type-urls.ts';
+import { shortType } from '../../xds/type-urls.ts';
 import { diffSnapshots, isEmptyDiff, type MeshSnapshot, type SnapshotDiff } from '../registry/snapshot.ts';
-import { outboundCluster } from '../translate/names.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
+import { sharedChange, EVERYTHING } from './change.ts';
 import type { Generator } from './generator.ts';
 import type { PilotMetrics } from './metrics.ts';
 
@@ -41,8 +41,6 @@ export interface DiscoveryDeps {
   readonly clock: Clock;
   readonly log: Log;
 }
-
-const EVERYTHING: Change = new Map([TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.Secret].map((t) => [t, 'all' as const]));
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { generator, metrics, clock, log } = deps;
@@ -90,8 +88,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       generator.use(snapshot);
       const shared = sharedChange(diff, snapshot);
       for (const { proxy, session } of connections) session.notify(changeFor(proxy, diff, shared));
-      metrics.pushed(diff.isConfig ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
-      log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: diff.isConfig, endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
+      metrics.pushed(diff.config.size > 0 ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
+      log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: [...diff.config], endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
     },
     connections: () => [...connections],
   };
@@ -104,26 +102,7 @@ async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: Ads
   return { refuse: 'PERMISSION_DENIED', reason: `the caller's service account is of namespace ${caller.namespace}, but the node says ${proxy.namespace}` };
 }
 
-/** What a change means for every proxy. Endpoints alone touch endpoints alone, with these exceptions: new identities are in
- * the clusters, headless pods have listeners, and DNS services have their endpoints in the cluster. */
-function sharedChange(diff: SnapshotDiff, snapshot: MeshSnapshot): Map<string, ReadonlySet<string> | 'all'> {
-  if (diff.isConfig) return new Map(EVERYTHING);
-  const change = new Map<string, ReadonlySet<string> | 'all'>();
-  const names = new Set<string>();
-  for (const service of snapshot.services) {
-    if (!diff.endpoints.has(service.key)) continue;
-    if (service.resolution === 'passthrough') change.set(TypeUrl.Listener, 'all');
-    if (service.resolution !== 'endpoints' || diff.accounts.has(service.key)) change.set(TypeUrl.Cluster, 'all');
-    const { host } = service;
-    const subsets = new Set([...snapshot.hostPolicies.byNamespace.values()].flatMap((hosts) => [...hosts.values()].flat()).flatMap((p) => p.subsets.map((s) => s.name)));
-    for (const { port } of service.ports) for (const subset of [undefined, ...subsets]) names.add(outboundCluster({ port, subset, host }));
-  }
-  if (names.size > 0) change.set(TypeUrl.Endpoints, names);
-  if (diff.secrets.size > 0) change.set(TypeUrl.Secret, 'all');
-  return change;
-}
-
 /** A proxy whose own pod changed may have other labels, and so other policies. */
-function changeFor(proxy: Proxy, diff: SnapshotDiff, shared: Map<string, ReadonlySet<string> | 'all'>): Change {
+function changeFor(proxy: Proxy, diff: SnapshotDiff, shared: Change): Change {
   return diff.workloads.has(proxy.address) ? EVERYTHING : shared;
 }

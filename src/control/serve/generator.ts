@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { errorText } from '../../base/errors.ts';
 import { Cluster_DiscoveryType, ClusterSchema, type Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
-import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { SecretSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { EncodedResource } from '../../xds/resource.ts';
@@ -22,22 +22,31 @@ import { inboundPorts } from '../translate/inbound-services.ts';
 import { localityText } from '../translate/locality.ts';
 import { inboundCluster, parseCluster, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from '../translate/names.ts';
 import { buildOutboundCluster, planClusters } from '../translate/outbound-clusters.ts';
-import { buildOutboundListener, buildVirtualOutbound, planOutbound } from '../translate/outbound-listeners.ts';
-import { buildOutboundRoutes } from '../translate/outbound-routes.ts';
+import { buildOutboundListener, buildVirtualOutbound, planOutbound, type OutboundPlan } from '../translate/outbound-listeners.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import { buildSecret } from '../translate/secrets.ts';
 import { buildSecurity, type Security } from '../translate/security.ts';
 import { telemetryPlan, type Side, type TelemetryPlan } from '../translate/telemetry.ts';
 import { encode } from './encode.ts';
 import { fingerprintSecurity, fingerprintTelemetry } from './fingerprint.ts';
+import { RouteEncoder } from './route-encoder.ts';
 
 export type Resources = ReadonlyMap<string, EncodedResource>;
+
+/** With a digest of the access logs alone. */
+type StableTelemetry = TelemetryPlan & { readonly logs: string };
+
+interface PlannedListener {
+  readonly plan: OutboundPlan;
+  readonly text: string;
+}
 
 /** Makes the resources of proxies out of the newest snapshot. What several proxies share is made and encoded once; what did
  * not change since the last snapshot is not made again. Not tied to connections. */
 export class Generator {
   readonly #memo = new DependencyMemo<EncodedResource | undefined>();
   readonly #parts = new DependencyMemo<unknown>();
+  readonly #routeEncoder = new RouteEncoder();
   /** Valid for one snapshot. */
   #shared = new Map<string, unknown>();
   #snapshot: MeshSnapshot;
@@ -62,6 +71,7 @@ export class Generator {
     this.#left = new Map();
     this.#memo.sweep(8);
     this.#parts.sweep(8);
+    this.#routeEncoder.sweep();
   }
 
   contextOf(proxy: Proxy): Context {
@@ -163,7 +173,8 @@ export class Generator {
   /** Replicas of one workload get the same listeners. */
   #workloadKey({ scope, proxy, labels, workload }: Context): string {
     const ports = workload ? [...workload.namedPorts] : [];
-    return JSON.stringify([proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
+    const { locality } = proxy;
+    return JSON.stringify([locality, proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
   }
 
   #assignment(name: string, context: Context): EncodedResource {
@@ -191,7 +202,7 @@ export class Generator {
     const key = `routes ${this.#audience(context)} ${edge ? JSON.stringify(context.labels) : ''} ${name}`;
     const made = this.#memo.get(key, deps, () =>
       this.#safely({ kind: 'RouteConfiguration', namespace: proxy.namespace, name }, () =>
-        encode(RouteConfigurationSchema, name, edge ? buildEdgeRoutes(name, edge.routes.get(name), context) : buildOutboundRoutes(name, context))));
+        edge ? encode(RouteConfigurationSchema, name, buildEdgeRoutes(name, edge.routes.get(name), context)) : this.#routeEncoder.encode(name, context)));
     return made ?? encode(RouteConfigurationSchema, name, create(RouteConfigurationSchema, { name }));
   }
 
@@ -205,39 +216,55 @@ export class Generator {
     });
   }
 
-  #telemetry(context: Context, side: Side): TelemetryPlan {
+  #telemetry(context: Context, side: Side): StableTelemetry {
     const plan = telemetryPlan(context, side);
-    return this.#part(`telemetry ${this.#workloadKey(context)} ${side}`, [fingerprintTelemetry(plan)], () => plan);
+    const logs = fingerprintTelemetry({ accessLog: plan.accessLog });
+    return this.#part(`telemetry ${this.#workloadKey(context)} ${side}`, [fingerprintTelemetry(plan)], () => ({ ...plan, logs }));
   }
 
   #security(context: Context): Security {
-    const { authorizationPolicies, requestAuthentications, settings } = this.#snapshot;
+    const { authorizationPolicies, requestAuthentications, settings, jwks } = this.#snapshot;
     const key = `security ${this.#workloadKey(context)}`;
-    const built = this.#part(key, [authorizationPolicies, requestAuthentications, settings], () => buildSecurity(context));
+    const built = this.#part(key, [authorizationPolicies, requestAuthentications, settings, jwks], () => buildSecurity(context));
     return this.#part(`stable ${key}`, [fingerprintSecurity(built)], () => built);
   }
 
   #listeners(context: Context): Resources {
-    return this.#once(`listeners ${this.#workloadKey(context)} ${context.proxy.kind}`, () => (context.proxy.kind === 'router' ? this.#edgeListeners(context) : this.#sidecarListeners(context)));
+    return this.#once(`listeners ${this.#workloadKey(context)}`, () => (context.proxy.kind === 'router' ? this.#edgeListeners(context) : this.#sidecarListeners(context)));
+  }
+
+  /** The list is the same object as long as no listener differs, so that it need not be looked through for each proxy. */
+  #outboundPlans(context: Context): readonly PlannedListener[] {
+    const audience = this.#audience(context);
+    return this.#once(`outbound ${audience}`, () => {
+      const plans = planOutbound(context).map((plan) => ({ plan, text: JSON.stringify(plan) }));
+      return this.#part(`outbound ${audience}`, plans.map((p) => p.text), () => plans);
+    });
   }
 
   #sidecarListeners(context: Context): Resources {
-    const { settings, snapshot, scope, proxy } = context;
-    const all = new Map<string, EncodedResource>();
+    const { settings, snapshot, scope } = context;
     const who = this.#workloadKey(context);
     const client = this.#telemetry(context, 'CLIENT');
     const server = this.#telemetry(context, 'SERVER');
     const security = this.#security(context);
-    add(all, this.#memo.get(`${who} ${VIRTUAL_OUTBOUND}`, [settings, scope.outbound, client], () => encode(ListenerSchema, VIRTUAL_OUTBOUND, buildVirtualOutbound(context, client))));
-    for (const plan of this.#once(`outbound ${this.#audience(context)}`, () => planOutbound(context))) {
-      add(all, this.#memo.get(`${who} ${plan.name}`, [JSON.stringify(plan), settings, scope.outbound, client], () =>
-        this.#safely({ kind: 'Listener', namespace: proxy.namespace, name: plan.name }, () => encode(ListenerSchema, plan.name, buildOutboundListener(plan, context, client)))));
-    }
+    const plans = this.#outboundPlans(context);
     const ports = inboundPorts(context);
     const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint]));
-    add(all, this.#memo.get(`${who} ${VIRTUAL_INBOUND}`, [shape, settings, snapshot.peerAuthentications, server, security], () =>
-      this.#safely({ kind: 'Listener', namespace: proxy.namespace, name: VIRTUAL_INBOUND }, () => encode(ListenerSchema, VIRTUAL_INBOUND, buildInboundListener(ports, { context, telemetry: server, security })))));
-    return all;
+    return this.#part(`listeners ${who}`, [settings, scope.outbound, client, server, security, plans, shape, snapshot.peerAuthentications], () => {
+      const all = new Map<string, EncodedResource>();
+      const audience = `${this.#audience(context)} ${[...context.proxy.extensions].join()}`;
+      const make = (key: string, deps: readonly unknown[], build: () => Listener, name: string) =>
+        add(all, this.#memo.get(key, deps, () => this.#safely({ kind: 'Listener', namespace: context.proxy.namespace, name }, () => encode(ListenerSchema, name, build()))));
+      make(`${audience} ${VIRTUAL_OUTBOUND} ${client.logs}`, [settings, scope.outbound], () => buildVirtualOutbound(context, client), VIRTUAL_OUTBOUND);
+      for (const { plan, text } of plans) {
+        // Spans are named after the workload, but TCP has none: those listeners are shared by all that log alike.
+        const key = plan.http === undefined ? `${audience} ${plan.name} ${client.logs}` : `${who} ${plan.name}`;
+        make(key, plan.http === undefined ? [text, settings, scope.outbound] : [text, settings, scope.outbound, client], () => buildOutboundListener(plan, context, client), plan.name);
+      }
+      make(`${who} ${VIRTUAL_INBOUND}`, [shape, settings, snapshot.peerAuthentications, server, security], () => buildInboundListener(ports, { context, telemetry: server, security }), VIRTUAL_INBOUND);
+      return all;
+    });
   }
 
   #edgeListeners(context: Context): Resources {

@@ -62,7 +62,8 @@ export function buildInboundListener(ports: readonly InboundPort[], parts: Inbou
   return create(ListenerSchema, {
     name: VIRTUAL_INBOUND,
     address: socketAddress('0.0.0.0', listenPort),
-    useOriginalDst: true,
+    // No use_original_dst: the listener filter restores the destination for the chains; a hand-over would find the outbound
+    // listener of the same port and send the call out again.
     trafficDirection: Direction.inbound,
     listenerFilters: [originalDestinationFilter(), tlsInspector(), httpInspector()],
     ...untimed,

@@ -1,5 +1,7 @@
+import { buildAuthorization } from './authorization.ts';
 import type { Context } from './context.ts';
 import type { HttpFilterInit, NetworkFilterInit } from './http-filters.ts';
+import { buildJwtFilter } from './request-authentication.ts';
 
 /** Filters that authenticate and authorize, made once for a proxy and used by all its inbound chains. */
 export interface Security {
@@ -7,6 +9,8 @@ export interface Security {
   readonly tcp: readonly NetworkFilterInit[];
 }
 
-export function buildSecurity(_context: Context): Security {
-  return { http: [], tcp: [] };
+/** Tokens first: authorization looks at what they say. */
+export function buildSecurity(context: Context): Security {
+  const { http, tcp } = buildAuthorization(context);
+  return { http: [...buildJwtFilter(context), ...http], tcp };
 }

@@ -47,7 +47,7 @@ export function renderGateway(gateway: GatewayComponent, component: Component, s
       pod: {
         // Ports under 1024 without being root.
         securityContext: { runAsUser: 1337, runAsGroup: 1337, runAsNonRoot: true, sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] },
-        volumes: proxyVolumes('router'),
+        volumes: proxyVolumes(),
       },
     }),
   };

@@ -9,9 +9,15 @@ export const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 export class BuiltinSchemas {
   readonly #parsed = new Map<string, Record<string, Schema>>();
+  readonly #definitions = new Map<string, Schema | undefined>();
 
   /** By definition name, `io.k8s.api.core.v1.Pod`. */
   definition(name: string): Schema | undefined {
+    if (!this.#definitions.has(name)) this.#definitions.set(name, this.#find(name));
+    return this.#definitions.get(name);
+  }
+
+  #find(name: string): Schema | undefined {
     const special = this.module('special')[name];
     if (special) return special;
     const match = PREFIX.exec(name);

@@ -72,6 +72,20 @@ function addMetadata(line: string, result: Exposition): void {
 }
 
 function decodeSample(line: string, format: 'text' | 'openmetrics'): ExpositionSample | string {
+  return decodePlainSample(line) ?? decodeAnySample(line, format);
+}
+
+/** Nearly every line is `name{…} value`: one look from its end reads it. Undefined when the line is anything else. */
+function decodePlainSample(line: string): ExpositionSample | undefined {
+  const blank = line.lastIndexOf(' ');
+  if (blank <= 0 || line.charCodeAt(blank - 1) !== 125) return undefined;
+  // A `#` may start an exemplar, whose braces would be taken for the labels'.
+  if (line.includes('#')) return undefined;
+  const value = Number(line.slice(blank + 1));
+  return Number.isNaN(value) ? undefined : { series: line.slice(0, blank), value, timeMs: undefined };
+}
+
+function decodeAnySample(line: string, format: 'text' | 'openmetrics'): ExpositionSample | string {
   const split = seriesEnd(line);
   if (split < 0) return `the labels of ${cut(line)} have no closing brace`;
   const series = line.slice(0, split).trimEnd();

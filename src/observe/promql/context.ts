@@ -3,7 +3,7 @@ import type { Labels } from '../metrics/labels.ts';
 import type { SampleWindow } from '../metrics/series.ts';
 import type { MetricStore } from '../metrics/store.ts';
 import type { Expr, SelectorExpr, SubqueryExpr } from './ast.ts';
-import { executionError } from './errors.ts';
+import { executionError, QueryError } from './errors.ts';
 import { planSelections } from './plan.ts';
 import type { Sample } from './value.ts';
 
@@ -32,16 +32,18 @@ export class QueryContext {
   /** 0 for an instant query. */
   readonly stepMs: number;
   readonly annotations: Annotations = { warnings: new Set(), infos: new Set() };
+  readonly #expired: () => boolean;
   readonly #windows = new Map<SelectorExpr, SampleWindow[]>();
   /** Per node: labels → what the node derives from them. Labels objects are the same at every step, so this hits. */
   readonly #derived = new Map<object, Map<Labels, unknown>>();
   readonly #subqueries = new Map<SubqueryExpr, Map<number, readonly Sample[]>>();
 
-  constructor(store: Pick<MetricStore, 'select'>, expr: Expr, query: { startMs: number; endMs: number; stepMs?: number; options: EngineOptions }) {
+  constructor(store: Pick<MetricStore, 'select'>, expr: Expr, query: { startMs: number; endMs: number; stepMs?: number; options: EngineOptions; expired?: () => boolean }) {
     this.options = query.options;
     this.startMs = query.startMs;
     this.endMs = query.endMs;
     this.stepMs = query.stepMs ?? 0;
+    this.#expired = query.expired ?? (() => false);
     let loaded = 0;
     for (const [selector, { range, ranged }] of planSelections(expr, query)) {
       const windows = store.select(selector.matchers, range);
@@ -53,6 +55,11 @@ export class QueryContext {
 
   windows(selector: SelectorExpr): readonly SampleWindow[] {
     return this.#windows.get(selector) ?? [];
+  }
+
+  /** @throws QueryError `timeout` when the query has had its time. Called where the work adds up. */
+  requireTime(): void {
+    if (this.#expired()) throw new QueryError('timeout', 'query timed out in expression evaluation');
   }
 
   derive<T>(node: object, labels: Labels, compute: (labels: Labels) => T): T {

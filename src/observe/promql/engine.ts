@@ -70,13 +70,11 @@ export class QueryEngine {
     }
     const context = this.#context(expr, query, lookbackMs);
     const columns = new Map<string, MatrixSeries>();
-    const deadline = this.#clock.monotonic() + this.options.timeoutMs;
     let sliceEnd = this.#clock.monotonic() + SLICE_MS;
     for (let at = query.startMs; at <= query.endMs; at += query.stepMs) {
       addPoints(columns, evaluate(expr, at, context), at);
-      const now = this.#clock.monotonic();
-      if (now > deadline) throw new QueryError('timeout', 'query timed out in expression evaluation');
-      if (now > sliceEnd) {
+      context.requireTime();
+      if (this.#clock.monotonic() > sliceEnd) {
         await new Promise((resolve) => setImmediate(resolve));
         sliceEnd = this.#clock.monotonic() + SLICE_MS;
       }
@@ -87,7 +85,8 @@ export class QueryEngine {
 
   #context(expr: Expr, span: { startMs: number; endMs: number; stepMs?: number }, lookbackMs: number | undefined): QueryContext {
     const options = lookbackMs === undefined ? this.options : { ...this.options, lookbackMs };
-    return new QueryContext(this.#store, expr, { ...span, options });
+    const deadline = this.#clock.monotonic() + options.timeoutMs;
+    return new QueryContext(this.#store, expr, { ...span, options, expired: () => this.#clock.monotonic() > deadline });
   }
 }
 

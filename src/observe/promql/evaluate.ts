@@ -87,6 +87,7 @@ function subquery(expr: SubqueryExpr, nowMs: number, context: QueryContext): Val
   const cache = context.subquery(expr);
   const columns = new Map<string, { labels: Sample['labels']; times: number[]; values: number[] }>();
   for (let at = (Math.floor(startMs / stepMs) + 1) * stepMs; at <= endMs; at += stepMs) {
+    context.requireTime();
     const samples = cache.get(at) ?? vectorOf(expr.expr, at, context);
     cache.set(at, samples);
     for (const { labels, value } of samples) {

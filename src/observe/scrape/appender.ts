@@ -13,6 +13,9 @@ interface Known {
   seen: number;
 }
 
+/** Metrics whose type and help are remembered, over all targets. */
+const MAX_METADATA = 20_000;
+
 export interface AppendSummary {
   readonly scraped: number;
   readonly seriesAdded: number;
@@ -84,6 +87,7 @@ export class TargetAppender {
 
   #noteMetadata(exposition: Exposition): void {
     for (const { metric, field, text } of exposition.metadata) {
+      if (this.#store.metadata.size >= MAX_METADATA && !this.#store.metadata.has(metric)) continue;
       const known = this.#store.metadata.get(metric) ?? { type: 'unknown', help: '', unit: '' };
       if (known[field] !== text || !this.#store.metadata.has(metric)) this.#store.metadata.set(metric, { ...known, [field]: text });
     }

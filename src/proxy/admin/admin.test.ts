@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
@@ -166,6 +167,15 @@ test('the application’s metrics are merged, and their absence does not take ou
   assert.match(merged.type ?? '', /^text\/plain; version=0\.0\.4/);
   const bad = await start(t, { ISTIO_PROMETHEUS_ANNOTATIONS: JSON.stringify({ scrape: 'true', path: '/gone', port: String(port) }) });
   assert.match((await bad.get('/stats/prometheus')).body, /istio_agent_scrape_failures_total\{type="application"\} 1\n/);
+});
+
+test('promtool can read all metrics of a sidecar', async (t) => {
+  const { get } = await start(t);
+  const result = spawnSync('promtool', ['check', 'metrics'], { input: (await get('/stats/prometheus')).body, encoding: 'utf8' });
+  if (result.error) return t.skip('promtool is not installed');
+  // 3: its lint does not like Envoy's and Istio's names; 1 would be text that it cannot read.
+  assert.ok(result.status === 0 || result.status === 3, result.stderr);
+  assert.doesNotMatch(result.stderr, /error while linting|parse/);
 });
 
 test('request and wait speak to the proxy of the pod', async (t) => {

@@ -1,7 +1,6 @@
 /** Probes of the application, made by the sidecar on behalf of the kubelet: with mutual TLS in force the kubelet itself would be
  * refused. Istio: probe rewriting, `/app-health/<container>/{readyz,livez,startupz}`. */
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { httpRequest, httpsRequest } from '../bootstrap/node-http.ts';
 import { connect } from 'node:net';
 import { errorText } from '../../base/errors.ts';
 import { createGrpcChannel } from '../../xds/client/grpc-channel.ts';

@@ -1,5 +1,5 @@
 /** A small HTTP server for the proxy's own pages: routes by path, nothing buffered beyond a bound, closed at once. */
-import { createServer } from 'node:http';
+import { createHttpServer } from '../bootstrap/node-http.ts';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeshError, errorText } from '../../base/errors.ts';
@@ -71,7 +71,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     const isLocal = remote === '::1' || remote.replace('::ffff:', '').startsWith('127.');
     send(response, method, await route.handle({ method, path: url.pathname, query: url.searchParams, headers: request.headers, isLocal }));
   };
-  const server: Server = createServer((request, response) => {
+  const server: Server = createHttpServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
       log.warn('a page failed', { page: request.url, error: errorText(error) });
       if (!response.headersSent) send(response, request.method ?? 'GET', text(`${errorText(error)}\n`, 500));

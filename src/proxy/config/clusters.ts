@@ -177,7 +177,7 @@ function compileHttpOptions(message: Cluster): HttpFields {
 
 function compileTransport(socket: TransportSocket | undefined): TransportSettings {
   if (socket === undefined || socket.configType.case === undefined) {
-    if (socket && !/raw_buffer$/.test(socket.name)) throw new ConfigError(`transport_socket ${socket.name} has no typed_config`);
+    if (socket && !socket.name.endsWith('raw_buffer')) throw new ConfigError(`transport_socket ${socket.name} has no typed_config`);
     return {};
   }
   const any = socket.configType.value;

@@ -49,7 +49,7 @@ export class Attempt implements PoolWaiter, ResponseSink {
   flush(): boolean {
     const stream = this.#stream;
     const { body } = this.#router;
-    if (!stream || this.#requestEnded) return stream !== undefined;
+    if (!stream || this.#requestEnded) return true;
     while (this.cursor < body.count) {
       const chunk = body.at(this.cursor);
       if (chunk === undefined) break;
@@ -90,12 +90,14 @@ export class Attempt implements PoolWaiter, ResponseSink {
     const head = exchange.request;
     const end = body.ended && body.count === 0 && body.trailers === undefined;
     this.#requestEnded = end;
-    const extra = exchange.meshRequestHeaders;
-    if (extra.length > 0) for (const [name, value] of extra) this.host.inMesh ? head.headers.set(name, value) : head.headers.remove(name);
+    for (const [name, value] of exchange.meshRequestHeaders) {
+      if (this.host.inMesh) head.headers.set(name, value);
+      else head.headers.remove(name);
+    }
     this.sent = true;
     this.#router.onAttemptStream(this);
     stream.sendHead(head, end, !end && body.count > 0);
-    if (!end) this.flush();
+    if (!end && this.flush()) this.#router.onAttemptDrain();
   }
 
   onPoolFailure(reason: 'connection failure' | 'overflow', detail: string, timedOut: boolean): void {

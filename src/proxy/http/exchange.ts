@@ -19,6 +19,14 @@ const EMPTY_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string
 /** How much of a request body is kept while a filter has not let the request through. */
 const HELD_LIMIT = 64 * 1024;
 
+/** The connection that a request came on. */
+export interface ExchangeOwner {
+  readonly services: ManagerServices;
+  /** Monotonic ms, a second behind at most. */
+  readonly coarseNow: number;
+  onEnded(exchange: Exchange): void;
+}
+
 export class Exchange implements RequestSink, FilterContext {
   readonly request: RequestHead;
   readonly connection: DownstreamConnection;
@@ -34,7 +42,7 @@ export class Exchange implements RequestSink, FilterContext {
   /** Monotonic ms of the last byte in either direction; the manager ends silent exchanges. */
   lastActive: number;
   readonly #startedAt: number;
-  readonly #onEnded: (exchange: Exchange) => void;
+  readonly #owner: ExchangeOwner;
   #metadata: Metadata | undefined;
   #router: Router | undefined;
   #nextFilter = 0;
@@ -55,13 +63,13 @@ export class Exchange implements RequestSink, FilterContext {
   #endings: (() => void)[] | undefined;
   #done = false;
 
-  constructor(stream: DownstreamStream, head: RequestHead, connection: DownstreamConnection, context: { services: ManagerServices; onEnded: (exchange: Exchange) => void }) {
+  constructor(stream: DownstreamStream, head: RequestHead, connection: DownstreamConnection, owner: ExchangeOwner) {
     this.stream = stream;
     this.request = head;
     this.connection = connection;
-    this.services = context.services;
-    this.#onEnded = context.onEnded;
-    const { clock } = context.services;
+    this.services = owner.services;
+    this.#owner = owner;
+    const { clock } = owner.services;
     this.startMs = clock.now();
     this.#startedAt = clock.monotonic();
     this.lastActive = this.#startedAt;
@@ -164,7 +172,7 @@ export class Exchange implements RequestSink, FilterContext {
 
   onData(chunk: Buffer, end: boolean): void {
     if (this.#done) return;
-    this.lastActive = this.clock.monotonic();
+    this.lastActive = this.#owner.coarseNow;
     this.#requestBytes += chunk.length;
     if (end) this.#requestEnded = true;
     if (this.#running) {
@@ -268,7 +276,7 @@ export class Exchange implements RequestSink, FilterContext {
   sendData(chunk: Buffer, end: boolean): boolean {
     this.#responseBytes += chunk.length;
     if (end) this.#conclude();
-    else this.lastActive = this.clock.monotonic();
+    else this.lastActive = this.#owner.coarseNow;
     return this.stream.sendData(chunk, end);
   }
 
@@ -336,7 +344,7 @@ export class Exchange implements RequestSink, FilterContext {
     const upstream = this.#router?.finish();
     if (this.#endings) for (const run of this.#endings) run();
     this.services.outcomes.record(this.#outcome(upstream));
-    this.#onEnded(this);
+    this.#owner.onEnded(this);
   }
 
   #outcome(upstream: ReturnType<Router['finish']> | undefined): HttpOutcome {

@@ -5,7 +5,7 @@ import type { HeadError } from '../http1/head.ts';
 import { Http2ServerConnection } from '../http2/server-session.ts';
 import { Headers } from '../headers.ts';
 import type { DownstreamConnection } from './connection.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type ExchangeOwner } from './exchange.ts';
 import type { ManagerServices } from './services.ts';
 import type { DownstreamStream, RequestHead, RequestSink } from './stream.ts';
 
@@ -20,12 +20,15 @@ interface Served {
 export class HttpManager {
   readonly services: ManagerServices;
   readonly #connections = new Set<ClientConnection>();
-  readonly #exchanges = new Set<Exchange>();
+  /** Monotonic ms at the last sweep: exact enough for time-outs of silence, and free. */
+  #coarseNow: number;
+  #activeRequests = 0;
   #draining = false;
   #whenEmpty: (() => void)[] = [];
 
   constructor(services: ManagerServices) {
     this.services = services;
+    this.#coarseNow = services.clock.monotonic();
   }
 
   get activeConnections(): number {
@@ -33,7 +36,17 @@ export class HttpManager {
   }
 
   get activeRequests(): number {
-    return this.#exchanges.size;
+    return this.#activeRequests;
+  }
+
+  /** @internal */
+  get coarseNow(): number {
+    return this.#coarseNow;
+  }
+
+  /** @internal */
+  countRequests(change: 1 | -1): void {
+    this.#activeRequests += change;
   }
 
   /** Takes over a connection. @param alpn what TLS agreed on */
@@ -50,14 +63,6 @@ export class HttpManager {
     if (this.#draining) client.drain();
   }
 
-  /** @internal for the connections of this manager */
-  begin(stream: DownstreamStream, head: RequestHead, connection: DownstreamConnection): RequestSink {
-    const exchange = new Exchange(stream, head, connection, { services: this.services, onEnded: this.#onEnded });
-    this.#exchanges.add(exchange);
-    exchange.start();
-    return exchange;
-  }
-
   /** A head that could not be read: counted and logged like a request. */
   refused(error: HeadError, connection: DownstreamConnection): void {
     const { clock, outcomes, settings } = this.services;
@@ -71,16 +76,19 @@ export class HttpManager {
 
   /** Ends connections and exchanges that were silent for too long. @param now monotonic ms */
   sweep(now: number): void {
+    this.#coarseNow = now;
     const { connectionIdleMs, maxConnectionMs, streamIdleMs, requestTimeoutMs } = this.services.settings;
     for (const client of this.#connections) {
       if (maxConnectionMs > 0 && now - client.openedAt >= maxConnectionMs) client.drain();
       else if (connectionIdleMs > 0 && !client.busy && now - client.idleSince >= connectionIdleMs) client.drain();
     }
-    for (const exchange of this.#exchanges) {
-      const { action } = exchange.route ?? {};
-      const idle = (action?.kind === 'forward' ? action.idleTimeoutMs : undefined) ?? streamIdleMs;
-      if (idle > 0 && now - exchange.lastActive >= idle) exchange.onIdleTimeout();
-      else if (requestTimeoutMs > 0 && !exchange.requestEnded && exchange.ageMs >= requestTimeoutMs) exchange.onRequestTimeout();
+    for (const client of this.#connections) {
+      for (const exchange of client.exchanges()) {
+        const { action } = exchange.route ?? {};
+        const idle = (action?.kind === 'forward' ? action.idleTimeoutMs : undefined) ?? streamIdleMs;
+        if (idle > 0 && now - exchange.lastActive >= idle) exchange.onIdleTimeout();
+        else if (requestTimeoutMs > 0 && !exchange.requestEnded && exchange.ageMs >= requestTimeoutMs) exchange.onRequestTimeout();
+      }
     }
   }
 
@@ -99,8 +107,6 @@ export class HttpManager {
     for (const filter of this.services.settings.filters) filter.close?.();
   }
 
-  readonly #onEnded = (exchange: Exchange): void => void this.#exchanges.delete(exchange);
-
   #checkEmpty(): void {
     if (this.#connections.size > 0) return;
     for (const resolve of this.#whenEmpty) resolve();
@@ -108,7 +114,7 @@ export class HttpManager {
   }
 }
 
-class ClientConnection implements Http1ServerHandler {
+class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   readonly openedAt: number;
   /** Monotonic ms since which no request is in progress. */
   idleSince: number;
@@ -118,6 +124,8 @@ class ClientConnection implements Http1ServerHandler {
   #served: Served | undefined;
   #socket: Duplex | undefined;
   #draining = false;
+  /** Requests in progress; HTTP/1 never has more than one. */
+  readonly #exchanges: Exchange[] = [];
 
   constructor(manager: HttpManager, connection: DownstreamConnection, onGone: () => void) {
     this.#manager = manager;
@@ -189,7 +197,31 @@ class ClientConnection implements Http1ServerHandler {
   }
 
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink {
-    return this.#manager.begin(stream, head, this.#connection);
+    const exchange = new Exchange(stream, head, this.#connection, this);
+    this.#exchanges.push(exchange);
+    this.#manager.countRequests(1);
+    exchange.start();
+    return exchange;
+  }
+
+  get services(): ManagerServices {
+    return this.#manager.services;
+  }
+
+  get coarseNow(): number {
+    return this.#manager.coarseNow;
+  }
+
+  onEnded(exchange: Exchange): void {
+    const exchanges = this.#exchanges;
+    const last = exchanges.pop();
+    if (last !== undefined && last !== exchange) exchanges[exchanges.indexOf(exchange)] = last;
+    this.#manager.countRequests(-1);
+  }
+
+  /** A copy: ending one changes the list. */
+  exchanges(): Exchange[] {
+    return this.#exchanges.slice();
   }
 
   onBadRequest(error: HeadError): void {
@@ -197,7 +229,7 @@ class ClientConnection implements Http1ServerHandler {
   }
 
   onIdle(): void {
-    this.idleSince = this.#manager.services.clock.monotonic();
+    this.idleSince = this.#manager.coarseNow;
   }
 
   onClosed(): void {

@@ -3,13 +3,14 @@ import type { Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { UpstreamFacts } from '../outcome.ts';
 import { isGrpc } from '../route/path-match.ts';
-import { backOffMs, parseRetryOn, type RetryPolicy, retriesFailure, retriesRequest, retriesResponse, type TryFailure } from '../route/retry-policy.ts';
+import { backOffMs, type RetryPolicy, retriesFailure, retriesRequest, retriesResponse, type TryFailure } from '../route/retry-policy.ts';
 import type { ForwardAction, Route } from '../route/route.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import { type BodyBuffer, createBodyBuffer } from './body-buffer.ts';
 import type { Exchange } from './exchange.ts';
 import { createShadow, type Shadow } from './shadow.ts';
+import { grpcTimeoutMs, steers, takeSteering } from './steering.ts';
 import type { ResetReason, ResponseHead } from './stream.ts';
 import { Attempt } from './attempt.ts';
 
@@ -309,13 +310,9 @@ export class Router {
     this.#timeoutMs = this.#routeTimeout();
     let policy = action.retry;
     if (steers(headers)) {
-      const number = (name: string): number | undefined => {
-        const value = headers.get(name);
-        return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
-      };
-      this.#timeoutMs = number('x-envoy-upstream-rq-timeout-ms') ?? this.#timeoutMs;
-      policy = steeredPolicy(policy, headers, number);
-      for (const name of STEERING) headers.remove(name);
+      const steered = takeSteering(headers, policy);
+      this.#timeoutMs = steered.timeoutMs ?? this.#timeoutMs;
+      policy = steered.policy;
     }
     this.#policy = policy && retriesRequest(policy, exchange.request) ? policy : undefined;
     this.#retriesLeft = this.#policy?.maxRetries ?? 0;
@@ -403,41 +400,6 @@ export class Router {
   #trim(): void {
     this.body.sentTo(this.#attempt?.cursor ?? 0, this.#retriesLeft > 0 || (!this.#replayed && IDEMPOTENT.has(this.exchange.request.method)));
   }
-}
-
-const STEERING = [
-  'x-envoy-upstream-rq-timeout-ms', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-max-retries', 'x-envoy-retry-on', 'x-envoy-retry-grpc-on', 'x-envoy-retriable-status-codes',
-  'x-envoy-upstream-alt-stat-name', 'x-envoy-upstream-rq-timeout-alt-response', 'x-envoy-hedge-on-per-try-timeout', 'x-envoy-retriable-header-names',
-];
-
-/** True when any header of the family is there: one pass instead of a dozen look-ups. */
-function steers(headers: Headers): boolean {
-  const { list } = headers;
-  for (let i = 0; i < list.length; i += 3) {
-    const name = list[i] ?? '';
-    if (name.length > 15 && name.startsWith('x-envoy-') && STEERING.includes(name)) return true;
-  }
-  return false;
-}
-
-function steeredPolicy(policy: RetryPolicy | undefined, headers: Headers, number: (name: string) => number | undefined): RetryPolicy | undefined {
-  const words = [headers.get('x-envoy-retry-on'), headers.get('x-envoy-retry-grpc-on')].filter((text) => text !== undefined).join(',');
-  const maxRetries = number('x-envoy-max-retries');
-  const perTry = number('x-envoy-upstream-rq-per-try-timeout-ms');
-  const codes = headers.get('x-envoy-retriable-status-codes')?.split(',').map(Number) ?? [];
-  if (words === '' && !policy) return undefined;
-  const base: RetryPolicy = policy ?? {
-    on: new Set(), maxRetries: 1, perTryTimeoutMs: 0, baseBackOffMs: 25, maxBackOffMs: 250, statusCodes: new Set(), retriableHeaders: [], requestHeaders: [], avoidPreviousHosts: false, hostAttempts: 1,
-  };
-  return { ...base, on: new Set([...base.on, ...parseRetryOn(words)]), maxRetries: maxRetries ?? base.maxRetries, perTryTimeoutMs: perTry ?? base.perTryTimeoutMs, statusCodes: new Set([...base.statusCodes, ...codes]) };
-}
-
-const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-
-/** gRPC over HTTP/2: the `grpc-timeout` header. */
-export function grpcTimeoutMs(value: string | undefined): number | undefined {
-  const match = value === undefined ? null : /^(\d{1,8})([HMSmun])$/.exec(value);
-  return match ? Number(match[1]) * (GRPC_UNITS[match[2] ?? ''] ?? 0) : undefined;
 }
 
 /** Response flag and Envoy's words for it. */

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { RequestHead, ResponseSink, UpstreamStream } from '../http/stream.ts';
+import type { UpstreamConnectionFacts } from '../upstream/transport.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
 import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, requestHeadText, writePieces } from './writer.ts';
@@ -9,13 +10,23 @@ import { chunkEnd, LAST_CHUNK, requestHeadText, writePieces } from './writer.ts'
 export interface Http1ClientHandler {
   /** The response is complete and the connection can take another request (or not). */
   onReleased(connection: Http1ClientConnection, reusable: boolean): void;
+  /** The request in progress was given up or broke; `onClosed` follows. */
+  onAborted(connection: Http1ClientConnection): void;
   onClosed(connection: Http1ClientConnection): void;
+}
+
+export interface Http1ClientOptions {
+  readonly limits: ParserLimits;
+  readonly facts: UpstreamConnectionFacts;
 }
 
 export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedResponse> {
   readonly #socket: Duplex;
   readonly #handler: Http1ClientHandler;
   readonly #parser: ResponseParser;
+  readonly facts: UpstreamConnectionFacts;
+  /** What is read is only lent: pieces of bodies must be copied before they are passed on. */
+  readonly #borrowed: boolean;
   #sink: ResponseSink | undefined;
   #pending = '';
   #chunked = false;
@@ -31,11 +42,14 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   /** True once a byte of the current response was read. */
   responseStarted = false;
 
-  constructor(socket: Duplex, handler: Http1ClientHandler, limits: ParserLimits) {
+  constructor(socket: Duplex, handler: Http1ClientHandler, options: Http1ClientOptions) {
     this.#socket = socket;
     this.#handler = handler;
-    this.#parser = new ResponseParser(this, limits);
-    socket.on('data', (chunk: Buffer) => this.#onBytes(chunk));
+    this.#parser = new ResponseParser(this, options.limits);
+    this.facts = options.facts;
+    this.#borrowed = options.facts.directReads === true;
+    if (!this.#borrowed) socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    else socket.resume();
     socket.on('end', () => this.#onPeerEnd());
     socket.on('drain', () => this.#sink?.onDrain());
     socket.on('error', () => this.#onGone());
@@ -88,7 +102,10 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   }
 
   abort(): void {
-    this.#sink = undefined;
+    if (this.#sink !== undefined) {
+      this.#sink = undefined;
+      this.#handler.onAborted(this);
+    }
     this.#keepAlive = false;
     this.#socket.destroy();
   }
@@ -131,7 +148,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   onData(chunk: Buffer, end: boolean): void {
     const sink = this.#sink;
     if (end) this.#responseEnded();
-    sink?.onData(chunk, end);
+    sink?.onData(this.#borrowed ? Buffer.from(chunk) : chunk, end);
   }
 
   onEnd(trailers: Headers | undefined): void {
@@ -146,7 +163,8 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     this.#socket.destroy();
   }
 
-  #onBytes(chunk: Buffer): void {
+  /** Bytes from the socket. */
+  receive(chunk: Buffer): void {
     if (this.#sink === undefined) {
       // Bytes that nobody asked for could be taken for the next answer.
       this.close();
@@ -192,7 +210,9 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
 
   #fail(reason: 'connection termination' | 'protocol error'): void {
     const sink = this.#sink;
+    if (sink === undefined) return;
     this.#sink = undefined;
-    sink?.onReset(reason);
+    this.#handler.onAborted(this);
+    sink.onReset(reason);
   }
 }

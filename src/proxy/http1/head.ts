@@ -39,9 +39,11 @@ const bad = (details: string, status = 400): HeadError => ({ status, details });
 const BAD_CHARACTERS = bad('http1.invalid_characters');
 const BAD_CODEC = bad('http1.codec_error');
 const VERSION_LENGTH = 8;
+const COLON = 0x3a;
+const MEMO_FIELDS = 64;
 
 /** @param text the head with its last CRLF, one char per byte */
-export function parseRequestHead(text: string, maxHeaders: number): ParsedRequest | HeadError {
+export function parseRequestHead(text: string, maxHeaders: number, memo?: NameMemo): ParsedRequest | HeadError {
   let pos = 0;
   while (((CLASS[text.charCodeAt(pos)] ?? 0) & TOKEN) !== 0) pos++;
   if (pos === 0 || text.charCodeAt(pos) !== 0x20) return BAD_CODEC;
@@ -56,13 +58,13 @@ export function parseRequestHead(text: string, maxHeaders: number): ParsedReques
   if (minor < 0 || text.charCodeAt(pos) !== 0x0d || text.charCodeAt(pos + 1) !== 0x0a) return BAD_CODEC;
   const headers = new Headers();
   const facts = newFacts();
-  const error = parseFields(text, pos + 2, headers, { facts, maxHeaders });
+  const error = parseFields(text, pos + 2, headers, { facts, maxHeaders, memo });
   if (error) return error;
   return finishRequest({ method, target, minor, headers }, facts);
 }
 
 /** @param text the head with its last CRLF @param method of the request: HEAD and CONNECT change how a response ends */
-export function parseResponseHead(text: string, method: string, maxHeaders: number): ParsedResponse | HeadError {
+export function parseResponseHead(text: string, method: string, maxHeaders: number, memo?: NameMemo): ParsedResponse | HeadError {
   const minor = text.startsWith('HTTP/1.1 ') ? 1 : text.startsWith('HTTP/1.0 ') ? 0 : -1;
   const status = Number(text.slice(9, 12));
   if (minor < 0 || !(status >= 100 && status < 600) || !Number.isInteger(status)) return BAD_CODEC;
@@ -72,7 +74,7 @@ export function parseResponseHead(text: string, method: string, maxHeaders: numb
   for (let i = 13; i < end; i++) if (((CLASS[text.charCodeAt(i)] ?? 0) & FIELD) === 0) return BAD_CHARACTERS;
   const headers = new Headers();
   const facts = newFacts();
-  const error = parseFields(text, end + 2, headers, { facts, maxHeaders });
+  const error = parseFields(text, end + 2, headers, { facts, maxHeaders, memo });
   if (error) return error;
   return finishResponse({ status, minor, method, headers }, facts);
 }
@@ -90,23 +92,36 @@ export function parseTrailers(text: string, maxHeaders: number): Headers | HeadE
 interface FieldRun {
   readonly facts: FieldFacts;
   readonly maxHeaders: number;
+  readonly memo?: NameMemo;
 }
+
+/** Field names of the message before on the same connection, as `[lower-case, as written, …]`. The next message mostly
+ * has the same ones in the same order: comparing is cheaper than reading them letter by letter. */
+export type NameMemo = string[];
 
 function newFacts(): FieldFacts {
   return { host: undefined, contentLength: -1, transferEncoding: undefined, connection: '', upgrade: undefined, expectContinue: false, error: undefined };
 }
 
 function parseFields(text: string, start: number, headers: Headers, run: FieldRun): HeadError | undefined {
-  const { facts, maxHeaders } = run;
+  const { facts, maxHeaders, memo } = run;
   const list = headers.list;
   let pos = start;
   let count = 0;
   while (pos < text.length) {
-    const nameStart = pos;
-    while (((CLASS[text.charCodeAt(pos)] ?? 0) & TOKEN) !== 0) pos++;
-    if (pos === nameStart || text.charCodeAt(pos) !== 0x3a) return BAD_CHARACTERS;
-    const name = text.slice(nameStart, pos);
-    pos++;
+    let name = memo?.[count * 2 + 1];
+    let lower = memo?.[count * 2];
+    if (name !== undefined && lower !== undefined && text.startsWith(name, pos) && text.charCodeAt(pos + name.length) === COLON) {
+      pos += name.length + 1;
+    } else {
+      const nameStart = pos;
+      while (((CLASS[text.charCodeAt(pos)] ?? 0) & TOKEN) !== 0) pos++;
+      if (pos === nameStart || text.charCodeAt(pos) !== COLON) return BAD_CHARACTERS;
+      name = text.slice(nameStart, pos);
+      lower = lowerName(name);
+      if (memo) rememberName(memo, count, lower, name);
+      pos++;
+    }
     let c = text.charCodeAt(pos);
     while (c === 0x20 || c === 0x09) c = text.charCodeAt(++pos);
     const valueStart = pos;
@@ -117,11 +132,18 @@ function parseFields(text: string, start: number, headers: Headers, run: FieldRu
     const value = text.slice(valueStart, valueEnd);
     pos += 2;
     if (++count > maxHeaders) return bad('http1.too_many_headers', 431);
-    const lower = lowerName(name);
     if (!takeFraming(lower, value, facts)) list.push(lower, value, name);
     if (facts.error) return facts.error;
   }
   return undefined;
+}
+
+/** @param at place of the field in the message */
+function rememberName(memo: NameMemo, at: number, lower: string, name: string): void {
+  if (at >= MEMO_FIELDS) return;
+  memo.length = Math.min(memo.length, at * 2);
+  // A copy: a slice would keep the whole head it was cut from alive.
+  memo.push(lower, Buffer.from(name, 'latin1').toString('latin1'));
 }
 
 /** Notes fields that belong to this hop. @returns true when the field must not be passed on as it is */
@@ -158,9 +180,19 @@ function takeFraming(name: string, value: string, facts: FieldFacts): boolean {
   }
 }
 
+/** Values that name no other fields, which is nearly all there are. */
+const USUAL_CONNECTION: ReadonlyMap<string, readonly string[]> = new Map([
+  ['', []],
+  ['keep-alive', ['keep-alive']],
+  ['Keep-Alive', ['keep-alive']],
+  ['close', ['close']],
+  ['Close', ['close']],
+]);
+
 /** Applies Connection: persistence, and the fields it names belong to this hop too. @returns the lower-case tokens */
-function applyConnection(facts: FieldFacts, headers: Headers): string[] {
-  if (facts.connection === '') return [];
+function applyConnection(facts: FieldFacts, headers: Headers): readonly string[] {
+  const usual = USUAL_CONNECTION.get(facts.connection);
+  if (usual) return usual;
   const tokens = facts.connection.toLowerCase().split(',').map((token) => token.trim());
   const named = tokens.filter((token) => token !== 'close' && token !== 'keep-alive' && token !== 'upgrade' && token !== '' && token !== 'te');
   if (named.length > 0) headers.removeIf((name) => named.includes(name));

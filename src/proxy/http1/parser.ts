@@ -1,6 +1,7 @@
 /** Incremental HTTP/1 reader: bytes in, heads, body pieces and ends out. Bodies are passed on as slices of what was read, never collected. */
 import type { Headers } from '../headers.ts';
-import { type HeadError, type ParsedRequest, type ParsedResponse, parseRequestHead, parseResponseHead, parseTrailers } from './head.ts';
+import { type HeadError, type NameMemo, type ParsedRequest, type ParsedResponse, parseRequestHead, parseResponseHead, parseTrailers } from './head.ts';
+import { latin1Slice } from './latin1.ts';
 
 export interface ParserLimits {
   /** Request line, fields and terminator together. Envoy: 60 KiB. */
@@ -31,11 +32,14 @@ const EMPTY = Buffer.alloc(0);
 abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
   readonly #sink: ParserSink<Parsed>;
   protected readonly limits: ParserLimits;
+  protected readonly names: NameMemo = [];
   #state: State = 'head';
   #remaining = 0;
   /** Bytes of an incomplete head, chunk line or trailer section. */
   #partial: Buffer = EMPTY;
   #partialLength = 0;
+  /** The last byte read was the CR of an empty line before a message. */
+  #blankCr = false;
   #stopped = false;
   /** What came while stopped. */
   #rest: Buffer = EMPTY;
@@ -127,7 +131,13 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
   #readHead(chunk: Buffer, from: number): number {
     let pos = from;
     // RFC 9112 §2.2: empty lines before a request line are ignored.
-    while (this.#partialLength === 0 && chunk[pos] === CR && chunk[pos + 1] === LF) pos += 2;
+    while (this.#partialLength === 0 && (this.#blankCr || chunk[pos] === CR)) {
+      if (!this.#blankCr) pos++;
+      this.#blankCr = pos >= chunk.length;
+      if (this.#blankCr) return pos;
+      if (chunk[pos] !== LF) return this.#refuse(chunk);
+      pos++;
+    }
     if (pos >= chunk.length) return pos;
     const found = this.#section(chunk, pos);
     if (found === undefined) return chunk.length;
@@ -144,7 +154,7 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
   #section(chunk: Buffer, pos: number): { text: string; next: number } | undefined {
     if (this.#partialLength === 0) {
       const end = chunk.indexOf('\r\n\r\n', pos, 'latin1');
-      if (end >= 0 && end - pos <= this.limits.maxHeadBytes) return { text: chunk.toString('latin1', pos, end + 2), next: end + 4 };
+      if (end >= 0 && end - pos <= this.limits.maxHeadBytes) return { text: latin1Slice(chunk, pos, end + 2), next: end + 4 };
     }
     const before = this.#partialLength;
     this.#keep(chunk, pos);
@@ -159,7 +169,7 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
       return undefined;
     }
     this.#partialLength = 0;
-    return { text: kept.toString('latin1', 0, end + 2), next: pos + (end + 4 - before) };
+    return { text: latin1Slice(kept, 0, end + 2), next: pos + (end + 4 - before) };
   }
 
   #begin(parsed: Parsed, more: boolean): void {
@@ -189,10 +199,10 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
       this.#keep(chunk.subarray(0, lf < 0 ? chunk.length : lf + 1), pos);
       if (this.#partialLength > MAX_CHUNK_LINE) return this.#refuse(chunk);
       if (lf < 0) return chunk.length;
-      line = this.#partial.toString('latin1', 0, before + lf + 1 - pos);
+      line = latin1Slice(this.#partial, 0, before + lf + 1 - pos);
       this.#partialLength = 0;
     } else {
-      line = chunk.toString('latin1', pos, lf + 1);
+      line = latin1Slice(chunk, pos, lf + 1);
     }
     // RFC 9112 §7.1.1: extensions are ignored, but only well-formed ones.
     const match = /^([0-9a-fA-F]{1,13})(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n$/.exec(line);
@@ -277,7 +287,7 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
 
 export class RequestParser extends Http1Parser<ParsedRequest> {
   protected override parse(text: string): ParsedRequest | HeadError {
-    return parseRequestHead(text, this.limits.maxHeaders);
+    return parseRequestHead(text, this.limits.maxHeaders, this.names);
   }
 }
 
@@ -286,7 +296,7 @@ export class ResponseParser extends Http1Parser<ParsedResponse> {
   method = 'GET';
 
   protected override parse(text: string): ParsedResponse | HeadError {
-    return parseResponseHead(text, this.method, this.limits.maxHeaders);
+    return parseResponseHead(text, this.method, this.limits.maxHeaders, this.names);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Serializes HTTP/1.1 heads and body framing. */
 import type { Headers } from '../headers.ts';
 import type { RequestHead } from '../http/stream.ts';
+import { latin1Write } from './latin1.ts';
 
 export const LAST_CHUNK = '0\r\n\r\n';
 const MERGE_LIMIT = 16 * 1024;
@@ -48,9 +49,9 @@ export function writePieces(sink: ByteSink, before: string, chunk: Buffer, after
   const total = before.length + chunk.length + after.length;
   if (total <= MERGE_LIMIT) {
     const merged = Buffer.allocUnsafe(total);
-    merged.write(before, 0, 'latin1');
+    latin1Write(merged, before, 0);
     merged.set(chunk, before.length);
-    if (after !== '') merged.write(after, before.length + chunk.length, 'latin1');
+    if (after !== '') latin1Write(merged, after, before.length + chunk.length);
     return sink.write(merged);
   }
   sink.cork();

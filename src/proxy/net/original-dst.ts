@@ -9,6 +9,8 @@ const SOCKADDR_IN6_BYTES = 28;
 
 export type OriginalDestination = (fd: number) => SocketAddress | undefined;
 
+// The C library decides how many parameters it has.
+// oxlint-disable-next-line max-params
 type Getsockopt = (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number;
 
 /** Loads the foreign function once. Undefined for connections that were not redirected. */

@@ -34,6 +34,9 @@ const SAN_TYPES: readonly (SanRule['type'] | undefined)[] = [undefined, 'email',
 export function compileTls(common: CommonTlsContext | undefined): TlsSettings {
   const params = common?.tlsParams;
   const inline = (common?.tlsCertificates ?? []).map((certificate): SecretRef => {
+    const chain = fileName(certificate.certificateChain);
+    const key = fileName(certificate.privateKey);
+    if (chain !== undefined && key !== undefined) return { sds: `file-cert:${chain}~${key}` };
     return { inline: { kind: 'certificate', certificateChainPem: pem(certificate.certificateChain, 'certificate_chain'), keyPem: pem(certificate.privateKey, 'private_key') } };
   });
   const sds = (common?.tlsCertificateSdsSecretConfigs ?? []).map((config): SecretRef => ({ sds: config.name }));
@@ -74,8 +77,8 @@ function trustOf(context: CertificateValidationContext): SecretRef | undefined {
   if (context.verifyCertificateHash.length > 0 || context.verifyCertificateSpki.length > 0) throw new ConfigError('tls: verify_certificate_hash and verify_certificate_spki are not supported');
   if (context.systemRootCerts) return { sds: SYSTEM_ROOTS };
   if (context.trustedCa === undefined) return undefined;
-  const { specifier } = context.trustedCa;
-  if (specifier.case === 'filename') return { sds: `file-root:${specifier.value}` };
+  const file = fileName(context.trustedCa);
+  if (file !== undefined) return { sds: `file-root:${file}` };
   return { inline: { kind: 'trust', trustedCaPem: pem(context.trustedCa, 'trusted_ca') } };
 }
 
@@ -91,6 +94,11 @@ function sanRules(context: CertificateValidationContext): SanRule[] {
     return (['URI', 'DNS', 'IP Address', 'email'] as const).map((type): SanRule => ({ type, matches }));
   });
   return [...typed, ...untyped];
+}
+
+function fileName(source: { specifier: { case?: string; value?: unknown } } | undefined): string | undefined {
+  const { case: kind, value } = source?.specifier ?? {};
+  return kind === 'filename' && typeof value === 'string' ? value : undefined;
 }
 
 function pem(source: { specifier: { case?: string; value?: unknown } } | undefined, field: string): string {

@@ -10,8 +10,18 @@ export function compileRegex(pattern: string): (text: string) => boolean {
 /** Replaces every match; `\1` … `\9` and `\0` in the substitution are groups. Envoy: `RegexMatchAndSubstitute`. */
 export function compileSubstitution(pattern: string, substitution: string): (text: string) => string {
   const compiled = parse(pattern);
-  const replacement = substitution.replaceAll('$', String.raw`\$`).replaceAll(/\\(\d)/g, '$$$1');
-  return (text) => compiled.matcher(text).replaceAll(replacement);
+  const parts = substitution.split(/\\(\d)/).map((part, i) => (i % 2 === 1 ? Number(part) : part.replaceAll('\\\\', '\\')));
+  return (text) => {
+    const matcher = compiled.matcher(text);
+    let result = '';
+    let end = 0;
+    while (matcher.find()) {
+      result += text.slice(end, matcher.start());
+      for (const part of parts) result += typeof part === 'number' ? (part <= matcher.groupCount() ? (matcher.group(part) ?? '') : '') : part;
+      end = matcher.end();
+    }
+    return result + text.slice(end);
+  };
 }
 
 function parse(pattern: string): ReturnType<typeof RE2JS.compile> {

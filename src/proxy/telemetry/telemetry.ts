@@ -10,9 +10,9 @@ import { AccessLog } from './access-log/access-log.ts';
 import { ClusterCounters } from './cluster-counters.ts';
 import { IstioMetrics } from './istio-metrics.ts';
 import { Registry } from './registry.ts';
-import type { SendSpans } from './tracing/exporter.ts';
 import { SpanSink } from './tracing/span-sink.ts';
 import { createTracer } from './tracing/tracer.ts';
+import type { SpanTransport } from './tracing/transport.ts';
 
 export interface TelemetryDeps {
   readonly settings: Pick<ProxySettings, 'workload' | 'role' | 'nodeId' | 'nodeCluster'>;
@@ -21,7 +21,7 @@ export interface TelemetryDeps {
   readonly log: Log;
   readonly clock?: Clock;
   readonly openLog?: (path: string) => (batch: string, done: () => void) => void;
-  readonly sendSpans?: SendSpans;
+  readonly spanTransport?: SpanTransport;
 }
 
 export class Telemetry implements OutcomeSink {
@@ -45,7 +45,7 @@ export class Telemetry implements OutcomeSink {
       service: settings.nodeCluster,
       clock,
       log: log.scope('tracing'),
-      send: deps.sendSpans,
+      transport: deps.spanTransport,
     });
   }
 

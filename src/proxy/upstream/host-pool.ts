@@ -7,7 +7,7 @@ import { Http2ClientSession } from '../http2/client-session.ts';
 import type { ResponseSink, UpstreamStream } from '../http/stream.ts';
 import type { Breakers } from './breakers.ts';
 import type { Host } from './host.ts';
-import type { Connecting, UpstreamConnectionFacts } from './transport.ts';
+import type { ByteReader, Connecting, UpstreamConnectionFacts } from './transport.ts';
 
 export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';
 
@@ -37,15 +37,20 @@ export interface PoolDeps {
   readonly breakers: Breakers;
 }
 
-type Established = { readonly connection: Http1ClientConnection; readonly facts: UpstreamConnectionFacts };
+/** What a mesh client offers so that the server can tell HTTP from other traffic. Istio: `istio.alpn` filter. */
+const MESH_ALPN: Readonly<Record<'http1' | 'http2', readonly string[]>> = {
+  http1: ['istio-http/1.1', 'istio', 'http/1.1'],
+  http2: ['istio-h2', 'istio', 'h2'],
+};
 
 export class HostPool implements Http1ClientHandler {
   readonly #host: Host;
   readonly #settings: PoolSettings;
   readonly #deps: PoolDeps;
   /** Last released first: the most recently used connection is the least likely to be closed by the server. */
-  readonly #idle: Established[] = [];
-  readonly #busy = new Map<Http1ClientConnection, Established>();
+  readonly #idle: Http1ClientConnection[] = [];
+  /** All HTTP/1 connections, idle or not; changes only when one opens or closes. */
+  readonly #open = new Set<Http1ClientConnection>();
   readonly #sessions: { session: Http2ClientSession; facts: UpstreamConnectionFacts }[] = [];
   readonly #connecting = new Set<Connecting>();
   readonly #waiting: PoolWaiter[] = [];
@@ -63,8 +68,8 @@ export class HostPool implements Http1ClientHandler {
     if (!breakers.canRequest) return waiter.onPoolFailure('overflow', 'overflow', false);
     const session = this.#sessions.find((s) => s.session.available);
     if (session) return this.#assign2(session, waiter);
-    const established = this.#idle.pop();
-    if (established) return this.#assign1(established, waiter);
+    const connection = this.#idle.pop();
+    if (connection) return this.#assign1(connection, waiter);
     if (!breakers.canQueue) return waiter.onPoolFailure('overflow', 'overflow', false);
     this.#waiting.push(waiter);
     breakers.pending++;
@@ -83,61 +88,67 @@ export class HostPool implements Http1ClientHandler {
   sweep(now: number): void {
     const { idleTimeoutMs } = this.#settings;
     if (idleTimeoutMs === 0) return;
-    for (const { connection } of this.#idle.slice()) if (now - connection.idleSince >= idleTimeoutMs) connection.close();
+    for (const connection of this.#idle.slice()) if (now - connection.idleSince >= idleTimeoutMs) connection.close();
     for (const { session } of this.#sessions.slice()) if (session.idleSince > 0 && now - session.idleSince >= idleTimeoutMs) session.close();
   }
 
   /** No new requests; idle connections end now, busy ones after their request. */
   drain(): void {
     this.#draining = true;
-    for (const { connection } of this.#idle.slice()) connection.close();
+    for (const connection of this.#idle.slice()) connection.close();
     for (const { session } of this.#sessions.slice()) session.close();
     if (this.#waiting.length === 0) for (const connecting of this.#connecting) this.#abandon(connecting);
   }
 
   destroy(): void {
     this.drain();
-    for (const connection of this.#busy.keys()) connection.close();
+    for (const connection of [...this.#open]) connection.close();
     for (const { session } of this.#sessions.slice()) session.destroy();
     for (const connecting of this.#connecting) this.#abandon(connecting);
   }
 
   onReleased(connection: Http1ClientConnection, reusable: boolean): void {
-    const established = this.#busy.get(connection);
-    this.#busy.delete(connection);
-    this.#host.activeRequests--;
-    this.#deps.breakers.requests--;
-    if (!reusable || established === undefined) return this.#serveWaiting();
+    this.#requestOver();
+    if (!reusable) return this.#serveWaiting();
     const { maxRequestsPerConnection } = this.#settings;
     if (this.#draining || this.#host.removed || (maxRequestsPerConnection > 0 && connection.requests >= maxRequestsPerConnection)) {
       connection.close();
       return;
     }
-    const waiter = this.#takeWaiter();
-    if (waiter) return this.#assign1(established, waiter);
-    connection.idleSince = this.#deps.clock.monotonic();
-    this.#idle.push(established);
+    this.#offer(connection);
+  }
+
+  onAborted(): void {
+    this.#requestOver();
   }
 
   onClosed(connection: Http1ClientConnection): void {
     this.#host.activeConnections--;
     this.#deps.breakers.connections--;
-    if (this.#busy.delete(connection)) {
-      this.#host.activeRequests--;
-      this.#deps.breakers.requests--;
-    }
-    const at = this.#idle.findIndex((established) => established.connection === connection);
+    this.#open.delete(connection);
+    const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     this.#serveWaiting();
   }
 
-  #assign1(established: Established, waiter: PoolWaiter): void {
-    const { connection } = established;
+  #requestOver(): void {
+    this.#host.activeRequests--;
+    this.#deps.breakers.requests--;
+  }
+
+  /** Gives a free connection to who has waited longest, or keeps it. */
+  #offer(connection: Http1ClientConnection): void {
+    const waiter = this.#takeWaiter();
+    if (waiter) return this.#assign1(connection, waiter);
+    connection.idleSince = this.#deps.clock.monotonic();
+    this.#idle.push(connection);
+  }
+
+  #assign1(connection: Http1ClientConnection, waiter: PoolWaiter): void {
     const reused = connection.requests > 0;
-    this.#busy.set(connection, established);
     this.#countRequest();
     connection.begin(waiter.sink);
-    waiter.onStream(connection, established.facts, reused);
+    waiter.onStream(connection, connection.facts, reused);
   }
 
   #assign2(entry: { session: Http2ClientSession; facts: UpstreamConnectionFacts }, waiter: PoolWaiter): void {
@@ -190,13 +201,15 @@ export class HostPool implements Http1ClientHandler {
     breakers.connections++;
     this.#host.activeConnections++;
     this.#host.counters.connections++;
-    const alpn = protocol === 'alpn' ? ['h2', 'http/1.1'] : undefined;
+    const alpn = protocol === 'alpn' ? ['h2', 'http/1.1'] : this.#host.transport.alpn.includes('istio') ? MESH_ALPN[protocol] : undefined;
+    // The connection is made when the socket is: until then nothing is read.
+    const reader = protocol === 'http1' ? new Http1Reader() : undefined;
     const connecting = this.#host.transport.connect(
-      { address: this.#host.config.address, timeoutMs: this.#settings.connectTimeoutMs, from: this.#settings.bindFrom, sni: this.#host.config.hostname, alpn },
+      { address: this.#host.config.address, timeoutMs: this.#settings.connectTimeoutMs, from: this.#settings.bindFrom, sni: this.#host.config.hostname, alpn, reader },
       {
         onConnected: (socket, facts) => {
           this.#connecting.delete(connecting);
-          this.#onConnected(socket, facts);
+          this.#onConnected(socket, facts, reader);
         },
         onFailed: (reason, timedOut) => {
           this.#connecting.delete(connecting);
@@ -210,18 +223,17 @@ export class HostPool implements Http1ClientHandler {
     this.#connecting.add(connecting);
   }
 
-  #onConnected(socket: Duplex, facts: UpstreamConnectionFacts): void {
+  #onConnected(socket: Duplex, facts: UpstreamConnectionFacts, reader: Http1Reader | undefined): void {
     const { protocol } = this.#settings;
     if (protocol === 'http2' || (protocol === 'alpn' && facts.alpn === 'h2')) {
       this.#adopt2(socket, facts);
       return;
     }
-    const established = { connection: new Http1ClientConnection(socket, this, DEFAULT_LIMITS), facts };
-    const waiter = this.#takeWaiter();
-    if (waiter) return this.#assign1(established, waiter);
-    if (this.#draining) return established.connection.close();
-    established.connection.idleSince = this.#deps.clock.monotonic();
-    this.#idle.push(established);
+    const connection = new Http1ClientConnection(socket, this, { limits: DEFAULT_LIMITS, facts });
+    if (reader) reader.connection = connection;
+    this.#open.add(connection);
+    if (this.#draining && this.#waiting.length === 0) return connection.close();
+    this.#offer(connection);
   }
 
   #adopt2(socket: Duplex, facts: UpstreamConnectionFacts): void {
@@ -252,5 +264,13 @@ export class HostPool implements Http1ClientHandler {
     this.#connecting.delete(connecting);
     this.#deps.breakers.connections--;
     this.#host.activeConnections--;
+  }
+}
+
+class Http1Reader implements ByteReader {
+  connection: Http1ClientConnection | undefined;
+
+  receive(chunk: Buffer): void {
+    this.connection?.receive(chunk);
   }
 }

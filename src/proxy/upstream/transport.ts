@@ -16,6 +16,13 @@ export interface ConnectTarget {
   readonly alpn?: readonly string[];
   /** Replaces the transport's own server name when that is empty. */
   readonly sni?: string;
+  /** Takes what is read, if the transport can read that way (`directReads`). */
+  readonly reader?: ByteReader;
+}
+
+/** Receives bytes without an allocation per read: the chunk is only valid during the call. */
+export interface ByteReader {
+  receive(chunk: Buffer): void;
 }
 
 export interface UpstreamConnectionFacts {
@@ -25,6 +32,8 @@ export interface UpstreamConnectionFacts {
   readonly peer?: string;
   readonly own?: string;
   readonly alpn?: string;
+  /** Bytes come through the target's `reader`; the socket has no `data` events. */
+  readonly directReads?: boolean;
 }
 
 export interface ConnectListener {
@@ -39,20 +48,36 @@ export interface Connecting {
 
 export interface UpstreamTransport {
   readonly secure: boolean;
+  /** Protocols it offers by itself. */
+  readonly alpn: readonly string[];
   connect(target: ConnectTarget, listener: ConnectListener): Connecting;
   /** SDS names it needs. */
   readonly secretNames: readonly string[];
   close(): void;
 }
 
+const READ_BUFFER_BYTES = 64 * 1024;
+
 export function createRawTransport(clock: Clock): UpstreamTransport {
+  // One buffer for all connections: each read is consumed before the next one begins.
+  let readBuffer: Buffer | undefined;
   return {
     secure: false,
+    alpn: [],
     secretNames: [],
     connect(target, listener) {
       const { address, port } = target.address;
-      const socket = connectTcp({ host: address, port, localAddress: target.from, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
-      return watch(clock, { socket, event: 'connect', target, listener, facts: () => ({ local: localAddress(socket) }) });
+      const { reader } = target;
+      const buffer = (readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES));
+      const onread = reader && {
+        buffer,
+        callback: (length: number) => {
+          reader.receive(buffer.subarray(0, length));
+          return true;
+        },
+      };
+      const socket = connectTcp({ host: address, port, localAddress: target.from, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, onread });
+      return watch(clock, { socket, event: 'connect', target, listener, facts: () => ({ local: localAddress(socket), directReads: reader !== undefined }) });
     },
     close() {},
   };
@@ -68,6 +93,7 @@ export interface TlsTransportSettings {
 export function createTlsTransport(clock: Clock, holder: TlsContextHolder, settings: TlsTransportSettings): UpstreamTransport {
   return {
     secure: true,
+    alpn: settings.alpn,
     secretNames: holder.secretNames,
     connect(target, listener) {
       const material = holder.current();

@@ -29,7 +29,7 @@ export function startStaticProxy(home: string, resources: StaticResources, port:
 /** @param baseId keeps two Envoys on one machine apart */
 export function startEnvoy(home: string, resources: StaticResources, port: number, baseId = 90): Promise<ServerProcess> {
   const file = write(home, 'envoy.json', { static_resources: resources });
-  return startServer(ENVOY, ['-c', file, '--concurrency', '1', '--base-id', String(baseId), '--log-level', 'error', '--disable-hot-restart'], port);
+  return startServer(ENVOY, ['-c', file, '--concurrency', '1', '--base-id', String(baseId), '--log-level', 'error', '--disable-hot-restart', '--file-flush-interval-msec', '20'], port);
 }
 
 function write(home: string, name: string, content: object): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { silentLog } from '../../base/log.ts';
 import { createAuthority } from '../../pki/authority.ts';
@@ -24,7 +24,7 @@ const CDS = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
 const EDS = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment';
 type Stream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
-async function startServer(t: TestContext, options: { port?: number; tls?: { keyPem: string; certificatePem: string } } = {}) {
+async function startServer(t: TestContext, options: { refuse?: boolean; tls?: { keyPem: string; certificatePem: string } } = {}) {
   const requests: DeltaDiscoveryRequest[] = [];
   const streams: Stream[] = [];
   const tokens: unknown[] = [];
@@ -39,6 +39,7 @@ async function startServer(t: TestContext, options: { port?: number; tls?: { key
     },
   }, {
     Delta(stream: Stream) {
+      if (options.refuse) return void stream.emit('error', { code: status.UNAUTHENTICATED, details: 'not you' });
       streams.push(stream);
       tokens.push(stream.metadata.get('authorization')[0]);
       stream.on('data', (request: DeltaDiscoveryRequest) => requests.push(request));
@@ -46,7 +47,7 @@ async function startServer(t: TestContext, options: { port?: number; tls?: { key
     },
   });
   const credentials = options.tls ? ServerCredentials.createSsl(null, [{ private_key: Buffer.from(options.tls.keyPem), cert_chain: Buffer.from(options.tls.certificatePem) }]) : ServerCredentials.createInsecure();
-  const port = await new Promise<number>((resolve, reject) => server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound))));
+  const port = await new Promise<number>((resolve, reject) => server.bindAsync(`127.0.0.1:0`, credentials, (error, bound) => (error ? reject(error) : resolve(bound))));
   t.after(() => server.forceShutdown());
   const push = (typeUrl: string, nonce: string, resources: Record<string, string>) => {
     const stream = streams.at(-1);
@@ -135,6 +136,14 @@ test('after the server was gone the client comes back and tells what it holds', 
   second.push(CDS, 'm1', { a: '2' });
   await eventually(() => assert.equal(updates.at(-1)?.upserted[0]?.version, '2'));
   assert.equal(second.requests.at(-1)?.responseNonce, 'm1');
+});
+
+test('a server that refuses the stream says why, and is asked again', async (t) => {
+  const server = await startServer(t, { refuse: true });
+  const { client } = startClient(t, () => server.port);
+  await client.start();
+  await eventually(() => assert.ok(client.status().connects >= 3));
+  assert.equal(client.status().lastError, 'not you');
 });
 
 test('over TLS the name of the control plane is checked against the mounted root', async (t) => {

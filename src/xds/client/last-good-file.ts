@@ -14,7 +14,7 @@ export interface LastGoodFileOptions {
   readonly path: string;
   /** Larger configurations are not kept. Default 64 MiB. */
   readonly maxBytes?: number;
-  /** Changes within this time are written together. Default 1 s. */
+  /** Changes within this time are written together. Default 5 s: the whole configuration is written each time. */
   readonly delayMs?: number;
   readonly clock?: Clock;
   readonly log: Log;
@@ -32,7 +32,7 @@ export interface LastGoodFile {
 const SECRET_TYPE = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
 export function createLastGoodFile(options: LastGoodFileOptions): LastGoodFile {
-  const { path, maxBytes = 64 * 1024 * 1024, delayMs = 1000, clock = systemClock, log } = options;
+  const { path, maxBytes = 64 * 1024 * 1024, delayMs = 5000, clock = systemClock, log } = options;
   const held = new Map<string, Map<string, DeltaResource>>();
   let timer: Timer | undefined;
   let writing: Promise<void> = Promise.resolve();

@@ -41,7 +41,11 @@ function fill(container: Container, defaults: Defaults, word: string, notes: str
   const newLimits = addMissing(stated.limits, defaults.limits);
   const newRequests = addMissing(stated.requests, requests);
   if (newLimits.length === 0 && newRequests.length === 0) return;
-  container.resources = { ...resources, ...stated };
+  container.resources = {
+    ...resources,
+    ...(Object.keys(stated.limits).length > 0 ? { limits: stated.limits } : {}),
+    ...(Object.keys(stated.requests).length > 0 ? { requests: stated.requests } : {}),
+  };
   if (newRequests.length > 0) notes.push(`${newRequests.join(', ')} request for ${word} ${container.name}`);
   if (newLimits.length > 0) notes.push(`${newLimits.join(', ')} limit for ${word} ${container.name}`);
 }

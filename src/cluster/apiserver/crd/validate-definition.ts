@@ -56,11 +56,14 @@ function versionErrors(version: CustomResourceDefinitionVersion, path: string): 
   return errors;
 }
 
+const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
+
 /** Structural schemas: every node says its type, and nothing hides in other places. */
 function schemaErrors(schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const isOpen = schema['x-kubernetes-int-or-string'] || schema['x-kubernetes-preserve-unknown-fields'];
   if (schema.$ref) errors.push(forbiddenField(`${path}.$ref`, 'must be empty in a structural schema'));
+  if (schema.type && !TYPES.includes(schema.type)) errors.push(notSupported(`${path}.type`, schema.type, TYPES));
   if (!schema.type && !isOpen && !path.endsWith('openAPIV3Schema')) errors.push(required(`${path}.type`, 'must not be empty for specified object fields'));
   if (schema.pattern !== undefined && !compiles(schema.pattern)) errors.push(invalid(`${path}.pattern`, schema.pattern, 'must be a valid regular expression'));
   if (schema.uniqueItems) errors.push(forbiddenField(`${path}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'));

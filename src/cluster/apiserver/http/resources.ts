@@ -62,7 +62,13 @@ export async function serveResource(deps: ApiDeps, call: ResourceRequest): Promi
       setWarnings(response, caller.warnings);
       return streamWatch(deps, kind, response, watchOptions(deps, call, form));
     }
-    default: return serveWrite(deps, call, { caller, form });
+    default: {
+      // Warnings go with refusals too: an unknown field is often the reason.
+      await serveWrite(deps, call, { caller, form }).catch((error: unknown) => {
+        setWarnings(response, caller.warnings);
+        throw error;
+      });
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { defaultService } from './defaults/service.ts';
 import * as workloads from './defaults/workloads.ts';
 import { qosClass } from './qos.ts';
 import type { Strategy } from './kind.ts';
+import { keepServiceAddress } from './validation/config.ts';
 import { builtinValidation } from './validation/table.ts';
 
 /** Strategies are written for the type of their kind; the registry hands each only objects of that kind, decoded by its schema. */
@@ -39,6 +40,7 @@ const RULES: Readonly<Record<string, Strategy>> = {
   '/services': {
     default: typed(defaultService),
     prepareCreate: typed<Service>((service) => void Object.assign(service, { status: { loadBalancer: {} } })),
+    prepareUpdate: (object, old) => keepServiceAddress(object as Service, old as Service),
     fields: (object) => ({ 'spec.clusterIP': (object as Service).spec?.clusterIP ?? '', 'spec.type': (object as Service).spec?.type ?? '' }),
     selectable: ['spec.clusterIP', 'spec.type'],
   },

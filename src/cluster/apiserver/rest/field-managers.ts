@@ -38,7 +38,7 @@ export function trackUpdate(kind: Kind, change: { object: KubeObject; old: KubeO
   const meta = metaOf(object);
   // An empty list asks to forget all owners: kubectl does so to move from client-side to server-side apply.
   const asksReset = old !== undefined && meta.managedFields?.length === 0;
-  const live = old && { ...old, metadata: { ...old.metadata, managedFields: meta.managedFields ?? old.metadata?.managedFields } };
+  const live: KubeObject | undefined = old === undefined ? ({ apiVersion: object.apiVersion, kind: object.kind, metadata: {}, ...('spec' in object ? { spec: {} } : {}) } as KubeObject) : { ...old, metadata: { ...old.metadata, managedFields: meta.managedFields ?? old.metadata?.managedFields } };
   const fields = asksReset ? undefined : managersOf(kind).afterUpdate({ live, object, by: managerOf(kind, 'Update', by), ignored: ignoredFields(kind, by.subresource) });
   if (fields) meta.managedFields = fields;
   else delete meta.managedFields;

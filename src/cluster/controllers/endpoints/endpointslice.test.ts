@@ -99,6 +99,21 @@ test('a Service without selector, or of another name, is left alone', async (t) 
   assert.deepEqual(await slices(cluster), []);
 });
 
+test('Endpoints that somebody wrote for a Service without selector become slices, and change with them', async (t) => {
+  const cluster = await startTestCluster(t);
+  await cluster.apply(Services, { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'default' }, spec: { ports: [{ name: 'http', port: 80 }] } });
+  const written = await cluster.apply(EndpointsLegacy, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'web', namespace: 'default' }, subsets: [{ addresses: [{ ip: '192.0.2.7' }], ports: [{ name: 'http', port: 8080 }] }] });
+  await cluster.settle();
+  const addresses = async () => (await cluster.client.list(EndpointSlices, { namespace: 'default', labelSelector: 'kubernetes.io/service-name=web' })).items.map((slice) => (slice.endpoints ?? []).flatMap((each) => each.addresses));
+  assert.deepEqual(await addresses(), [['192.0.2.7']]);
+  await cluster.client.update(EndpointsLegacy, { ...written, subsets: [{ addresses: [{ ip: '192.0.2.8' }], ports: [{ name: 'http', port: 8080 }] }] });
+  await cluster.settle();
+  assert.deepEqual(await addresses(), [['192.0.2.8']]);
+  await cluster.client.delete(EndpointsLegacy, { namespace: 'default', name: 'web' });
+  await cluster.settle();
+  assert.deepEqual(await addresses(), []);
+});
+
 test('a pod whose labels change moves out of the Service', async (t) => {
   const cluster = await startTestCluster(t);
   await cluster.apply(Services, service({ ports: [{ port: 80 }] }));

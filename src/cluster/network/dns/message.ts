@@ -100,6 +100,14 @@ class MessageWriter {
     this.#parts.push(0);
   }
 
+  #wholeName(name: string): void {
+    for (const text of name.split('.')) {
+      const label = Buffer.from(text, 'latin1').subarray(0, 63);
+      this.#parts.push(label.length, ...label);
+    }
+    this.#parts.push(0);
+  }
+
   record(record: ResourceRecord): void {
     this.name(record.name);
     this.uint16(RecordType[record.data.type]);
@@ -134,7 +142,8 @@ class MessageWriter {
         return this.name(data.target);
       case 'SRV':
         for (const value of [data.priority, data.weight, data.port]) this.uint16(value);
-        return this.name(data.target);
+        // RFC 2782: the target of an SRV record is not compressed; some resolvers refuse a pointer here.
+        return this.#wholeName(data.target);
       case 'TXT': {
         const text = Buffer.from(data.text).subarray(0, 255);
         this.#parts.push(text.length, ...text);

@@ -58,7 +58,7 @@ class Inbox<Response extends { typeUrl: string }> {
 const METHOD = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
 
 function open<Request, Response extends { typeUrl: string }>(options: Options, codec: { method: string; encode: (r: Request) => Uint8Array; decode: (b: Uint8Array) => Response }) {
-  const client = new Client(options.address, options.credentials ?? credentials.createInsecure());
+  const client = new Client(options.address, options.credentials ?? credentials.createInsecure(), options.credentials ? { 'grpc.ssl_target_name_override': 'istiod.istio-system.svc' } : {});
   const metadata = new Metadata();
   if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`);
   const stream: ClientDuplexStream<Request, Response> = client.makeBidiStreamRequest(METHOD + codec.method, (r: Request) => Buffer.from(codec.encode(r)), (b: Buffer) => codec.decode(b), metadata);

@@ -54,7 +54,9 @@ export function startEnvoy(options: EnvoyOptions): RunningEnvoy {
   };
   writeFileSync(path, JSON.stringify(bootstrap));
   const args = ['--config-path', path, '--concurrency', '1', '--log-level', 'warning', '--disable-hot-restart'];
-  const child: ChildProcess = canUnshare() ? spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh', options.binary, ...args]) : spawn(options.binary, args);
+  // Envoy opens /dev/stdout for access logs, which is not possible when it is a socket, as Node's pipes are.
+  const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
+  const child: ChildProcess = canUnshare() ? spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh', options.binary, ...args], { stdio }) : spawn(options.binary, args, { stdio });
   let text = '';
   let hasEnded = false;
   child.stderr?.on('data', (chunk: Buffer) => void (text += chunk.toString()));

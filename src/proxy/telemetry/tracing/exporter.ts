@@ -1,28 +1,16 @@
 /** Sends spans in batches. The queue is bounded and what does not fit is dropped and counted: tracing never costs a request. */
-import { request } from 'node:http';
 import type { Clock, Timer } from '../../../base/clock.ts';
 import { errorText } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
-import { encodeSpans } from './otlp.ts';
 import type { FinishedSpan } from './span.ts';
-
-export interface SpanTarget {
-  readonly host: string;
-  readonly port: number;
-  /** `/v1/traces` */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** `service.name` of the resource. */
-  readonly service: string;
-}
-
-export type SendSpans = (target: SpanTarget, body: string) => Promise<void>;
+import { createSpanTransport } from './transport.ts';
+import type { SpanTarget, SpanTransport } from './transport.ts';
 
 export interface SpanExporterDeps {
   readonly target: SpanTarget;
   readonly clock: Clock;
   readonly log: Log;
-  readonly send?: SendSpans;
+  readonly transport?: SpanTransport;
   /** Default 1 s. */
   readonly delayMs?: number;
   /** Spans in one request. Default 512. */
@@ -39,11 +27,10 @@ export interface SpanExporter {
   close(): Promise<void>;
 }
 
-const SEND_TIMEOUT_MS = 5000;
 const CLOSE_TIMEOUT_MS = 1000;
 
 export function createSpanExporter(deps: SpanExporterDeps): SpanExporter {
-  const { target, clock, log, send = postSpans, delayMs = 1000, batchSize = 512, queueSize = 4096 } = deps;
+  const { target, clock, log, transport = createSpanTransport(), delayMs = 1000, batchSize = 512, queueSize = 4096 } = deps;
   const queue: FinishedSpan[] = [];
   let timer: Timer | undefined;
   let sending: Promise<void> | undefined;
@@ -54,7 +41,7 @@ export function createSpanExporter(deps: SpanExporterDeps): SpanExporter {
   const sendBatch = async (): Promise<void> => {
     const batch = queue.splice(0, batchSize);
     try {
-      await send(target, encodeSpans(target.service, batch));
+      await transport.send(target, batch);
       sent += batch.length;
       if (isFailing) log.info('spans are taken again', { host: target.host });
       isFailing = false;
@@ -102,22 +89,7 @@ export function createSpanExporter(deps: SpanExporterDeps): SpanExporter {
       };
       await Promise.race([drain(), deadline]);
       timer?.cancel();
+      transport.close();
     },
   };
 }
-
-const postSpans: SendSpans = (target, body) =>
-  new Promise((resolve, reject) => {
-    const call = request(
-      { host: target.host, port: target.port, path: target.path, method: 'POST', timeout: SEND_TIMEOUT_MS, headers: { ...target.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } },
-      (response) => {
-        response.resume();
-        const status = response.statusCode ?? 0;
-        response.once('end', () => (status >= 200 && status < 300 ? resolve() : reject(new Error(`the collector answered ${status}`))));
-        response.once('error', reject);
-      },
-    );
-    call.once('timeout', () => call.destroy(new Error(`no answer within ${SEND_TIMEOUT_MS} ms`)));
-    call.once('error', reject);
-    call.end(body);
-  });

@@ -4,10 +4,11 @@ import type { Log } from '../../../base/log.ts';
 import type { HttpOutcome } from '../../outcome.ts';
 import type { TracingSettings } from '../../tracing.ts';
 import { createSpanExporter } from './exporter.ts';
-import type { SendSpans, SpanExporter } from './exporter.ts';
+import type { SpanExporter } from './exporter.ts';
 import { spanTarget } from './providers.ts';
 import { spanOf } from './span.ts';
 import type { SpanOwner } from './span.ts';
+import type { SpanTransport } from './transport.ts';
 
 export interface SpanSinkDeps {
   readonly owner: SpanOwner;
@@ -15,7 +16,8 @@ export interface SpanSinkDeps {
   readonly service: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly send?: SendSpans;
+  /** Default: the network, a connection for each collector. */
+  readonly transport?: SpanTransport;
 }
 
 export class SpanSink {
@@ -51,15 +53,15 @@ export class SpanSink {
   #exporter(provider: NonNullable<TracingSettings['provider']>): SpanExporter | undefined {
     const known = this.#byProvider.get(provider);
     if (known !== undefined) return known === 'none' ? undefined : known;
-    const { clock, log, send, service } = this.#deps;
+    const { clock, log, transport, service } = this.#deps;
     const result = spanTarget(provider, service);
     if (!result.ok) {
       log.warn('requests are traced but their spans cannot be sent', { reason: result.reason });
       this.#byProvider.set(provider, 'none');
       return undefined;
     }
-    const key = `${result.target.host}:${result.target.port}${result.target.path}#${result.target.service}`;
-    const exporter = this.#exporters.get(key) ?? createSpanExporter({ target: result.target, clock, log, send });
+    const key = `${result.target.format} ${result.target.host}:${result.target.port}${result.target.path}#${result.target.service}`;
+    const exporter = this.#exporters.get(key) ?? createSpanExporter({ target: result.target, clock, log, transport });
     this.#exporters.set(key, exporter);
     this.#byProvider.set(provider, exporter);
     return exporter;

@@ -39,7 +39,8 @@ export function spanOf(outcome: HttpOutcome, owner: SpanOwner): FinishedSpan | u
     kind: isServer ? 'server' : 'client',
     startMs: outcome.startMs,
     endMs: outcome.startMs + outcome.durationMs,
-    tags: [...requestTags(outcome, tracing), ...ownerTags(owner), ...customTags(tracing.customTags, outcome, owner)],
+    // By name: the configuration may set again what is set here.
+    tags: [...new Map([...requestTags(outcome, tracing), ...ownerTags(owner), ...customTags(tracing.customTags, outcome, owner)])],
     // A client that went away is the client's error; what we could not answer is ours.
     isError: outcome.responseCode >= 500 || outcome.responseCode === 0 || isGrpcError(outcome.grpcStatus),
   };

@@ -1,0 +1,26 @@
+import type { AuthorizationPolicy } from '../../api/authorization-policy.ts';
+import type { Stored } from '../../kube/object.ts';
+import { buildRule, type PolicyInit } from './authorization-rule.ts';
+import type { Context } from './context.ts';
+import type { HttpFilterInit, NetworkFilterInit } from './http-filters.ts';
+
+export type Policies = Record<string, PolicyInit>;
+
+/** Filters that decide who may call, for both kinds of traffic. */
+export interface Authorization {
+  readonly http: readonly HttpFilterInit[];
+  readonly tcp: readonly NetworkFilterInit[];
+}
+
+/** Rules under the names by which Envoy reports what matched: `ns[NAMESPACE]-policy[NAME]-rule[INDEX]`. */
+export function namedRules(policies: readonly Stored<AuthorizationPolicy>[], options: { context: Context; tcp?: 'drop' | 'keep'; name: (id: string) => string }): Policies {
+  const { context, tcp, name } = options;
+  const out: Policies = {};
+  for (const { metadata, spec } of policies) {
+    (spec?.rules ?? []).forEach((rule, i) => {
+      const made = buildRule(rule, { namespace: metadata.namespace ?? '', mesh: context.settings.config, tcp });
+      if (made) out[name(`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[${i}]`)] = made;
+    });
+  }
+  return out;
+}

@@ -1,0 +1,65 @@
+/** AuthorizationPolicies as RBAC filters, in the order in which they decide: CUSTOM, DENY, ALLOW, then AUDIT marks. */
+import type { AuthorizationPolicy } from '../../api/authorization-policy.ts';
+import type { Stored } from '../../kube/object.ts';
+import { RBAC_Action, type RBACSchema as RulesSchema } from '../../xds/generated/envoy/config/rbac/v3/rbac_pb.js';
+import { RBACSchema } from '../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import { RBACSchema as NetworkRbacSchema } from '../../xds/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
+import { policiesFor } from '../registry/policies.ts';
+import { namedRules, type Authorization, type Policies } from './authorization-policies.ts';
+import type { Context } from './context.ts';
+import { externalAuthorizers } from './external-authorization.ts';
+import { pack, type Init } from './message.ts';
+
+type RulesInit = Init<typeof RulesSchema>;
+type Layer = 'http' | 'tcp';
+
+const ACTIONS = [
+  ['DENY', RBAC_Action.DENY, 'istio_dry_run_deny_'],
+  ['ALLOW', RBAC_Action.ALLOW, 'istio_dry_run_allow_'],
+  ['AUDIT', RBAC_Action.LOG, ''],
+] as const;
+
+export function buildAuthorization(context: Context): Authorization {
+  const subject = { namespace: context.proxy.namespace, labels: context.labels };
+  const policies = policiesFor(context.snapshot.authorizationPolicies, subject, context.settings.config.rootNamespace);
+  if (policies.length === 0) return { http: [], tcp: [] };
+  const custom = externalAuthorizers(policies.filter((p) => p.spec?.action === 'CUSTOM'), context);
+  const http = ACTIONS.flatMap(([action, code, shadow]) => {
+    const rules = rulesOf(policies, { action, code, layer: 'http', context });
+    return rules ? [{ name: 'envoy.filters.http.rbac', configType: { case: 'typedConfig' as const, value: pack(RBACSchema, { ...rules, shadowRulesStatPrefix: rules.shadowRules ? shadow : '' }) } }] : [];
+  });
+  const tcp = ACTIONS.flatMap(([action, code, shadow]) => {
+    const rules = rulesOf(policies, { action, code, layer: 'tcp', context });
+    return rules ? [{ name: 'envoy.filters.network.rbac', configType: { case: 'typedConfig' as const, value: pack(NetworkRbacSchema, { statPrefix: 'tcp.', ...rules, shadowRulesStatPrefix: rules.shadowRules ? shadow : '' }) } }] : [];
+  });
+  return { http: [...custom.http, ...http], tcp: [...custom.tcp, ...tcp] };
+}
+
+interface Selection {
+  readonly action: 'DENY' | 'ALLOW' | 'AUDIT';
+  readonly code: RBAC_Action;
+  readonly layer: Layer;
+  readonly context: Context;
+}
+
+/** Policies with the annotation `istio.io/dry-run` are watched, not enforced. */
+function rulesOf(policies: readonly Stored<AuthorizationPolicy>[], selection: Selection): { rules?: RulesInit; shadowRules?: RulesInit } | undefined {
+  const chosen = policies.filter((p) => (p.spec?.action ?? 'ALLOW') === selection.action);
+  const isDry = (p: Stored<AuthorizationPolicy>) => p.metadata.annotations?.['istio.io/dry-run'] === 'true';
+  const enforced = chosen.filter((p) => !isDry(p));
+  const watched = chosen.filter(isDry);
+  const make = (list: readonly Stored<AuthorizationPolicy>[]): RulesInit | undefined => {
+    const made = mergedPolicies(list, selection);
+    // ALLOW without any rule allows nothing; DENY and AUDIT without any rule do nothing.
+    if (list.length === 0 || (selection.action !== 'ALLOW' && Object.keys(made).length === 0)) return undefined;
+    return { action: selection.code, policies: made };
+  };
+  const rules = make(enforced);
+  const shadowRules = make(watched);
+  return rules || shadowRules ? { ...(rules ? { rules } : {}), ...(shadowRules ? { shadowRules } : {}) } : undefined;
+}
+
+function mergedPolicies(policies: readonly Stored<AuthorizationPolicy>[], { action, layer, context }: Selection): Policies {
+  const tcp = layer === 'http' ? undefined : action === 'DENY' ? 'keep' : 'drop';
+  return namedRules(policies, { context, tcp, name: (id) => id });
+}

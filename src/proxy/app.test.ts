@@ -1,0 +1,153 @@
+/** The whole sidecar in one process, against a control plane made of a certificate authority and a list of resources. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import { silentLog } from '../base/log.ts';
+import { createAuthority } from '../pki/authority.ts';
+import { eventually } from '../testkit/eventually.ts';
+import { DELTA_ADS_PATH } from '../xds/client/ads-client.ts';
+import { ClusterSchema, Cluster_DiscoveryType } from '../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { ListenerSchema } from '../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { RouterSchema } from '../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
+import { HttpConnectionManagerSchema } from '../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from '../xds/generated/envoy/service/discovery/v3/discovery_pb.js';
+import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../xds/generated/istio/ca_pb.js';
+import { TypeUrl } from '../xds/type-urls.ts';
+import { createProxyApp } from './app.ts';
+import { decodeSettings } from './bootstrap/decode-settings.ts';
+
+const CLUSTER = 'outbound|80||web.default.svc.cluster.local';
+const raw = { requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: (b: Buffer) => b, responseDeserialize: (b: Buffer) => b };
+const pack = <D extends DescMessage>(schema: D, init: MessageInitShape<D>) => anyPack(schema, create(schema, init));
+
+function resources(upstreamPort: number) {
+  const address = (portValue: number) => ({ address: { case: 'socketAddress', value: { address: '127.0.0.1', portSpecifier: { case: 'portValue', value: portValue } } } }) as const;
+  const cluster = pack(ClusterSchema, {
+    name: CLUSTER,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    metadata: { filterMetadata: { istio: { services: [{ host: 'web.default.svc.cluster.local', name: 'web', namespace: 'default' }] } } },
+    loadAssignment: { clusterName: CLUSTER, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address(upstreamPort) } } }] }] },
+  });
+  const manager = pack(HttpConnectionManagerSchema, {
+    statPrefix: 'outbound',
+    routeSpecifier: { case: 'routeConfig', value: { name: 'r', virtualHosts: [{ name: 'v', domains: ['*'], routes: [{ match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: CLUSTER } } } }] }] } },
+    httpFilters: [{ name: 'envoy.filters.http.router', configType: { case: 'typedConfig', value: pack(RouterSchema, {}) } }],
+  });
+  const listener = pack(ListenerSchema, { name: 'out', address: address(1), filterChains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', configType: { case: 'typedConfig', value: manager } }] }] });
+  return new Map([[TypeUrl.Cluster as string, [{ name: CLUSTER, version: '1', resource: cluster }]], [TypeUrl.Listener as string, [{ name: 'out', version: '1', resource: listener }]]]);
+}
+
+/** CA and ADS on one TLS port, as istiod has them on 15012. */
+async function startControlPlane(t: TestContext, upstreamPort: number) {
+  const ca = createAuthority({ commonName: 'root', lifetimeMs: 3_600_000 });
+  const tls = ca.issue({ sans: { dns: ['localhost'] }, lifetimeMs: 3_600_000, usages: ['server'] });
+  const known = resources(upstreamPort);
+  const server = new Server();
+  server.addService({
+    Create: { path: '/istio.v1.auth.IstioCertificateService/CreateCertificate', requestStream: false, responseStream: false, ...raw },
+    Delta: { path: DELTA_ADS_PATH, requestStream: true, responseStream: true, ...raw },
+  }, {
+    Create(call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) {
+      const { csr } = fromBinary(IstioCertificateRequestSchema, call.request);
+      const leaf = ca.sign(csr, { sans: { uri: ['spiffe://cluster.local/ns/default/sa/client'] }, lifetimeMs: 60_000, usages: ['server', 'client'] });
+      reply(null, Buffer.from(toBinary(IstioCertificateResponseSchema, create(IstioCertificateResponseSchema, { certChain: [leaf, ca.certificatePem] }))));
+    },
+    Delta(stream: ServerDuplexStream<Buffer, Buffer>) {
+      stream.on('error', () => {});
+      stream.on('data', (bytes: Buffer) => {
+        const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
+        if (request.responseNonce !== '') return;
+        stream.write(Buffer.from(toBinary(DeltaDiscoveryResponseSchema, create(DeltaDiscoveryResponseSchema, { typeUrl: request.typeUrl, nonce: request.typeUrl, resources: known.get(request.typeUrl) ?? [] }))));
+      });
+    },
+  });
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createSsl(null, [{ private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certificatePem) }]), (error, bound) => (error ? reject(error) : resolve(bound))));
+  t.after(() => server.forceShutdown());
+  return { port, rootPem: ca.certificatePem, stop: () => server.forceShutdown() };
+}
+
+async function startUpstream(t: TestContext): Promise<number> {
+  const server = createServer((request, response) => {
+    setTimeout(() => response.end(`you asked for ${request.url}`), request.url === '/slow' ? 100 : 0);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  // A TCP server's address is never a path.
+  return (server.address() as AddressInfo).port;
+}
+
+async function startSidecar(t: TestContext, control: { port: number; rootPem: string }, dir: string) {
+  writeFileSync(join(dir, 'token'), 'token');
+  writeFileSync(join(dir, 'root.pem'), control.rootPem);
+  const env = {
+    POD_NAME: 'client-1', POD_NAMESPACE: 'default', INSTANCE_IP: '127.0.0.1', SERVICE_ACCOUNT: 'client', LATEEN_TOKEN_FILE: join(dir, 'token'), XDS_ROOT_CA: join(dir, 'root.pem'), LATEEN_DATA_DIR: join(dir, 'data'),
+    ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0', PROXY_CONFIG: JSON.stringify({ proxyAdminPort: 0, statusPort: 0, discoveryAddress: `localhost:${control.port}` }),
+  };
+  const settings = decodeSettings({ argv: ['proxy', 'sidecar'], env, labels: new Map([['app', 'client']]), annotations: new Map() });
+  const app = createProxyApp({ settings, log: silentLog, bind: { locate: () => ({ address: '127.0.0.1', port: 0 }) } });
+  t.after(() => app.close());
+  await app.start();
+  const page = async (name: 'admin' | 'status' | 'readiness' | 'prometheus', path: string) => {
+    const response = await fetch(`http://127.0.0.1:${app.ports.get(name)}${path}`);
+    return { status: response.status, body: await response.text() };
+  };
+  const call = async (path: string) => {
+    const bound = app.runtime.snapshot().listeners.find((l) => l.name === 'out')?.bound ?? assert.fail('the listener is not bound');
+    const response = await fetch(`http://127.0.0.1:${bound.port}${path}`, { headers: { host: 'web' } });
+    return [response.status, await response.text()] as const;
+  };
+  return { app, page, call };
+}
+
+function makeDirectory(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'app-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+test('a sidecar gets its identity and configuration, serves, counts, and goes on when the control plane is gone, also after a restart', async (t) => {
+  const control = await startControlPlane(t, await startUpstream(t));
+  const dir = makeDirectory(t);
+  const first = await startSidecar(t, control, dir);
+  await eventually(async () => assert.deepEqual(await first.page('readiness', '/healthz/ready'), { status: 200, body: '' }));
+  assert.deepEqual(await first.call('/a'), [200, 'you asked for /a']);
+  const metrics = (await first.page('prometheus', '/stats/prometheus')).body;
+  assert.match(metrics, /istio_requests_total\{reporter="source",source_workload="client-1",[^}]*destination_service="web.default.svc.cluster.local"[^}]*response_code="200"\} 1\n/);
+  assert.match(metrics, /envoy_cluster_upstream_rq_total\{cluster_name="outbound\|80\|\|web.default.svc.cluster.local"\} 1\n/);
+  assert.match((await first.page('admin', '/certs')).body, /spiffe:\/\/cluster.local\/ns\/default\/sa\/client/);
+  const dump = JSON.parse((await first.page('admin', '/config_dump')).body);
+  assert.equal(dump.configs[1].dynamic_active_clusters[0].cluster.name, CLUSTER);
+
+  control.stop();
+  assert.deepEqual(await first.call('/b'), [200, 'you asked for /b']);
+  await first.app.close();
+  const second = await startSidecar(t, control, dir);
+  await eventually(async () => assert.deepEqual(await second.call('/c'), [200, 'you asked for /c']));
+  const { status, body } = await second.page('readiness', '/healthz/ready');
+  assert.deepEqual([status, /certificate/.test(body)], [503, true], 'it serves, and says that it has no identity');
+});
+
+test('draining lets the request under way finish and makes the proxy unready', async (t) => {
+  const control = await startControlPlane(t, await startUpstream(t));
+  const { app, page, call } = await startSidecar(t, control, makeDirectory(t));
+  await eventually(async () => assert.equal((await page('readiness', '/healthz/ready')).status, 200));
+  const slow = call('/slow');
+  await eventually(() => assert.equal(app.runtime.snapshot().activeRequests, 1));
+  const drained = app.drain();
+  assert.deepEqual(await page('readiness', '/healthz/ready'), { status: 503, body: 'the proxy is draining\n' });
+  assert.equal((await page('admin', '/ready')).body, 'DRAINING\n');
+  assert.deepEqual(await slow, [200, 'you asked for /slow']);
+  await drained;
+  await assert.rejects(call('/late'));
+});

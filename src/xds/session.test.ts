@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { fromBinary } from '@bufbuild/protobuf';
+import { FakeClock } from '../testkit/fake-clock.ts';
+import { DeltaDiscoveryResponseSchema, DiscoveryResponseSchema } from './generated/envoy/service/discovery/v3/discovery_pb.js';
+import { EncodedResource } from './resource.ts';
+import { AdsSession } from './session.ts';
+import { shortType, TypeUrl } from './type-urls.ts';
+
+const text = (value: string) => new TextEncoder().encode(value);
+
+/** A session, what it may send, and what it has sent: `CDS +a +b -c`. */
+function start(mode: 'delta' | 'sotw') {
+  const clock = new FakeClock();
+  const now = new Map<string, Map<string, EncodedResource>>();
+  const written: { short: string; typeUrl: string; nonce: string; text: string }[] = [];
+  const put = (typeUrl: string, entries: Record<string, string>) => void now.set(typeUrl, new Map(Object.entries(entries).map(([name, value]) => [name, new EncodedResource(typeUrl, name, text(value), typeUrl === TypeUrl.Cluster && value.startsWith('eds') ? name : undefined)])));
+  const session = new AdsSession({
+    mode,
+    clock,
+    gateMs: 3000,
+    source: {
+      version: () => 'v',
+      resources(typeUrl, names) {
+        const all = now.get(typeUrl) ?? new Map<string, EncodedResource>();
+        return names === 'all' ? all : new Map([...all].filter(([name]) => names.has(name)));
+      },
+    },
+    write(message) {
+      if (mode === 'delta') {
+        const r = fromBinary(DeltaDiscoveryResponseSchema, message);
+        const parts = [...r.resources.map((x) => `+${x.name}`), ...r.removedResources.map((x) => `-${x}`)];
+        written.push({ short: shortType(r.typeUrl), typeUrl: r.typeUrl, nonce: r.nonce, text: [shortType(r.typeUrl), ...parts].join(' ') });
+      } else {
+        const r = fromBinary(DiscoveryResponseSchema, message);
+        written.push({ short: shortType(r.typeUrl), typeUrl: r.typeUrl, nonce: r.nonce, text: `${shortType(r.typeUrl)} ${r.resources.length}` });
+      }
+    },
+  });
+  const take = () => written.splice(0).map((w) => w.text);
+  const delta = (typeUrl: string, over: { subscribe?: string[]; unsubscribe?: string[]; nonce?: string; error?: string } = {}) =>
+    session.receiveDelta({ typeUrl, resourceNamesSubscribe: over.subscribe ?? [], resourceNamesUnsubscribe: over.unsubscribe ?? [], initialResourceVersions: {}, responseNonce: over.nonce ?? '', errorDetail: over.error === undefined ? undefined : { message: over.error } });
+  const nonceOf = (typeUrl: string) => session.status().find((s) => s.typeUrl === typeUrl)?.nonceSent ?? '';
+  const ack = (...types: string[]) => { for (const typeUrl of types) delta(typeUrl, { nonce: nonceOf(typeUrl) }); };
+  const changed = (...types: string[]) => session.notify(new Map(types.map((typeUrl) => [typeUrl, 'all' as const])));
+  return { session, clock, put, take, delta, ack, changed, nonceOf };
+}
+
+const { Cluster, Endpoints, Listener, Route } = TypeUrl;
+
+/** A client that holds one cluster with endpoints, one listener and one route. */
+function settled() {
+  const s = start('delta');
+  s.put(Cluster, { a: 'eds' });
+  s.put(Endpoints, { a: '1' });
+  s.put(Listener, { l: '1' });
+  s.put(Route, { r: '1' });
+  s.delta(Cluster);
+  s.ack(Cluster);
+  s.delta(Endpoints, { subscribe: ['a'] });
+  s.ack(Endpoints);
+  s.delta(Listener);
+  s.ack(Listener);
+  s.delta(Route, { subscribe: ['r'] });
+  s.ack(Route);
+  assert.deepEqual(s.take(), ['CDS +a', 'EDS +a', 'LDS +l', 'RDS +r']);
+  return s;
+}
+
+test('only what changed is sent', () => {
+  const s = settled();
+  s.put(Endpoints, { a: '2' });
+  s.changed(Cluster, Endpoints, Listener, Route);
+  assert.deepEqual(s.take(), ['EDS +a']);
+});
+
+test('routes to a new cluster wait until the client has its endpoints', () => {
+  const s = settled();
+  s.put(Cluster, { a: 'eds', b: 'eds' });
+  s.put(Endpoints, { a: '1', b: '1' });
+  s.put(Route, { r: '2' });
+  s.changed(Cluster, Endpoints, Listener, Route);
+  assert.deepEqual(s.take(), ['CDS +b']);
+  s.ack(Cluster);
+  assert.deepEqual(s.take(), [], 'the endpoints have not been asked for');
+  s.delta(Endpoints, { subscribe: ['b'] });
+  assert.deepEqual(s.take(), ['EDS +b']);
+  s.ack(Endpoints);
+  assert.deepEqual(s.take(), ['RDS +r']);
+});
+
+test('a cluster is removed only when routes have been taken', () => {
+  const s = settled();
+  s.put(Cluster, {});
+  s.put(Route, { r: '2' });
+  s.changed(Cluster, Endpoints, Listener, Route);
+  assert.deepEqual(s.take(), ['RDS +r']);
+  s.ack(Route);
+  assert.deepEqual(s.take(), ['CDS -a']);
+});
+
+test('a cluster that comes back while its removal waits stays', () => {
+  const s = settled();
+  s.put(Cluster, {});
+  s.put(Route, { r: '2' });
+  s.changed(Cluster, Route);
+  assert.deepEqual(s.take(), ['RDS +r']);
+  s.put(Cluster, { a: 'eds' });
+  s.changed(Cluster);
+  s.ack(Route);
+  assert.deepEqual(s.take(), []);
+});
+
+test('changes merge while the client is busy', () => {
+  const s = settled();
+  s.put(Route, { r: '2' });
+  s.changed(Route);
+  s.put(Route, { r: '3' });
+  s.changed(Route);
+  s.put(Route, { r: '4' });
+  s.changed(Route);
+  assert.deepEqual(s.take(), ['RDS +r']);
+  s.ack(Route);
+  assert.deepEqual(s.take(), ['RDS +r']);
+  s.ack(Route);
+  assert.deepEqual(s.take(), []);
+});
+
+test('a NACK is kept with its text and the same content is not sent again', () => {
+  const s = settled();
+  s.put(Listener, { l: '2' });
+  s.changed(Listener);
+  s.delta(Listener, { nonce: s.nonceOf(Listener), error: 'no such filter' });
+  s.changed(Listener);
+  assert.deepEqual(s.take(), ['LDS +l']);
+  assert.equal(s.session.status().find((x) => x.typeUrl === Listener)?.error, 'no such filter');
+});
+
+test('a client that never answers does not hold up everything for ever', async () => {
+  const s = settled();
+  s.put(Cluster, { a: 'eds', b: 'eds' });
+  s.put(Route, { r: '2' });
+  s.changed(Cluster, Route);
+  assert.deepEqual(s.take(), ['CDS +b']);
+  await s.clock.advance(2999);
+  assert.deepEqual(s.take(), []);
+  await s.clock.advance(1);
+  assert.deepEqual(s.take(), ['RDS +r']);
+});
+
+test('a name that does not exist is answered as removed', () => {
+  const s = settled();
+  s.delta(Endpoints, { subscribe: ['nobody'] });
+  assert.deepEqual(s.take(), ['EDS -nobody']);
+});
+
+test('names that were not asked for are not sent', () => {
+  const s = settled();
+  s.put(Endpoints, { a: '1', z: '1' });
+  s.session.notify(new Map([[Endpoints, new Set(['z'])]]));
+  assert.deepEqual(s.take(), []);
+});
+
+test('nothing is sent after the end', () => {
+  const s = settled();
+  s.session.close();
+  s.put(Route, { r: '2' });
+  s.changed(Route);
+  assert.deepEqual(s.take(), []);
+});
+
+test('state of the world: a removed cluster stays in the response until routes have been taken', () => {
+  const s = start('sotw');
+  const send = (typeUrl: string, names: string[] = []) => s.session.receiveSotw({ typeUrl, resourceNames: names, responseNonce: s.nonceOf(typeUrl) });
+  s.put(Cluster, { a: 'static', b: 'static' });
+  s.put(Route, { r: '1' });
+  send(Cluster);
+  send(Cluster);
+  send(Route, ['r']);
+  send(Route, ['r']);
+  assert.deepEqual(s.take(), ['CDS 2', 'RDS 1']);
+  s.put(Cluster, { a: 'static', c: 'static' });
+  s.put(Route, { r: '2' });
+  s.changed(Cluster, Route);
+  assert.deepEqual(s.take(), ['CDS 3', 'RDS 1']);
+  send(Cluster);
+  assert.deepEqual(s.take(), []);
+  send(Route, ['r']);
+  assert.deepEqual(s.take(), ['CDS 2']);
+});
