@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { leanImage } from './lean-image.ts';
 
 const OUT = 'src/xds/generated';
 const DEPS = 'node_modules/@grpc/grpc-js-xds/deps';
@@ -14,7 +15,8 @@ const LEFT_OUT = /\/(tests|java|v2|v2alpha\d?|servicecontrol|servicemanagement|l
 function fingerprint(): string {
   const version = (name: string) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')).version;
   return [
-    version('@grpc/grpc-js-xds'), version('@bufbuild/protoc-gen-es'), readFileSync('proto/istio/ca.proto', 'utf8'), readFileSync('build/protos.ts', 'utf8'),
+    version('@grpc/grpc-js-xds'), version('@bufbuild/protoc-gen-es'),
+    ...['proto/istio/ca.proto', 'build/protos.ts', 'build/lean-image.ts'].map((path) => readFileSync(path, 'utf8')),
   ].join('\n');
 }
 
@@ -45,7 +47,11 @@ export function buildProtos(): boolean {
       version: 'v2',
       plugins: [{ local: [process.execPath, join(process.cwd(), 'node_modules/.bin/protoc-gen-es')], out: 'out', opt: ['target=js+dts', 'import_extension=js'], strategy: 'all' }],
     }));
-    execFileSync(join(process.cwd(), 'node_modules/.bin/buf'), ['generate', '--template', 'buf.gen.yaml'], { cwd: work, stdio: ['ignore', 'inherit', 'inherit'] });
+    const buf = (...args: string[]) => execFileSync(join(process.cwd(), 'node_modules/.bin/buf'), args, { cwd: work, stdio: ['ignore', 'inherit', 'inherit'] });
+    const image = join(work, 'image.binpb');
+    buf('build', '--output', image);
+    writeFileSync(image, leanImage(readFileSync(image)));
+    buf('generate', '--template', 'buf.gen.yaml', image);
     rmSync(OUT, { recursive: true, force: true });
     cpSync(join(work, 'out'), OUT, { recursive: true });
     writeFileSync(stamp, mark);

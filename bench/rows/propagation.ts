@@ -14,8 +14,8 @@ export const propagation: Row = {
     const cluster = new TestCluster('bench-propagation');
     try {
       await cluster.lateen('demo', '--detach', '--no-traffic', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig);
-      const status = JSON.parse(await cluster.lateen('status', '--name', cluster.name, '-o', 'json')) as { published: { service: string; port: number; hostPort: number }[] };
-      const ingress = status.published.find((p) => p.service === 'istio-ingressgateway' && p.port === 80);
+      const status = JSON.parse(await cluster.lateen('status', '--name', cluster.name, '-o', 'json')) as { published: { name: string; port: number; hostPort: number }[] };
+      const ingress = status.published.find((p) => p.name === 'istio-ingressgateway' && p.port === 80);
       const url = `http://127.0.0.1:${ingress?.hostPort}/productpage`;
       const total: number[] = [];
       const afterApply: number[] = [];

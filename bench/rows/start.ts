@@ -51,13 +51,13 @@ async function measureDemo(i: number): Promise<DemoFigures> {
   const started = performance.now();
   try {
     await cluster.lateen('demo', '--detach', '--no-traffic', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig);
-    const status = JSON.parse(await cluster.lateen('status', '--name', cluster.name, '-o', 'json')) as { supervisorPid: number; published: { service: string; port: number; hostPort: number }[] };
-    const ingress = status.published.find((p) => p.service === 'istio-ingressgateway' && p.port === 80);
+    const status = JSON.parse(await cluster.lateen('status', '--name', cluster.name, '-o', 'json')) as { pid: number; published: { name: string; port: number; hostPort: number }[] };
+    const ingress = status.published.find((p) => p.name === 'istio-ingressgateway' && p.port === 80);
     const answer = await cluster.get(`http://127.0.0.1:${ingress?.hostPort}/productpage`);
     if (answer.status !== 200) throw new Error(`the product page answered ${answer.status}`);
     const seconds = (performance.now() - started) / 1000;
     await new Promise((resolve) => setTimeout(resolve, 5000));
-    return { seconds, pss: pssMegabytes(status.supervisorPid), processes: processTree(status.supervisorPid).length };
+    return { seconds, pss: pssMegabytes(status.pid), processes: processTree(status.pid).length };
   } finally {
     await cluster.close();
   }

@@ -87,7 +87,7 @@ describe('the console in a browser', { skip: CHROMIUM ? false : 'no Chromium on 
     ['/mesh', '[data-testid="proxies-table"] >> text=productpage-v1', 'proxies'],
     ['/traces', '[data-testid="trace-item"]', 'traces'],
     ['/namespaces/default/services/reviews', 'text=reviews.default.svc.cluster.local', 'a service'],
-    ['/namespaces/default/workloads/reviews-v1', 'td >> text=synced', 'a workload and the state of its proxy'],
+    ['/namespaces/default/workloads/reviews-v1', 'td >> text=route pending', 'a workload and the state of its proxy'],
     ['/namespaces/default/workloads/reviews-v1?tab=logs', '[data-testid="log"] >> text=via_upstream', 'logs'],
     ['/namespaces/default/istio/networking.istio.io/virtualservices/reviews', '.yaml >> text=weight', 'an object as YAML'],
   ] as const) {

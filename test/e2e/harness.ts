@@ -1,6 +1,6 @@
 /** Drives a real cluster from outside, as a person would: the launcher, stock kubectl, HTTP to the published ports. */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -86,6 +86,17 @@ export class TestCluster {
   /** Runs a program in a pod's container. */
   exec(pod: string, command: readonly string[], container?: string): Promise<Output> {
     return this.tryKubectl(['exec', pod, ...(container ? ['-c', container] : []), '--', ...command]);
+  }
+
+  /** A process inside the cluster's own network namespace, for looking at what the node sees. */
+  async nodePid(): Promise<number> {
+    const { pid } = JSON.parse(await this.lateen('status', '--name', this.name, '-o', 'json')) as { pid: number };
+    const tree = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+    const children = (parent: number): number[] => tree.filter(([, ppid]) => ppid === parent).map(([child]) => child ?? 0);
+    const own = readlinkSync('/proc/self/ns/net');
+    const found = [...children(pid), ...children(pid).flatMap(children)].find((child) => readlinkSync(`/proc/${child}/ns/net`) !== own);
+    if (found === undefined) throw new Error(`no process of cluster ${this.name} has a network namespace of its own`);
+    return found;
   }
 
   get(url: string, headers: Record<string, string> = {}): Promise<Answer> {

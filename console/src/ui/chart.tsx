@@ -30,9 +30,15 @@ export function Chart({ lines, format, height = 150, label }: ChartProps) {
     if (!element) return;
     const created = new uPlot(optionsOf(lines, { width: element.clientWidth, height, format }), data, element);
     plot.current = created;
-    const resize = new ResizeObserver(() => created.setSize({ width: element.clientWidth, height }));
+    let frame = 0;
+    const resize = new ResizeObserver(() => {
+      cancelAnimationFrame(frame);
+      // In the next frame: a chart that grows while sizes are being observed would be observed again, in a loop.
+      frame = requestAnimationFrame(() => element.clientWidth !== created.width && created.setSize({ width: element.clientWidth, height }));
+    });
     resize.observe(element);
     return () => {
+      cancelAnimationFrame(frame);
       resize.disconnect();
       created.destroy();
       plot.current = undefined;

@@ -45,7 +45,7 @@ export function createApiServer(options: ApiServerOptions = {}): ApiServer {
   let podStreams: PodStreams | undefined = options.podStreams;
 
   const random = options.random ?? Math.random;
-  const definitions = definitionHooks(() => api, new CelRules());
+  const definitions = definitionHooks(() => api, new CelRules((rule, error) => log.warn('a CEL rule cannot be compiled and is not enforced', { rule, error })));
   const virtual = new Map<string, VirtualCreate>();
   const hooks = new Map<string, WriteHooks>([
     ['/services', serviceAllocation(store, { serviceCidr: options.serviceCidr ?? '10.96.0.0/12', nodePorts: options.nodePorts ?? { first: 30_000, last: 32_767 }, random })],

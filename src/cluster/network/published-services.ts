@@ -17,12 +17,18 @@ export interface GrantedPort {
   readonly hostPort: number;
 }
 
-/** Services of type LoadBalancer by their own ports, those of type NodePort by their node ports. TCP only. */
+/** Asks for the ports of a Service of any type on the machine's loopback: for pages and APIs that must not be open to a network
+ * where the same manifest runs on a real cluster. */
+const PUBLISH_ANNOTATION = 'cluster.lateen.io/publish';
+const LOOPBACK = 'loopback';
+
+/** Services of type LoadBalancer (and those that ask by annotation) by their own ports, NodePorts by their node ports. TCP only. */
 export function wantedPorts(services: readonly Stored<Service>[], hostPort: (port: number) => number): WantedPorts[] {
   return services.flatMap((service): WantedPorts[] => {
     const { spec, metadata } = service;
     const address = spec?.clusterIP;
-    if ((spec?.type !== 'LoadBalancer' && spec?.type !== 'NodePort') || !address || address === 'None' || metadata.deletionTimestamp) return [];
+    const isAsked = metadata.annotations?.[PUBLISH_ANNOTATION] === LOOPBACK;
+    if (!spec || (spec.type !== 'LoadBalancer' && spec.type !== 'NodePort' && !isAsked) || !address || address === 'None' || metadata.deletionTimestamp) return [];
     const ports = (spec.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP').map((p) => ({
       port: p.port, wanted: spec.type === 'NodePort' ? (p.nodePort ?? hostPort(p.port)) : hostPort(p.port),
     }));

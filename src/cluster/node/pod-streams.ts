@@ -1,8 +1,5 @@
 /** log, exec, attach and portforward of the node's pods. */
 import { createReadStream, existsSync } from 'node:fs';
-import type { Duplex } from 'node:stream';
-import { connect } from 'node:net';
-import { once } from 'node:events';
 import type { Clock } from '../../base/clock.ts';
 import { KubeApiError } from '../../kube/client.ts';
 import type { ExecOptions, LogOptions, PodStreams } from '../apiserver/pod-streams.ts';
@@ -40,12 +37,7 @@ export function createPodStreams(deps: PodStreamsDeps): PodStreams {
       return running(pod, options).attach(options.stdin);
     },
     async portForward(pod, port) {
-      const { podIp } = find(pod);
-      if (podIp === '') refuse(400, 'BadRequest', `unable to forward port because pod is not running. Current status=Pending`);
-      // Differs from Kubernetes: the pod's address, not its loopback. What listens on 127.0.0.1 alone is not reached.
-      const socket: Duplex = connect({ host: podIp, port, allowHalfOpen: true });
-      await once(socket, 'connect');
-      return socket;
+      return find(pod).dial(port) ?? refuse(400, 'BadRequest', 'unable to forward port because pod is not running. Current status=Pending');
     },
   };
 }

@@ -49,6 +49,10 @@ class FakeRuntime implements ContainerRuntime {
     };
   }
 
+  dial() {
+    return Promise.reject(new Error('no network in this test'));
+  }
+
   async removeSandbox() {
     this.history.push('sandbox removed');
   }

@@ -1,4 +1,5 @@
 /** Runs one pod from its binding to its end. One worker per pod; the worker alone changes the pod's status. */
+import type { Duplex } from 'node:stream';
 import type { Container, Pod, PodStatus } from 'kubernetes-types/core/v1.d.ts';
 import { sleep } from '../../base/clock.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -59,6 +60,11 @@ export class PodWorker {
 
   get pod(): Stored<Pod> {
     return this.#pod;
+  }
+
+  /** A connection to a port on the pod's own loopback; undefined while it has no network. */
+  dial(port: number): Promise<Duplex> | undefined {
+    return this.#sandbox && this.#deps.runtime.dial(this.#sandbox, port);
   }
 
   get podIp(): string {

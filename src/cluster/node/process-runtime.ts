@@ -12,6 +12,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ExecSession } from '../apiserver/pod-streams.ts';
 import type { RunCommand } from '../network/command.ts';
 import { ContainerError } from '../network/errors.ts';
+import { dialPod } from './pod-dial.ts';
 import type { Sandbox, SandboxPool } from '../network/sandboxes.ts';
 import type { ContainerPlan } from './container-plan.ts';
 import { startExec } from './exec-process.ts';
@@ -47,6 +48,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ContainerR
   return {
     createSandbox: () => sandboxes.take(),
     start: (request) => startContainer(options, fifos, request),
+    dial: (sandbox, port) => dialPod((sandbox as Sandbox).netPath, port),
     async removeSandbox(pod, sandbox) {
       await sandboxes.release(sandbox as Sandbox);
       rmSync(join(runFolder, 'roots', uidOf(pod)), { recursive: true, force: true });

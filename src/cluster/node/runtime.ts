@@ -1,4 +1,5 @@
 /** What the node needs of whatever runs containers. `process-runtime.ts` does it with namespaces; tests have a fake. */
+import type { Duplex } from 'node:stream';
 import type { Container, Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { ExecSession } from '../apiserver/pod-streams.ts';
 import type { ContainerPlan } from './container-plan.ts';
@@ -48,6 +49,8 @@ export interface ContainerRuntime {
   start(request: StartRequest): Promise<RunningContainer>;
   /** Every container must have exited. Logs stay until `forget`. */
   removeSandbox(pod: Pod, sandbox: PodSandbox): Promise<void>;
+  /** A connection to a port on the pod's own loopback. */
+  dial(sandbox: PodSandbox, port: number): Promise<Duplex>;
   /** Removes everything of the pod, logs included. */
   forget(pod: Pod): void;
 }

@@ -50,7 +50,8 @@ export class Generator {
   /** Valid for one snapshot. */
   #shared = new Map<string, unknown>();
   #snapshot: MeshSnapshot;
-  #left = new Map<string, LeftOut>();
+  /** By the thing that was made without them; kept until it is made again. */
+  readonly #left = new Map<string, readonly LeftOut[]>();
 
   constructor(snapshot: MeshSnapshot) {
     this.#snapshot = snapshot;
@@ -60,15 +61,15 @@ export class Generator {
     return this.#snapshot;
   }
 
-  /** Objects that could not be translated since the last snapshot, with the reason. */
+  /** Objects that could not be translated, with the reason. */
   get leftOut(): LeftOut[] {
-    return [...this.#snapshot.leftOut, ...this.#left.values()];
+    const all = [...this.#snapshot.leftOut, ...[...this.#left.values()].flat()];
+    return [...new Map(all.map((l) => [JSON.stringify(l), l])).values()];
   }
 
   use(snapshot: MeshSnapshot): void {
     this.#snapshot = snapshot;
     this.#shared = new Map();
-    this.#left = new Map();
     this.#memo.sweep(8);
     this.#parts.sweep(8);
     this.#routeEncoder.sweep();
@@ -80,7 +81,7 @@ export class Generator {
     const workload = found?.namespace === proxy.namespace ? found : undefined;
     const labels = workload?.labels ?? proxy.labels;
     const sidecar = proxy.kind === 'sidecar' ? sidecarFor(sidecars, { namespace: proxy.namespace, labels }, settings.config.rootNamespace) : undefined;
-    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope: this.#scope(proxy.namespace, sidecar) };
+    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope: this.#scope(proxy.namespace, sidecar), report() {} };
   }
 
   /** What a proxy should hold now. Unknown names of endpoints and routes are answered with empty resources, so that nobody
@@ -122,10 +123,13 @@ export class Generator {
 
   /** One object that cannot be translated must not keep others from their configuration. */
   #safely(what: Pick<LeftOut, 'kind' | 'namespace' | 'name'>, make: () => EncodedResource | undefined): EncodedResource | undefined {
+    const key = `${what.kind} ${what.namespace}/${what.name}`;
     try {
-      return make();
+      const made = make();
+      this.#left.delete(key);
+      return made;
     } catch (error) {
-      this.#left.set(`${what.kind} ${what.namespace}/${what.name}`, { ...what, reason: errorText(error) });
+      this.#left.set(key, [{ ...what, reason: errorText(error) }]);
       return undefined;
     }
   }
@@ -167,14 +171,14 @@ export class Generator {
   #audience(context: Context): string {
     const { scope, proxy, labels } = context;
     const byLabels = this.#snapshot.hostPolicies.dependsOnLabels || scope.routing.some((r) => r.dependsOnLabels);
-    return `${proxy.kind} ${scope.key} ${byLabels ? JSON.stringify(labels) : ''} ${localityText(proxy.locality)}`;
+    return `${proxy.kind} ${scope.key} ${[...proxy.lacks].join()} ${byLabels ? JSON.stringify(labels) : ''} ${localityText(proxy.locality)}`;
   }
 
   /** Replicas of one workload get the same listeners. */
   #workloadKey({ scope, proxy, labels, workload }: Context): string {
     const ports = workload ? [...workload.namedPorts] : [];
     const { locality } = proxy;
-    return JSON.stringify([locality, proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
+    return JSON.stringify([locality, proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], [...proxy.lacks], proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
   }
 
   #assignment(name: string, context: Context): EncodedResource {
@@ -211,7 +215,7 @@ export class Generator {
     const key = `edge ${context.proxy.namespace} ${JSON.stringify(context.labels)} ${context.workload ? '' : context.proxy.id}`;
     return this.#part(key, [gateways, services, this.#snapshot.settings], () => {
       const plan = planEdge(context);
-      for (const { server, reason } of plan.conflicts) this.#left.set(`Gateway ${server.gateway}`, { kind: 'Gateway', namespace: server.namespace, name: server.name, reason });
+      this.#left.set(key, plan.conflicts.map(({ server, reason }) => ({ kind: 'Gateway', namespace: server.namespace, name: server.name, reason })));
       return plan;
     });
   }
@@ -225,7 +229,12 @@ export class Generator {
   #security(context: Context): Security {
     const { authorizationPolicies, requestAuthentications, settings, jwks } = this.#snapshot;
     const key = `security ${this.#workloadKey(context)}`;
-    const built = this.#part(key, [authorizationPolicies, requestAuthentications, settings, jwks], () => buildSecurity(context));
+    const built = this.#part(key, [authorizationPolicies, requestAuthentications, settings, jwks], () => {
+      const left: LeftOut[] = [];
+      const security = buildSecurity({ ...context, report: (object) => void left.push(object) });
+      this.#left.set(key, left);
+      return security;
+    });
     return this.#part(`stable ${key}`, [fingerprintSecurity(built)], () => built);
   }
 

@@ -31,7 +31,7 @@ export class RouteEncoder {
   #routes(plan: HostPlan): Uint8Array {
     const { rules, view } = plan;
     const { context } = view;
-    const caller = `${rules?.dependsOnNamespace ? context.proxy.namespace : ''} ${rules?.dependsOnLabels ? JSON.stringify(context.labels) : ''}`;
+    const caller = `${[...context.proxy.lacks].join()} ${rules?.dependsOnNamespace ? context.proxy.namespace : ''} ${rules?.dependsOnLabels ? JSON.stringify(context.labels) : ''}`;
     const key = `${plan.name} ${plan.service?.key ?? ''} ${rules?.namespace}/${rules?.name} ${caller}`;
     return this.#hosts.get(key, hostDependencies(plan), () => encodeHost(hostRoutes(plan)));
   }

@@ -1,4 +1,5 @@
 import type { AuthorizationPolicy } from '../../api/authorization-policy.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Stored } from '../../kube/object.ts';
 import { buildRule, type PolicyInit } from './authorization-rule.ts';
 import type { Context } from './context.ts';
@@ -17,9 +18,14 @@ export function namedRules(policies: readonly Stored<AuthorizationPolicy>[], opt
   const { context, tcp, name } = options;
   const out: Policies = {};
   for (const { metadata, spec } of policies) {
+    const { name: policy, namespace = '' } = metadata;
     (spec?.rules ?? []).forEach((rule, i) => {
-      const made = buildRule(rule, { namespace: metadata.namespace ?? '', mesh: context.settings.config, tcp });
-      if (made) out[name(`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[${i}]`)] = made;
+      try {
+        const made = buildRule(rule, { namespace, mesh: context.settings.config, tcp });
+        if (made) out[name(`ns[${namespace}]-policy[${policy}]-rule[${i}]`)] = made;
+      } catch (error) {
+        context.report({ kind: 'AuthorizationPolicy', namespace, name: policy, reason: `rules[${i}] is left out: ${errorText(error)}` });
+      }
     });
   }
   return out;

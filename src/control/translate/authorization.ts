@@ -5,6 +5,7 @@ import { RBAC_Action, type RBACSchema as RulesSchema } from '../../xds/generated
 import { RBACSchema } from '../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../../xds/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { policiesFor } from '../registry/policies.ts';
+import type { PolicyInit } from './authorization-rule.ts';
 import { namedRules, type Authorization, type Policies } from './authorization-policies.ts';
 import type { Context } from './context.ts';
 import { externalAuthorizers } from './external-authorization.ts';
@@ -60,6 +61,15 @@ function rulesOf(policies: readonly Stored<AuthorizationPolicy>[], selection: Se
 }
 
 function mergedPolicies(policies: readonly Stored<AuthorizationPolicy>[], { action, layer, context }: Selection): Policies {
-  const tcp = layer === 'http' ? undefined : action === 'DENY' ? 'keep' : 'drop';
-  return namedRules(policies, { context, tcp, name: (id) => id });
+  const tcp = layer === 'http' ? undefined : action === 'ALLOW' ? 'drop' : 'keep';
+  const made = namedRules(policies, { context, tcp, name: (id) => id });
+  if (action !== 'ALLOW') return made;
+  const silent = policies.filter(({ metadata }) => !Object.keys(made).some((id) => id.startsWith(`ns[${metadata.namespace}]-policy[${metadata.name}]-`)));
+  return { ...made, ...Object.fromEntries(silent.map(({ metadata }) => [`ns[${metadata.namespace}]-policy[${metadata.name}]-rule[0]`, NEVER])) };
 }
+
+/** A policy that allows nothing still has its name in the configuration, where people look for it. */
+const NEVER: PolicyInit = {
+  permissions: [{ rule: { case: 'notRule', value: { rule: { case: 'any', value: true } } } }],
+  principals: [{ identifier: { case: 'notId', value: { identifier: { case: 'any', value: true } } } }],
+};

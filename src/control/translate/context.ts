@@ -1,7 +1,7 @@
 import { findHostPolicy, type HostPolicy } from '../registry/destination-rules.ts';
 import type { MeshService, MeshSettings, Workload } from '../registry/model.ts';
 import type { Scope } from '../registry/scope.ts';
-import type { MeshSnapshot } from '../registry/snapshot.ts';
+import type { LeftOut, MeshSnapshot } from '../registry/snapshot.ts';
 import type { Proxy } from './proxy.ts';
 
 /** All that the resources of one proxy are made from. */
@@ -13,6 +13,8 @@ export interface Context {
   readonly workload?: Workload;
   readonly labels: Readonly<Record<string, string>>;
   readonly scope: Scope;
+  /** Takes note of an object, or a part of one, that cannot be translated and is left out. */
+  readonly report: (object: LeftOut) => void;
 }
 
 export function hostPolicy(context: Context, service: Pick<MeshService, 'host' | 'namespace'>): HostPolicy | undefined {

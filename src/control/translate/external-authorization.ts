@@ -1,6 +1,6 @@
 /** AuthorizationPolicies with action CUSTOM: an external service decides about requests that a rule matches. RBAC in shadow
  * mode finds the requests and leaves a mark, by which ext_authz is switched on. One provider for each workload: with several,
- * or with one that does not exist, matching requests are denied. Istio: authz/builder extauthz. */
+ * with one that does not exist, or at a proxy that cannot ask, matching requests are denied. Istio: authz/builder extauthz. */
 import type { AuthorizationPolicy } from '../../api/authorization-policy.ts';
 import type { ExtensionProvider } from '../../api/mesh-config.ts';
 import type { Stored } from '../../kube/object.ts';
@@ -23,7 +23,8 @@ export function externalAuthorizers(policies: readonly Stored<AuthorizationPolic
   const names = new Set(policies.map((p) => p.spec?.provider?.name ?? ''));
   const [name = ''] = names;
   const provider = names.size === 1 ? context.settings.config.extensionProviders.find((p) => p.name === name) : undefined;
-  const authorizer = provider && authorizerOf(provider, context);
+  const canAsk = !context.proxy.lacks.has('envoy.filters.http.ext_authz');
+  const authorizer = provider && canAsk ? authorizerOf(provider, context) : undefined;
   if (!authorizer) return denied(policies, context);
   const prefix = `istio-ext-authz-${name}`;
   const shadowRules = { action: RBAC_Action.DENY, policies: namedRules(policies, { context, name: (id) => `${prefix}-${id}` }) };

@@ -2,6 +2,10 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Locality } from '../registry/model.ts';
 import { NO_LOCALITY } from '../registry/workloads.ts';
 
+/** By the names under which a proxy announces them. */
+export type Ability = 'envoy.filters.http.ext_authz' | 'envoy.matching.dynamic_metadata';
+const ABILITIES: readonly Ability[] = ['envoy.filters.http.ext_authz', 'envoy.matching.dynamic_metadata'];
+
 /** A connected proxy, as its node message describes it. */
 export interface Proxy {
   /** `sidecar~10.244.0.7~reviews-v1-abc.default~default.svc.cluster.local` */
@@ -17,6 +21,8 @@ export interface Proxy {
   readonly version: string;
   /** Names of filters that this proxy has beyond stock Envoy's. */
   readonly extensions: ReadonlySet<string>;
+  /** What this proxy cannot do although Envoy can. Our own sidecar says in its extensions what it has learned. */
+  readonly lacks: ReadonlySet<Ability>;
   /** NONE: no interception; listeners bind their ports themselves. */
   readonly interception: 'REDIRECT' | 'TPROXY' | 'NONE';
   /** Canonical names for its own spans and metrics. */
@@ -28,6 +34,7 @@ export interface NodeFacts {
   metadata?: JsonObject;
   locality?: { region: string; zone: string; subZone: string };
   extensions: readonly { name: string }[];
+  userAgentName?: string;
 }
 
 /** Reads the node message of a proxy. Istio: node id `kind~address~pod.namespace~domain`. */
@@ -40,6 +47,7 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
   const dot = podName.lastIndexOf('.');
   const namespace = text(metadata['NAMESPACE']) || podName.slice(dot + 1);
   if (namespace === '') return { error: 'the node tells no namespace' };
+  const extensions = new Set(node.extensions.map((e) => e.name));
   const interception = text(metadata['INTERCEPTION_MODE']);
   const { region = '', zone = '', subZone = '' } = node.locality ?? {};
   return {
@@ -53,7 +61,8 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
       clusterId: text(metadata['CLUSTER_ID']) || 'Kubernetes',
       locality: region === '' ? NO_LOCALITY : { region, zone, subzone: subZone },
       version: text(metadata['ISTIO_VERSION']),
-      extensions: new Set(node.extensions.map((e) => e.name)),
+      extensions,
+      lacks: new Set(node.userAgentName === 'lateen' ? ABILITIES.filter((a) => !extensions.has(a)) : []),
       interception: interception === 'NONE' || interception === 'TPROXY' ? interception : 'REDIRECT',
       workloadName: text(metadata['WORKLOAD_NAME']),
     },

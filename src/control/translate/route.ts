@@ -37,7 +37,7 @@ export function routesOf(rules: RoutingRules, view: RouteView): RouteInit[] {
   for (const rule of rules.http) {
     const matches = rule.match && rule.match.length > 0 ? rule.match : [undefined];
     for (const match of matches) {
-      if (match && !isForProxy(match, view)) continue;
+      if (match && (!isForProxy(match, view) || !canMatch(match, view.context))) continue;
       out.push(buildRoute(rule, match, { rules, view }));
       if (isCatchAll(match)) return out;
     }
@@ -53,6 +53,11 @@ function isForProxy(match: HttpMatch, view: RouteView): boolean {
   if (!view.gateways.has(MESH_GATEWAY)) return match.sourceLabels === undefined && match.sourceNamespace === undefined;
   if (match.sourceNamespace && match.sourceNamespace !== proxy.namespace) return false;
   return labelsMatch(match.sourceLabels, labels);
+}
+
+/** A rule about claims of a token is left out where claims cannot be matched: what it guards stays out of reach. */
+function canMatch(match: HttpMatch, { proxy }: Context): boolean {
+  return !proxy.lacks.has('envoy.matching.dynamic_metadata') || (routeMatch(match).dynamicMetadata?.length ?? 0) === 0;
 }
 
 /** Nothing after it can be reached. */

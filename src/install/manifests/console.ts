@@ -3,7 +3,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import type { InstallSpec } from '../spec.ts';
 import { CONSOLE_RULES, renderAccount } from './access.ts';
 import { Component, componentLabels } from './labels.ts';
-import { renderDeployment, renderService } from './workload.ts';
+import { PUBLISHED, renderDeployment, renderService } from './workload.ts';
 
 const NAME = 'lateen-console';
 const SELECTOR = { app: 'kiali', 'app.kubernetes.io/name': NAME };
@@ -14,7 +14,7 @@ export function renderConsole(spec: InstallSpec): { access: KubeObject[]; servic
   const labels = componentLabels(Component.Console, version);
   return {
     access: renderAccount({ name: NAME, namespace, component: Component.Console, version, clusterRules: CONSOLE_RULES }),
-    service: renderService({ name: 'kiali', namespace, labels: { ...labels, app: 'kiali' }, selector: SELECTOR, ports: [{ name: 'http', port: PORT, targetPort: PORT }] }),
+    service: renderService({ name: 'kiali', namespace, labels: { ...labels, app: 'kiali' }, selector: SELECTOR, ports: [{ name: 'http', port: PORT, targetPort: PORT }], annotations: PUBLISHED }),
     deployment: renderDeployment({
       name: NAME,
       namespace,

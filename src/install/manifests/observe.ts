@@ -3,7 +3,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import type { InstallSpec } from '../spec.ts';
 import { OBSERVE_RULES, renderAccount } from './access.ts';
 import { Component, componentLabels } from './labels.ts';
-import { renderDeployment, renderService } from './workload.ts';
+import { PUBLISHED, renderDeployment, renderService } from './workload.ts';
 
 const NAME = 'lateen-observe';
 const SELECTOR = { app: NAME };
@@ -11,17 +11,17 @@ const SELECTOR = { app: NAME };
 export function renderObserve(spec: InstallSpec): { access: KubeObject[]; services: KubeObject[]; deployment: KubeObject } {
   const { namespace, version } = spec;
   const labels = componentLabels(Component.Observe, version);
-  const service = (name: string, ports: { name: string; port: number; targetPort: number }[]) => renderService({ name, namespace, labels: { ...labels, app: name }, selector: SELECTOR, ports });
+  const service = (name: string, ports: { name: string; port: number; targetPort: number }[], annotations?: Record<string, string>) => renderService({ name, namespace, labels: { ...labels, app: name }, selector: SELECTOR, ports, annotations });
   return {
     access: renderAccount({ name: NAME, namespace, component: Component.Observe, version, clusterRules: OBSERVE_RULES }),
     services: [
-      service('prometheus', [{ name: 'http', port: 9090, targetPort: 9090 }]),
+      service('prometheus', [{ name: 'http', port: 9090, targetPort: 9090 }], PUBLISHED),
       service('jaeger-collector', [{ name: 'http-otlp', port: 4318, targetPort: 4318 }]),
       service('zipkin', [{ name: 'http-query', port: 9411, targetPort: 9411 }]),
       service('tracing', [
         { name: 'http-query', port: 80, targetPort: 16686 },
         { name: 'http-api', port: 16686, targetPort: 16686 },
-      ]),
+      ], PUBLISHED),
     ],
     deployment: renderDeployment({
       name: NAME,

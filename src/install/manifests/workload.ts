@@ -48,6 +48,10 @@ export interface ServiceInput {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+/** The embedded cluster publishes such a Service on the machine's loopback; a real cluster takes no notice, so that nothing is
+ * opened to a network there. */
+export const PUBLISHED: Readonly<Record<string, string>> = { 'cluster.lateen.io/publish': 'loopback' };
+
 export function renderService({ name, namespace, labels, selector, ports, type, annotations }: ServiceInput): KubeObject {
   return {
     apiVersion: 'v1',

@@ -79,23 +79,24 @@ export class TypedView {
     return this.#mergeLists(this.#items(live as unknown[], shape), this.#items(config as unknown[], shape), shape.items);
   }
 
-  /** Items in the order of `config`; those that only `live` has keep their place before the next shared one. */
+  /** Shared items in the order of `config`; those that only `live` has keep their place before what follows them. */
   #mergeLists(live: ReadonlyMap<string, unknown>, config: ReadonlyMap<string, unknown>, items: Schema | undefined): unknown[] {
     const result: unknown[] = [];
-    const rest = new Map(live);
-    for (const [element, item] of config) {
-      if (rest.has(element)) {
-        for (const [other, value] of rest) {
-          if (other === element) break;
-          if (config.has(other)) continue;
-          result.push(value);
-          rest.delete(other);
-        }
+    const wanted = [...config];
+    let next = 0;
+    const takeUntil = (stop: string | undefined) => {
+      while (next < wanted.length) {
+        const [element, item] = wanted[next++] ?? ['', undefined];
+        result.push(this.merge(live.get(element), item, items));
+        if (element === stop) return;
       }
-      result.push(this.merge(live.get(element), item, items));
-      rest.delete(element);
+    };
+    const isTaken = (element: string) => wanted.findIndex(([other]) => other === element) < next;
+    for (const [element, value] of live) {
+      if (!config.has(element)) result.push(value);
+      else if (!isTaken(element)) takeUntil(element);
     }
-    for (const [element, value] of rest) if (!config.has(element)) result.push(value);
+    takeUntil(undefined);
     return result;
   }
 

@@ -34,6 +34,14 @@ test('a batch that is sent twice is kept once', () => {
   assert.equal(store.stats().spans, 1);
 });
 
+test('what spans have in common is held once', () => {
+  const tags = () => [{ key: 'component', type: 'string' as const, value: 'proxy' }];
+  const store = new TraceStore();
+  store.add([span(1, 1, { tags: tags() }), span(2, 1, { tags: tags() })]);
+  const [a, b] = [...store.spans()];
+  assert.ok(a && b && a.tags[0] === b.tags[0] && a.process === b.process);
+});
+
 test('an endless trace is cut and counted', () => {
   const store = new TraceStore({ maxSpansPerTrace: 2 });
   store.add([span(1, 1), span(1, 2), span(1, 3)]);

@@ -1,17 +1,18 @@
 /** Traces of the last while, in memory, bounded by spans and bytes: the trace that was touched longest ago goes first. */
-import type { Span, Tag } from './span.ts';
 import { matchesQuery, type TraceQuery } from './query.ts';
+import type { Span } from './span.ts';
+import { TagPool } from './tag-pool.ts';
 
 export interface TraceLimits {
   /** Default 100000. */
   maxSpans: number;
-  /** Estimated, default 96 MiB. */
+  /** Estimated, default 64 MiB. */
   maxBytes: number;
   /** Spans of one trace; more are refused and counted. Default 10000. */
   maxSpansPerTrace: number;
 }
 
-export const DEFAULT_TRACE_LIMITS: TraceLimits = { maxSpans: 100_000, maxBytes: 96 * 1024 * 1024, maxSpansPerTrace: 10_000 };
+export const DEFAULT_TRACE_LIMITS: TraceLimits = { maxSpans: 100_000, maxBytes: 64 * 1024 * 1024, maxSpansPerTrace: 10_000 };
 
 export interface Trace {
   readonly traceId: string;
@@ -36,6 +37,7 @@ interface Held {
 
 export class TraceStore {
   readonly #limits: TraceLimits;
+  readonly #pool = new TagPool();
   /** In the order of the last arrival: the first is the next to go. */
   readonly #traces = new Map<string, Held>();
   readonly #stats: TraceStats = { traces: 0, spans: 0, bytes: 0, received: 0, refused: 0, evicted: 0 };
@@ -99,9 +101,9 @@ export class TraceStore {
       this.#stats.refused++;
       return;
     }
-    const bytes = sizeOf(span);
+    const { span: shared, bytes } = this.#pool.share(span);
     held.ids.add(id);
-    held.spans.push(span);
+    held.spans.push(shared);
     held.bytes += bytes;
     this.#stats.spans++;
     this.#stats.bytes += bytes;
@@ -121,9 +123,3 @@ export class TraceStore {
 }
 
 const startOf = (trace: Trace): number => trace.spans.reduce((first, span) => Math.min(first, span.startUs), Infinity);
-
-/** What a span costs, roughly: objects plus two bytes a character. */
-function sizeOf(span: Span): number {
-  const tags = (list: readonly Tag[]) => list.reduce((sum, tag) => sum + 64 + 2 * (tag.key.length + String(tag.value).length), 0);
-  return 400 + 2 * span.operation.length + tags(span.tags) + tags(span.process.tags) + span.logs.reduce((sum, log) => sum + 48 + tags(log.fields), 0);
-}

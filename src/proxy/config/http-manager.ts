@@ -12,7 +12,7 @@ import type { AccessLogSettings } from '../outcome.ts';
 import { durationMs } from '../route/numbers.ts';
 import type { EscapedSlashes } from '../route/path.ts';
 import type { CustomTag, TracingSettings } from '../tracing.ts';
-import { encodeFilter } from './decode.ts';
+import { sourceBytes } from './decode.ts';
 import { compileRoutes, type RouteCompiler, type RouteTable } from './routes.ts';
 
 export interface ManagerContext {
@@ -130,6 +130,6 @@ function compileTag(message: CustomTagMessage): CustomTag | undefined {
 export function compileAccessLogs(messages: readonly AccessLog[]): AccessLogSettings[] {
   return messages.flatMap((log) => {
     if (log.configType.case !== 'typedConfig') return [];
-    return [{ name: log.name, typeUrl: log.configType.value.typeUrl, value: log.configType.value.value, filter: log.filter && encodeFilter(log.filter) }];
+    return [{ name: log.name, typeUrl: log.configType.value.typeUrl, value: log.configType.value.value, filter: log.filter && sourceBytes(log.filter) }];
   });
 }

@@ -15,7 +15,7 @@ import type { AccessLogSettings, Reporter } from '../outcome.ts';
 import { durationMs } from '../route/numbers.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { cidrOf, socketAddress } from './address.ts';
-import { chainFingerprint, looseConfig, messageType, unpack } from './decode.ts';
+import { looseConfig, messageType, sourceBytes, unpack } from './decode.ts';
 import { compileAccessLogs, compileHttpManager, type ManagerContext } from './http-manager.ts';
 
 export interface ChainSettings {
@@ -97,7 +97,7 @@ function listenerFilters(message: Listener): Set<string> {
 
 function compileChain(message: FilterChain, context: ManagerContext): ChainSettings {
   try {
-    return { name: message.name, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message.transportSocket), ...compileFilters(message.filters, context), fingerprint: chainFingerprint(message) };
+    return { name: message.name, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message.transportSocket), ...compileFilters(message.filters, context), fingerprint: Buffer.from(sourceBytes(message)).toString('latin1') };
   } catch (error) {
     throw new ConfigError(`filter chain ${message.name === '' ? '(unnamed)' : message.name}: ${errorText(error)}`);
   }

@@ -9,7 +9,7 @@ export const platform = (file: string) => join(SAMPLES, 'bookinfo/platform/kube'
 
 interface PublishedPort {
   namespace: string;
-  service: string;
+  name: string;
   port: number;
   hostPort: number;
 }
@@ -17,7 +17,7 @@ interface PublishedPort {
 /** `http://127.0.0.1:PORT` of the ingress gateway's port 80, as `status` prints it. */
 export async function ingressUrl(cluster: TestCluster, port = 80): Promise<string> {
   const status = JSON.parse(await cluster.lateen('status', '--name', cluster.name, '-o', 'json')) as { published: PublishedPort[] };
-  const found = status.published.find((p) => p.service === 'istio-ingressgateway' && p.port === port);
+  const found = status.published.find((p) => p.name === 'istio-ingressgateway' && p.port === port);
   assert.ok(found, `the ingress gateway's port ${port} is published: ${JSON.stringify(status.published)}`);
   return `http://127.0.0.1:${found.hostPort}`;
 }

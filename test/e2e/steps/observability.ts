@@ -11,8 +11,7 @@ import { ingressUrl, networking, podOf } from './bookinfo.ts';
 const STANDARD_LABELS = ['reporter', 'source_workload', 'source_principal', 'source_app', 'source_version', 'source_cluster', 'destination_workload', 'destination_principal', 'destination_app', 'destination_version', 'destination_service', 'destination_service_name', 'destination_service_namespace', 'destination_cluster', 'request_protocol', 'response_code', 'response_flags', 'connection_security_policy', 'source_canonical_service', 'destination_canonical_service', 'source_canonical_revision', 'destination_canonical_revision', 'grpc_response_status', 'source_workload_namespace', 'destination_workload_namespace'];
 
 interface Published {
-  published: { namespace: string; service: string; port: number; hostPort: number }[];
-  nodePid: number;
+  published: { namespace: string; name: string; port: number; hostPort: number }[];
 }
 
 /** Step 9: metrics, traces and the console. */
@@ -20,7 +19,7 @@ export async function observe(t: TestContext, cluster: TestCluster): Promise<voi
   const base = await ingressUrl(cluster);
   const status = JSON.parse(await cluster.lateen('status', '--name', cluster.name, '-o', 'json')) as Published;
   const url = (service: string, port: number) => {
-    const found = status.published.find((entry) => entry.service === service && entry.port === port);
+    const found = status.published.find((entry) => entry.name === service && entry.port === port);
     assert.ok(found, `${service}:${port} is published`);
     return `http://127.0.0.1:${found.hostPort}`;
   };
@@ -42,7 +41,7 @@ export async function observe(t: TestContext, cluster: TestCluster): Promise<voi
       assert.match(text, /^istio_request_bytes_bucket\{/m);
     });
 
-    await t.test('a stock Prometheus scrapes them', async () => scrapeWithPrometheus(t, cluster, status.nodePid));
+    await t.test('a stock Prometheus scrapes them', async () => scrapeWithPrometheus(t, cluster, await cluster.nodePid()));
 
     await t.test('the metrics store answers PromQL', async () => {
       await eventually(async () => {

@@ -11,10 +11,17 @@ import { kubernetesFunctions } from './cel-functions.ts';
 type Program = (bindings: Record<string, CelInput>) => CelResult;
 export type CompiledRule = { run: Program; usesOld: boolean } | { error: string };
 
-/** Compiles rules once; one for each API server. */
+/** Compiles rules once, when they are first needed: a mesh brings hundreds, and most are about fields that nobody sets.
+ * One for each API server. */
 export class CelRules {
+  readonly #onProblem: (rule: string, error: string) => void;
   readonly #compiled = new Map<string, CompiledRule>();
   #env: CelEnv | undefined;
+
+  /** @param onProblem told once of each rule that cannot be compiled, and so is not enforced */
+  constructor(onProblem: (rule: string, error: string) => void = () => {}) {
+    this.#onProblem = onProblem;
+  }
 
   /** All rules of a schema that cannot be compiled: path of the schema and what is wrong. */
   problems(schema: Schema, path = ''): { path: string; rule: string; error: string }[] {
@@ -68,14 +75,14 @@ export class CelRules {
 
   #check(rule: ValidationRule, value: unknown, schema: Schema, at: { path: string; old: unknown }): FieldError | undefined {
     const compiled = this.compile(rule.rule);
-    if ('error' in compiled) return undefined; // reported when the definition was written
+    if ('error' in compiled) return undefined; // reported when it was compiled
     if (compiled.usesOld && (at.old === undefined || rule.optionalOldSelf)) return undefined;
     const bindings: Record<string, CelInput> = { self: toCel(value, schema) };
     if (compiled.usesOld) bindings['oldSelf'] = toCel(at.old, schema);
     const result = run(compiled.run, bindings);
     if (result === true) return undefined;
     const path = at.path + (rule.fieldPath ?? '');
-    if (typeof result !== 'boolean') return invalid(path, schema.type ?? '', `rule evaluation error: ${String(isCelError(result) ? result.message : result)} evaluating rule: ${rule.rule}`);
+    if (typeof result !== 'boolean') return invalid(path, schema.type ?? '', `rule evaluation error: ${failureText(result)} evaluating rule: ${rule.rule}`);
     return errorOf(rule, path.replace(/^\./, ''), { type: schema.type ?? '', message: this.#message(rule, bindings) });
   }
 
@@ -98,8 +105,10 @@ export class CelRules {
         } },
       });
       return { run: plan(this.#env, parse(expression)) as Program, usesOld: /\boldSelf\b/.test(expression) };
-    } catch (error) {
-      return { error: error instanceof Error ? error.message : String(error) };
+    } catch (cause) {
+      const error = cause instanceof Error ? cause.message : String(cause);
+      this.#onProblem(expression, error);
+      return { error };
     }
   }
 }
@@ -111,6 +120,11 @@ function run(program: Program, bindings: Record<string, CelInput>): CelResult {
     // A function of ours refused its arguments: for the rule that is a failed evaluation.
     return (error instanceof Error ? error.message : String(error)) as CelResult;
   }
+}
+
+function failureText(result: CelResult): string {
+  const text = String(isCelError(result) ? result.message : result);
+  return text.endsWith(' to a BigInt') ? "type conversion error from 'string' to 'int'" : text;
 }
 
 function errorOf(rule: ValidationRule, path: string, what: { type: string; message: string }): FieldError {

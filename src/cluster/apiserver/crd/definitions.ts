@@ -47,7 +47,6 @@ export function definitionHooks(deps: () => RestDeps, rules: CelRules): WriteHoo
       if (definition?.metadata?.deletionTimestamp && !old?.metadata.deletionTimestamp) {
         cleanUp(deps(), definition).catch((error: unknown) => deps().log.error('cannot delete the objects of a definition', { name: definition.metadata?.name, error: errorText(error) }));
       }
-      if (definition) warnOfRules(deps(), definition, rules);
     },
     loadAll() {
       for (const { object } of deps().store.entries(DEFINITIONS)) serve(object as unknown as CustomResourceDefinition);
@@ -56,14 +55,6 @@ export function definitionHooks(deps: () => RestDeps, rules: CelRules): WriteHoo
 }
 
 const collectionOf = ({ spec }: CustomResourceDefinition) => `${spec.group}/${spec.names.plural}`;
-
-function warnOfRules({ log }: RestDeps, { metadata, spec }: CustomResourceDefinition, rules: CelRules): void {
-  if (!log.enabled('warn')) return;
-  for (const version of spec.versions) {
-    const schema = version.schema?.openAPIV3Schema;
-    if (schema) for (const problem of rules.problems(schema as object)) log.warn('a CEL rule is not enforced', { definition: metadata?.name, version: version.name, ...problem });
-  }
-}
 
 /** A definition is in force at once; only a clash of names with another one keeps it out. */
 function statusOf(deps: RestDeps, definition: CustomResourceDefinition, old: CustomResourceDefinition | undefined): CustomResourceDefinition['status'] {

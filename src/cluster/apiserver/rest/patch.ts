@@ -110,5 +110,5 @@ function applyConflict(conflicts: readonly ApplyConflict[]): KubeApiError {
 
 function describe(manager: ApplyConflict['manager']): string {
   const sub = manager.subresource ? ` with subresource ${JSON.stringify(manager.subresource)}` : '';
-  return `${JSON.stringify(manager.manager)}${sub} using ${manager.apiVersion}`;
+  return `${JSON.stringify(manager.manager)}${sub}${manager.operation === 'Update' ? ` using ${manager.apiVersion}` : ''}`;
 }

@@ -28,7 +28,8 @@ export interface UpdateOptions {
   tracked?: boolean;
 }
 
-const TRIES = 6;
+/** Of writers that meet at one object in each round one wins, so this bounds how many may meet. */
+const TRIES = 100;
 
 export async function updateObject(deps: RestDeps, target: UpdateTarget, transform: Transform, how: { caller: Caller } & UpdateOptions): Promise<Stored> {
   const { kind, name } = target;

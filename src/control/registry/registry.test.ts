@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
+import type { Stored } from '../../kube/object.ts';
+import { hostCovers, fullHost } from './hosts.ts';
+import { protocolOf, type PortFacts } from './protocol.ts';
+import { SnapshotBuilder } from './snapshot-builder.ts';
+import { diffSnapshots, type MeshInputs } from './snapshot.ts';
+import { yamlMesh } from './testing/yaml-mesh.ts';
+
+for (const [facts, want] of [
+  [{ port: 80, name: 'http' }, 'HTTP'],
+  [{ port: 80, name: 'HTTP-web' }, 'HTTP'],
+  [{ port: 80, name: 'http2-x' }, 'HTTP2'],
+  [{ port: 80, name: 'grpc' }, 'GRPC'],
+  [{ port: 80, name: 'grpc-web' }, 'GRPC-Web'],
+  [{ port: 80, name: 'grpc-webx' }, 'GRPC'],
+  [{ port: 443, name: 'https' }, 'HTTPS'],
+  [{ port: 443, name: 'tls-x' }, 'TLS'],
+  [{ port: 80, name: 'web' }, 'Unsupported'],
+  [{ port: 80, name: '' }, 'Unsupported'],
+  [{ port: 80, name: 'httpfoo' }, 'Unsupported'],
+  [{ port: 3306, name: 'db' }, 'TCP'],
+  [{ port: 3306, name: 'http' }, 'HTTP'],
+  [{ port: 53, transport: 'UDP', name: 'dns' }, 'UDP'],
+  [{ port: 80, name: 'tcp', appProtocol: 'http' }, 'HTTP'],
+  [{ port: 80, name: 'http', appProtocol: 'kubernetes.io/h2c' }, 'HTTP2'],
+  [{ port: 80, name: 'tcp', appProtocol: 'kubernetes.io/ws' }, 'HTTP'],
+  [{ port: 80, name: 'tcp', appProtocol: 'kubernetes.io/wss' }, 'HTTPS'],
+  [{ port: 80, name: 'http', appProtocol: 'example.com/mine' }, 'Unsupported'],
+] as readonly (readonly [PortFacts, string])[]) test(`port ${JSON.stringify(facts)} speaks ${want}`, () => assert.equal(protocolOf(facts), want));
+
+for (const [pattern, host, want] of [
+  ['*', 'a.b', true], ['a.b', 'a.b', true], ['a.b', 'c.b', false], ['*.b', 'a.b', true], ['*.b', 'b', false], ['*.b', 'x.a.b', true], ['*.b', '*.a.b', true], ['*.a.b', '*.b', false],
+] as const) test(`${pattern} ${want ? 'covers' : 'does not cover'} ${host}`, () => assert.equal(hostCovers(pattern, host), want));
+
+test('a short name is of the namespace of its object', () => {
+  assert.equal(fullHost('reviews', 'shop', 'cluster.local'), 'reviews.shop.svc.cluster.local');
+  assert.equal(fullHost('example.com', 'shop', 'cluster.local'), 'example.com');
+});
+
+const MESH = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: default}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 80, targetPort: 9080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: ratings, namespace: default}
+spec: {selector: {app: ratings}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v1, namespace: default}
+spec: {replicas: 3, template: {metadata: {labels: {app: reviews}}, spec: {serviceAccountName: sa, containers: []}}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: default}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: default}
+spec: {host: reviews, subsets: [{name: v1, labels: {version: v1}}]}
+`;
+
+const REVIEWS = 'default/reviews.default.svc.cluster.local';
+
+const withSlices = (inputs: MeshInputs, change: (slice: Stored<EndpointSlice>) => Stored<EndpointSlice>): MeshInputs => ({
+  ...inputs, endpointSlices: inputs.endpointSlices.map((s) => (s.metadata.name === 'reviews-x' ? change(s) : s)),
+});
+
+const addresses = (builder: SnapshotBuilder, inputs: MeshInputs) => (builder.build(inputs, 0).endpoints.get(REVIEWS)?.byPort.get(80) ?? []).map((e) => `${e.address}:${e.port}`);
+
+test('an endpoint leaves when its pod is terminating or not ready', () => {
+  const builder = new SnapshotBuilder();
+  const inputs = yamlMesh(MESH);
+  assert.deepEqual(addresses(builder, inputs), ['10.244.0.2:9080', '10.244.0.3:9080', '10.244.0.4:9080']);
+  const next = withSlices(inputs, (slice) => ({
+    ...slice, endpoints: slice.endpoints.map((e, i) => (i === 0 ? { ...e, conditions: { ready: false } } : i === 1 ? { ...e, conditions: { ready: true, serving: true, terminating: true } } : e)),
+  }));
+  assert.deepEqual(addresses(builder, next), ['10.244.0.4:9080']);
+});
+
+test('a change of endpoints changes the endpoints of that service and nothing else', () => {
+  const builder = new SnapshotBuilder();
+  const inputs = yamlMesh(MESH);
+  const before = builder.build(inputs, 0);
+  const after = builder.build(withSlices(inputs, (slice) => ({ ...slice, endpoints: slice.endpoints.slice(1) })), 0);
+  const diff = diffSnapshots(before, after);
+  assert.deepEqual([[...diff.config], [...diff.endpoints], [...diff.accounts]], [[], [REVIEWS], []]);
+  const none = diffSnapshots(after, builder.build(withSlices(inputs, (slice) => ({ ...slice, endpoints: [] })), 0));
+  assert.deepEqual([...none.accounts], [REVIEWS], 'nobody is left, so the identities changed too');
+});
+
+test('an object that was written without a change changes nothing', () => {
+  const builder = new SnapshotBuilder();
+  const inputs = yamlMesh(MESH);
+  const before = builder.build(inputs, 0);
+  const touched = <T extends Stored>(list: readonly T[]): T[] => list.map((o) => ({ ...o, metadata: { ...o.metadata, resourceVersion: `${o.metadata.resourceVersion}1` } }));
+  const after = builder.build({ ...inputs, services: touched(inputs.services), pods: touched(inputs.pods), virtualServices: touched(inputs.virtualServices), destinationRules: touched(inputs.destinationRules) }, 0);
+  const diff = diffSnapshots(before, after);
+  assert.deepEqual([[...diff.config].filter((part) => part !== 'hostPolicies'), diff.endpoints.size, diff.workloads.size], [[], 0, 0]);
+  assert.equal(before.hostPolicies.byNamespace.get('default')?.get('reviews.default.svc.cluster.local')?.[0], after.hostPolicies.byNamespace.get('default')?.get('reviews.default.svc.cluster.local')?.[0]);
+});
+
+test('an object that is removed and made again is there again', () => {
+  const builder = new SnapshotBuilder();
+  const inputs = yamlMesh(MESH);
+  const first = builder.build(inputs, 0);
+  assert.equal(builder.build({ ...inputs, virtualServices: [] }, 0).routing.length, 0);
+  const again = builder.build({ ...inputs, virtualServices: [...inputs.virtualServices] }, 0);
+  assert.deepEqual(again.routing, first.routing);
+});
+
+test('a second ServiceEntry for a host in one namespace is left out and named', () => {
+  const entry = (name: string) => `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: default}
+spec: {hosts: [example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
+`;
+  const { services, leftOut } = new SnapshotBuilder().build(yamlMesh(entry('one') + entry('two')), 0);
+  assert.equal(services.length, 1);
+  assert.deepEqual(leftOut.map((l) => l.name), ['two']);
+});
+
+test('a ServiceEntry that selects pods has them as endpoints', () => {
+  const yaml = `${MESH}---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: alias, namespace: default}
+spec: {hosts: [reviews.internal], location: MESH_INTERNAL, resolution: STATIC, ports: [{number: 8000, name: http, protocol: HTTP, targetPort: 9080}], workloadSelector: {labels: {app: reviews}}}
+`;
+  const { endpoints } = new SnapshotBuilder().build(yamlMesh(yaml), 0);
+  assert.deepEqual(endpoints.get('default/reviews.internal')?.byPort.get(8000)?.map((e) => e.port), [9080, 9080, 9080]);
+});

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { fromBinary } from '@bufbuild/protobuf';
+import { eventually } from '../../testkit/eventually.ts';
+import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
+import { TypeUrl } from '../../xds/type-urls.ts';
+import { yamlMesh } from '../registry/testing/yaml-mesh.ts';
+import { readProxy } from '../translate/proxy.ts';
+import { openDelta, openSotw } from './testing/ads-client.ts';
+import { startHarness } from './testing/ads-harness.ts';
+
+const MESH = `
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {selector: {app: web}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: default}
+spec: {replicas: 2, template: {metadata: {labels: {app: web, version: v1}}, spec: {containers: []}}}
+`;
+const RULES = `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web, namespace: default}
+spec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: default}
+spec: {hosts: [web], http: [{route: [{destination: {host: web, subset: v1}}]}]}
+`;
+
+const node = (name: string, namespace = 'default') => ({ id: `sidecar~10.9.0.1~${name}.${namespace}~${namespace}.svc.cluster.local`, metadata: { NAMESPACE: namespace } });
+const WEB = 'outbound|80||web.default.svc.cluster.local';
+const V1 = 'outbound|80|v1|web.default.svc.cluster.local';
+
+test('a route to a new subset comes after the cluster and its endpoints', async (t) => {
+  const harness = await startHarness(yamlMesh(MESH));
+  t.after(() => harness.close());
+  const client = openDelta({ address: harness.address, node: node('a') });
+  t.after(() => client.close());
+  client.send({ typeUrl: TypeUrl.Cluster });
+  client.send({ typeUrl: TypeUrl.Endpoints, subscribe: [WEB] });
+  client.send({ typeUrl: TypeUrl.Route, subscribe: ['80'] });
+  await eventually(() => assert.equal(client.held(TypeUrl.Route).size, 1));
+  const before = client.inbox.all.length;
+  harness.update(yamlMesh(MESH + RULES));
+  await client.inbox.find((r) => r.resources.some((x) => x.name === V1));
+  client.send({ typeUrl: TypeUrl.Endpoints, subscribe: [V1] });
+  await eventually(() => {
+    const order = client.inbox.all.slice(before).map((r) => r.typeUrl);
+    assert.deepEqual(order.slice(-2), [TypeUrl.Endpoints, TypeUrl.Route]);
+    assert.equal(order[0], TypeUrl.Cluster);
+  });
+});
+
+test('endpoints that nobody knows are empty, not missing', async (t) => {
+  const harness = await startHarness(yamlMesh(MESH));
+  t.after(() => harness.close());
+  const client = openDelta({ address: harness.address, node: node('a') });
+  t.after(() => client.close());
+  client.send({ typeUrl: TypeUrl.Endpoints, subscribe: ['outbound|1||nobody.example', 'nonsense'] });
+  await eventually(() => assert.equal(client.held(TypeUrl.Endpoints).size, 2));
+  const bytes = client.held(TypeUrl.Endpoints).get('nonsense');
+  assert.ok(bytes);
+  assert.deepEqual(fromBinary(ClusterLoadAssignmentSchema, bytes).endpoints, []);
+});
+
+test('a state-of-the-world client is answered, and its NACK is shown', async (t) => {
+  const harness = await startHarness(yamlMesh(MESH));
+  t.after(() => harness.close());
+  const client = openSotw({ address: harness.address, node: node('a') });
+  t.after(() => client.close());
+  client.send({ typeUrl: TypeUrl.Cluster });
+  const response = await client.inbox.find((r) => r.typeUrl === TypeUrl.Cluster);
+  assert.ok(response.resources.length >= 4);
+  client.send({ typeUrl: TypeUrl.Cluster, nonce: response.nonce, error: 'no such thing' });
+  await eventually(() => assert.equal(harness.discovery.connections()[0]?.status()[0]?.error, 'no such thing'));
+  assert.match(harness.metrics.render(), /pilot_total_xds_rejects\{type="cds"\} 1/);
+});
+
+test('a client that does not say who it is, or nonsense, is refused', async (t) => {
+  const harness = await startHarness(yamlMesh(MESH));
+  t.after(() => harness.close());
+  for (const id of ['nonsense', 'sidecar~1.2.3.4', 'ztunnel~1.2.3.4~a.b~b.svc.cluster.local']) {
+    const client = openDelta({ address: harness.address, node: { id } });
+    t.after(() => client.close());
+    client.send({ typeUrl: TypeUrl.Cluster });
+    await assert.rejects(client.inbox.find(() => true), /INVALID_ARGUMENT/);
+  }
+  assert.equal(harness.discovery.connections().length, 0);
+});
+
+test('a client that is gone is forgotten', async (t) => {
+  const harness = await startHarness(yamlMesh(MESH));
+  t.after(() => harness.close());
+  const client = openDelta({ address: harness.address, node: node('a') });
+  client.send({ typeUrl: TypeUrl.Cluster });
+  await client.inbox.find(() => true);
+  client.close();
+  await eventually(() => assert.equal(harness.discovery.connections().length, 0));
+});
+
+test('what proxies have in common is the same bytes, and is not made again when something else changes', async (t) => {
+  const harness = await startHarness(yamlMesh(MESH));
+  t.after(() => harness.close());
+  const proxies = ['a', 'b'].map((name) => {
+    const read = readProxy({ ...node(name), extensions: [] });
+    assert.ok('proxy' in read);
+    return read.proxy;
+  });
+  const resource = (i: number, typeUrl: string, name: string) => {
+    const proxy = proxies[i];
+    assert.ok(proxy);
+    return harness.generator.resources(proxy, typeUrl, new Set([name])).get(name);
+  };
+  for (const [typeUrl, name] of [[TypeUrl.Cluster, WEB], [TypeUrl.Endpoints, WEB], [TypeUrl.Route, '80']] as const) {
+    assert.ok(resource(0, typeUrl, name));
+    assert.equal(resource(0, typeUrl, name), resource(1, typeUrl, name), typeUrl);
+  }
+});
+
+test('an object that cannot be translated is left out, named, and harms no other', async (t) => {
+  const bad = `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: bad, namespace: default}
+spec: {rules: [{when: [{key: no.such.key, values: [x]}]}]}
+`;
+  const harness = await startHarness(yamlMesh(MESH + bad));
+  t.after(() => harness.close());
+  const client = openDelta({ address: harness.address, node: node('a') });
+  t.after(() => client.close());
+  client.send({ typeUrl: TypeUrl.Cluster });
+  client.send({ typeUrl: TypeUrl.Listener });
+  await eventually(() => assert.ok(client.held(TypeUrl.Cluster).has(WEB) && client.held(TypeUrl.Listener).has('virtualInbound')));
+  assert.deepEqual(harness.generator.leftOut.map((l) => [l.kind, l.name]), [['AuthorizationPolicy', 'bad']]);
+});

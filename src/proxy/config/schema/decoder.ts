@@ -1,0 +1,206 @@
+/** Decodes messages by a schema table into the same objects that @bufbuild/protobuf makes (without its `$typeName`). */
+import type { FieldRow, SchemaTable, ValueKind } from './table.ts';
+import { WireError, WireReader } from './reader.ts';
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Message = Record<string, unknown>;
+
+interface CompiledType {
+  readonly name: string;
+  readonly fields: ReadonlyMap<number, FieldRow>;
+  /** Makes an empty message with the defaults of its fields. */
+  blank(): Message;
+}
+
+export interface Decoder {
+  /** @throws WireError */
+  decode(root: string, bytes: Uint8Array): unknown;
+  /** The bytes a nested message was read from; only of the types named when the decoder was made. */
+  source(message: object): Uint8Array | undefined;
+}
+
+/** @param traced full names of the message types whose source bytes are remembered */
+export function createDecoder(table: SchemaTable, traced: readonly string[]): Decoder {
+  const types: (CompiledType | undefined)[] = [];
+  const sources = new WeakMap<object, Uint8Array>();
+  const keep = new Set(traced);
+
+  const typeAt = (index: number): CompiledType => (types[index] ??= compileType(table, index));
+
+  const readMessage = (index: number, reader: WireReader): Message => {
+    const type = typeAt(index);
+    const message = type.blank();
+    const start = reader.pos;
+    while (reader.more) {
+      const tag = reader.uint32();
+      const field = type.fields.get(tag >>> 3);
+      if (field) readField(field, message, reader, tag & 7);
+      else reader.skip(tag & 7);
+    }
+    if (keep.has(type.name)) sources.set(message, reader.bytes.subarray(start, reader.end));
+    return message;
+  };
+  const nested = (index: number, reader: WireReader): Message => {
+    const { start, end } = reader.span();
+    return readMessage(index, new WireReader(reader.bytes, start, end));
+  };
+  const readValue = (field: FieldRow, reader: WireReader): unknown => {
+    if (field.kind !== 'message') return readScalar(field.kind, reader);
+    const message = nested(field.type ?? 0, reader);
+    if (field.as === 'json') return structToJson(message);
+    return field.as === 'unwrapped' ? message['value'] : message;
+  };
+  const readField = (field: FieldRow, message: Message, reader: WireReader, wireType: number): void => {
+    if (field.mapKey) return readMapEntry(field, message[field.name] as Message, reader);
+    if (field.list) {
+      const list = message[field.name] as unknown[];
+      if (wireType === 2 && isPackable(field.kind)) {
+        const { start, end } = reader.span();
+        const packed = new WireReader(reader.bytes, start, end);
+        while (packed.more) list.push(readValue(field, packed));
+      } else {
+        list.push(readValue(field, reader));
+      }
+      return;
+    }
+    const value = readValue(field, reader);
+    if (field.oneof === undefined) message[field.name] = value;
+    else message[field.oneof] = { case: field.name, value };
+  };
+  const readMapEntry = (field: FieldRow, map: Message, reader: WireReader): void => {
+    const { start, end } = reader.span();
+    const entry = new WireReader(reader.bytes, start, end);
+    let key: unknown = '';
+    let value: unknown = field.kind === 'message' ? undefined : defaultOf(field.kind);
+    while (entry.more) {
+      const tag = entry.uint32();
+      if (tag >>> 3 === 1) key = readScalar(field.mapKey ?? 'string', entry);
+      else if (tag >>> 3 === 2) value = readValue(field, entry);
+      else entry.skip(tag & 7);
+    }
+    if (value === undefined) {
+      const empty = typeAt(field.type ?? 0).blank();
+      value = field.as === 'json' ? {} : empty;
+    }
+    // Keys are foreign: `__proto__` must become a key like any other.
+    Object.defineProperty(map, String(key), { value, enumerable: true, configurable: true, writable: true });
+  };
+
+  return {
+    decode(root, bytes) {
+      const index = table.roots[root];
+      if (index === undefined) throw new WireError(`there is no message type ${root}`);
+      return readMessage(index, new WireReader(bytes));
+    },
+    source: (message) => sources.get(message),
+  };
+}
+
+function compileType(table: SchemaTable, index: number): CompiledType {
+  const row = table.types[index];
+  if (!row) throw new WireError(`there is no message type number ${index}`);
+  const fields = new Map(row.fields.map((field) => [field.n, field]));
+  const blank = (): Message => {
+    const message: Message = {};
+    for (const field of row.fields) {
+      if (field.mapKey) message[field.name] = {};
+      else if (field.list) message[field.name] = [];
+      else if (field.oneof === undefined && field.kind !== 'message' && !field.optional) message[field.name] = defaultOf(field.kind);
+    }
+    for (const oneof of row.oneofs) message[oneof] = { case: undefined };
+    return message;
+  };
+  return { name: row.name, fields, blank };
+}
+
+const isPackable = (kind: ValueKind) => kind !== 'string' && kind !== 'bytes' && kind !== 'message';
+
+function defaultOf(kind: ValueKind): unknown {
+  switch (kind) {
+    case 'string':
+      return '';
+    case 'bool':
+      return false;
+    case 'bytes':
+      return new Uint8Array();
+    case 'int64':
+    case 'uint64':
+    case 'fixed64':
+    case 'sfixed64':
+    case 'sint64':
+      return 0n;
+    default:
+      return 0;
+  }
+}
+
+function readScalar(kind: ValueKind, reader: WireReader): unknown {
+  switch (kind) {
+    case 'string':
+      return reader.string();
+    case 'bool':
+      return reader.uint64() !== 0n;
+    case 'bytes': {
+      const { start, end } = reader.span();
+      return reader.bytes.slice(start, end);
+    }
+    case 'int32':
+    case 'enum':
+      return reader.uint32() | 0;
+    case 'uint32':
+      return reader.uint32();
+    case 'sint32': {
+      const raw = reader.uint32();
+      return (raw >>> 1) ^ -(raw & 1);
+    }
+    case 'fixed32':
+      return reader.fixed32();
+    case 'sfixed32':
+      return reader.fixed32() | 0;
+    case 'int64':
+      return BigInt.asIntN(64, reader.uint64());
+    case 'uint64':
+      return reader.uint64();
+    case 'sint64': {
+      const raw = reader.uint64();
+      return (raw >> 1n) ^ -(raw & 1n);
+    }
+    case 'fixed64':
+      return reader.fixed64();
+    case 'sfixed64':
+      return BigInt.asIntN(64, reader.fixed64());
+    case 'double':
+      return reader.double();
+    case 'float':
+      return reader.float();
+    case 'message':
+      throw new WireError('a message is no scalar');
+  }
+}
+
+/** google.protobuf.Struct → JSON. */
+function structToJson(struct: Message): { [key: string]: Json } {
+  const json: { [key: string]: Json } = {};
+  for (const [key, value] of Object.entries(struct['fields'] as Record<string, Message>)) {
+    Object.defineProperty(json, key, { value: valueToJson(value), enumerable: true, configurable: true, writable: true });
+  }
+  return json;
+}
+
+function valueToJson(message: Message): Json {
+  const kind = message['kind'] as { case?: string; value?: unknown };
+  switch (kind.case) {
+    case 'numberValue':
+      return kind.value as number;
+    case 'stringValue':
+      return kind.value as string;
+    case 'boolValue':
+      return kind.value as boolean;
+    case 'structValue':
+      return kind.value as { [key: string]: Json };
+    case 'listValue':
+      return ((kind.value as Message)['values'] as Message[]).map(valueToJson);
+    default:
+      return null;
+  }
+}

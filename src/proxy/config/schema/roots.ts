@@ -1,0 +1,47 @@
+/** The messages that the data path decodes. Loads the descriptors of Envoy's API: only the build and tests import values from here. */
+import type { DescMessage } from '@bufbuild/protobuf';
+import { ClusterSchema } from '../../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { ClusterLoadAssignmentSchema } from '../../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
+import { ListenerSchema } from '../../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { RouteConfigurationSchema } from '../../../xds/generated/envoy/config/route/v3/route_pb.js';
+import { FilterConfigSchema } from '../../../xds/generated/envoy/config/route/v3/route_components_pb.js';
+import { CorsSchema, CorsPolicySchema } from '../../../xds/generated/envoy/extensions/filters/http/cors/v3/cors_pb.js';
+import { HTTPFaultSchema } from '../../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
+import { JwtAuthenticationSchema, PerRouteConfigSchema } from '../../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
+import { LocalRateLimitSchema } from '../../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
+import { RBACSchema as HttpRbacSchema, RBACPerRouteSchema } from '../../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import { HttpConnectionManagerSchema } from '../../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { RBACSchema as NetworkRbacSchema } from '../../../xds/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
+import { TcpProxySchema } from '../../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { UriTemplateMatchConfigSchema } from '../../../xds/generated/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js';
+import { SecretSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import { HttpProtocolOptionsSchema } from '../../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import { TypedStructSchema as UdpaTypedStructSchema } from '../../../xds/generated/udpa/type/v1/typed_struct_pb.js';
+import { TypedStructSchema } from '../../../xds/generated/xds/type/v3/typed_struct_pb.js';
+
+export const SCHEMAS = {
+  listener: ListenerSchema,
+  routes: RouteConfigurationSchema,
+  cluster: ClusterSchema,
+  endpoints: ClusterLoadAssignmentSchema,
+  secret: SecretSchema,
+  httpConnectionManager: HttpConnectionManagerSchema,
+  tcpProxy: TcpProxySchema,
+  networkRbac: NetworkRbacSchema,
+  httpRbac: HttpRbacSchema,
+  rbacPerRoute: RBACPerRouteSchema,
+  fault: HTTPFaultSchema,
+  cors: CorsSchema,
+  corsPolicy: CorsPolicySchema,
+  jwt: JwtAuthenticationSchema,
+  jwtPerRoute: PerRouteConfigSchema,
+  localRateLimit: LocalRateLimitSchema,
+  downstreamTls: DownstreamTlsContextSchema,
+  upstreamTls: UpstreamTlsContextSchema,
+  httpProtocolOptions: HttpProtocolOptionsSchema,
+  filterConfig: FilterConfigSchema,
+  uriTemplateMatch: UriTemplateMatchConfigSchema,
+  typedStruct: TypedStructSchema,
+  udpaTypedStruct: UdpaTypedStructSchema,
+} as const satisfies Record<string, DescMessage>;
