@@ -30,4 +30,4 @@ setup-test:
 	@sh build/setup.sh --test
 
 clean:
-	rm -rf dist src/xds/generated src/kube/generated console/dist .cache
+	rm -rf dist src/xds/generated src/kube/generated src/proxy/generated console/dist .cache

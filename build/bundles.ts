@@ -1,6 +1,7 @@
 /** Bundles: one file for each thing that is started, so that a sidecar loads only its own code. */
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { build, type BuildOptions } from 'esbuild';
+import { builtins } from './builtins.ts';
 
 const ENTRIES: Readonly<Record<string, string>> = {
   cli: 'src/cli/main.ts',
@@ -37,7 +38,8 @@ const OPTIONS: BuildOptions = {
   sourcesContent: false,
   external: ['koffi'],
   // CommonJS dependencies (gRPC) call require() for Node's own modules.
-  banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
+  banner: { js: "const require = process.getBuiltinModule('module').createRequire(import.meta.url);" },
+  plugins: [builtins],
   logLevel: 'warning',
 };
 

@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { EnumOptionsSchema, FieldOptionsSchema, FileDescriptorSetSchema, MessageOptionsSchema } from '@bufbuild/protobuf/wkt';
 import type { DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto } from '@bufbuild/protobuf/wkt';
 
-/** @param image what `buf build` writes: a FileDescriptorSet with extras, which are kept
+/** @param image what `buf build` writes: a FileDescriptorSet with buf's own notes on each file
  * @returns the same without options and without imports that nothing needs any more */
 export function leanImage(image: Uint8Array): Uint8Array<ArrayBuffer> {
   const set = fromBinary(FileDescriptorSetSchema, image);
@@ -52,6 +52,8 @@ function dropImports(set: FileDescriptorSet): void {
     const kept = file.dependency.filter((name, index) => file.publicDependency.includes(index) || !needed.isDisjointFrom(offeredTypes(name, files)));
     const at = (indices: number[]) => indices.map((index) => kept.indexOf(file.dependency[index] ?? '')).filter((index) => index >= 0);
     [file.publicDependency, file.weakDependency] = [at(file.publicDependency), at(file.weakDependency)];
+    // Among buf's notes is which imports are unused, by their place in the list.
+    if (kept.length < file.dependency.length) file.$unknown = undefined;
     file.dependency = kept;
   }
 }

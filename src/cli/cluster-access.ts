@@ -1,6 +1,6 @@
 /** How commands reach the cluster: the kubeconfig in force, as kubectl reads it, with istioctl's global flags. */
 import type { Command } from 'commander';
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createHttpClient, type HttpClient } from '../kube/http-client.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
@@ -77,8 +77,7 @@ export async function requestPod(access: ClusterAccess, pod: PodName, target: { 
 
 function exchange(stream: Duplex, target: { port: number; path: string; method?: string }): Promise<PodAnswer> {
   return new Promise((resolve, reject) => {
-    const agent = new Agent();
-    const call = request({ method: target.method ?? 'GET', path: target.path, host: 'localhost', port: target.port, agent, createConnection: () => stream, headers: { connection: 'close' } }, (response) => {
+    const call = request({ method: target.method ?? 'GET', path: target.path, host: 'localhost', port: target.port, createConnection: () => stream, headers: { connection: 'close' } }, (response) => {
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString() }));

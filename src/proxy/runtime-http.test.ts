@@ -59,7 +59,8 @@ test('a refused connection gives 503 and UF with the reason', async (t) => {
   const proxy = startProxy(t, { clusters: [staticCluster('up', [await deadPort(t)])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
   const answer = await call(await proxy.port());
   assert.equal(answer.status, 503);
-  assert.equal(answer.body, 'upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused');
+  assert.equal(answer.body, 'upstream connect error or disconnect/reset before headers. reset reason: remote connection failure');
+  assert.equal(proxy.http[0]?.details, 'upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}');
   assert.deepEqual(proxy.http[0]?.flags, ['UF']);
 });
 
@@ -121,4 +122,31 @@ test('when all retries fail the last answer is given with URX', async (t) => {
   const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up', retry)]))])] });
   const answer = await call(await proxy.port());
   assert.deepEqual([answer.status, answer.body, proxy.http[0]?.flags, proxy.http[0]?.upstream?.attempts], [503, 'busy', ['URX'], 3]);
+});
+
+test('a request without Host is refused and its connection ends', async (t) => {
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+  const text = await exchangeBytes(await proxy.port(), 'GET / HTTP/1.1\r\na: b\r\n\r\n');
+  assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\n(?:.+\r\n)*connection: close\r\n\r\n$/);
+  assert.equal(proxy.http[0]?.details, 'missing_host_header');
+});
+
+test('smuggled requests are not passed on', async (t) => {
+  let seen = 0;
+  const upstream = await httpUpstream(t, (_request, response) => {
+    seen++;
+    response.end();
+  });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+  const text = await exchangeBytes(await proxy.port(), 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: a\r\n\r\n');
+  assert.match(text, /^HTTP\/1\.1 400 Bad Request/);
+  assert.equal(seen, 0);
+  assert.deepEqual([proxy.http[0]?.responseCode, proxy.http[0]?.flags, proxy.http[0]?.details], [400, ['DPE'], 'http1.content_length_and_chunked_not_allowed']);
+});
+
+test('HTTP/1.0 is told to upgrade unless it is allowed', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))]), { ...listener([hcm(inlineRoutes([routeTo('up')]), { http_protocol_options: { accept_http_10: true } })]), name: 'old' }] });
+  assert.match(await exchangeBytes(await proxy.port('test'), 'GET / HTTP/1.0\r\nhost: a\r\n\r\n'), /^HTTP\/1\.1 426 Upgrade Required/);
+  assert.match(await exchangeBytes(await proxy.port('old'), 'GET / HTTP/1.0\r\nhost: a\r\n\r\n'), /^HTTP\/1\.1 200 OK[^]*ok$/);
 });

@@ -1,5 +1,5 @@
 /** What the control plane would send a proxy now, in the shape of Envoy's `/config_dump`, so that the same tools read it. */
-import { createRegistry, fromBinary, toJson, type DescMessage, type JsonValue } from '@bufbuild/protobuf';
+import { createRegistry, fromBinary, toJson, type DescMessage, type JsonValue, type Registry } from '@bufbuild/protobuf';
 import { ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
 import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
@@ -33,8 +33,8 @@ import { TypeUrl } from '../../xds/type-urls.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import type { Generator } from './generator.ts';
 
-/** Messages that stand inside `Any` in what we produce. */
-const registry = createRegistry(
+/** Messages that stand inside `Any` in what we produce. Made for each dump: nobody else needs it. */
+const anyTypes = (): Registry => createRegistry(
   ClusterSchema, ClusterLoadAssignmentSchema, ListenerSchema, RouteConfigurationSchema, RbacPolicySchema, OpenTelemetryConfigSchema, ZipkinConfigSchema, FileAccessLogSchema,
   ExpressionFilterSchema, CorsPolicySchema, CorsSchema, ExtAuthzSchema, HTTPFaultSchema, JwtAuthenticationSchema, RBACSchema, RouterSchema, HttpInspectorSchema, OriginalDstSchema,
   TlsInspectorSchema, HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, UriTemplateMatchConfigSchema, PreviousHostsPredicateSchema, PreviousPrioritiesConfigSchema,
@@ -44,6 +44,8 @@ const registry = createRegistry(
 const ADMIN = 'type.googleapis.com/envoy.admin.v3';
 
 export function configDump(proxy: Proxy, generator: Generator): { configs: Record<string, unknown>[] } {
+  const registry = anyTypes();
+  const render = (schema: DescMessage, resource: EncodedResource) => toPlain(schema, resource, registry);
   const clusters = [...generator.resources(proxy, TypeUrl.Cluster, 'all').values()];
   const listeners = [...generator.resources(proxy, TypeUrl.Listener, 'all').values()];
   const endpointNames = new Set(clusters.flatMap((c) => c.needsEndpoints ?? []));
@@ -64,7 +66,7 @@ export function configDump(proxy: Proxy, generator: Generator): { configs: Recor
 const tagged = (typeUrl: string, json: JsonValue): JsonValue => ({ '@type': typeUrl, ...(typeof json === 'object' && !Array.isArray(json) ? json : {}) });
 
 /** Proto field names, as Envoy's admin interface writes them. */
-function render(schema: DescMessage, resource: EncodedResource): JsonValue {
+function toPlain(schema: DescMessage, resource: EncodedResource, registry: Registry): JsonValue {
   return toJson(schema, fromBinary(schema, resource.value), { registry, useProtoFieldName: true });
 }
 

@@ -2,7 +2,7 @@
 import type { JsonObject, MessageShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { errorText } from '../../base/errors.ts';
-import { table } from '../../xds/generated/proxy-schema.js';
+import { table } from '../generated/schema.js';
 import { ConfigError } from '../errors.ts';
 import { createDecoder } from './schema/decoder.ts';
 import type { SCHEMAS } from './schema/roots.ts';

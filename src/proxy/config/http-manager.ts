@@ -12,6 +12,7 @@ import type { AccessLogSettings } from '../outcome.ts';
 import { durationMs } from '../route/numbers.ts';
 import type { EscapedSlashes } from '../route/path.ts';
 import type { CustomTag, TracingSettings } from '../tracing.ts';
+import { cidrOf } from './address.ts';
 import { sourceBytes } from './decode.ts';
 import { compileRoutes, type RouteCompiler, type RouteTable } from './routes.ts';
 
@@ -42,6 +43,7 @@ export function compileHttpManager(message: HttpConnectionManager, context: Mana
     serverHeader: (['overwrite', 'append', 'pass'] as const)[message.serverHeaderTransformation] ?? 'overwrite',
     useRemoteAddress: message.useRemoteAddress ?? false,
     trustedHops: message.xffNumTrustedHops,
+    internalRanges: (message.internalAddressConfig?.cidrRanges ?? []).map(cidrOf),
     skipXffAppend: message.skipXffAppend,
     forwardCert: FORWARD_CERT[message.forwardClientCertDetails] ?? 'sanitize',
     certDetails: { subject: cert?.subject ?? false, cert: cert?.cert ?? false, dns: cert?.dns ?? false, uri: cert?.uri ?? false },

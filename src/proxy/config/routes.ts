@@ -98,9 +98,14 @@ function compileRoute(message: RouteMessage, context: HostContext, compiler: Rou
     requestEdits: levels.flatMap((level) => level.request ?? []),
     responseEdits: levels.flatMap((level) => level.response ?? []),
     perFilter: mergePerFilter(context.perFilter, compilePerFilter(message.typedPerFilterConfig, compiler)),
-    decorator: message.decorator === undefined || message.decorator.operation === '' ? undefined : compileFormat(message.decorator.operation),
+    decorator: compileDecorator(message.decorator?.operation ?? ''),
     virtualHost: context.host,
   };
+}
+
+function compileDecorator(operation: string): Route['decorator'] {
+  if (operation === '') return undefined;
+  return operation.includes('%') ? compileFormat(operation) : operation;
 }
 
 export function mergePerFilter(outer: PerFilter, inner: PerFilter): PerFilter {

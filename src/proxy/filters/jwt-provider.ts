@@ -184,7 +184,7 @@ export function applyClaims(provider: Provider, context: FilterContext, verdict:
     headers.set(settings.forwardPayloadHeader.toLowerCase(), settings.padForwardPayloadHeader ? encoded.padEnd(Math.ceil(encoded.length / 4) * 4, '=') : encoded);
   }
   for (const { headerName, claimName } of settings.claimToHeaders) {
-    const value = claimName.split('.').reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined), claims);
+    const value = claimName.split('.').reduce<unknown>((at, key) => (typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined), claims);
     if (value !== undefined) headers.set(headerName.toLowerCase(), (typeof value === 'object' ? Buffer.from(JSON.stringify(value)).toString('base64url') : String(value)).replaceAll(/[\r\n\0]/g, ''));
     else headers.remove(headerName.toLowerCase());
   }

@@ -110,7 +110,7 @@ export class Exchange implements RequestSink, FilterContext {
     const prepared = prepareRequest(request, this.connection, settings);
     if ('status' in prepared) return this.reply(prepared);
     this.clientAddress = prepared.clientAddress;
-    if (request.authority === '' && request.protocol !== 'HTTP/1.0') return this.reply({ status: 400, details: 'missing_host_header' });
+    if (request.authority === '' && request.protocol !== 'HTTP/1.0') return this.reply({ status: 400, details: 'missing_host_header', close: true });
     if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
     const table = settings.routes.current();
     const host = table?.find(request.authority);
@@ -246,6 +246,7 @@ export class Exchange implements RequestSink, FilterContext {
     const { head, body } = renderReply(reply, this.request);
     this.#details = reply.details;
     const end = body.length === 0;
+    if (reply.close) this.stream.closeAfter();
     this.sendHead(head, end, !end);
     if (!end) this.sendData(body, true);
   }
@@ -347,6 +348,11 @@ export class Exchange implements RequestSink, FilterContext {
     this.#owner.onEnded(this);
   }
 
+  #operation(): string | undefined {
+    const decorator = this.route?.decorator;
+    return typeof decorator === 'function' ? decorator(this.formatContext()) : decorator;
+  }
+
   #outcome(upstream: ReturnType<Router['finish']> | undefined): HttpOutcome {
     const { request, connection, services } = this;
     const { settings } = services;
@@ -374,7 +380,7 @@ export class Exchange implements RequestSink, FilterContext {
       downstreamPeerMetadata: this.#peer,
       span: this.#span,
       tracing: settings.tracing,
-      operation: this.route?.decorator?.(this.formatContext()),
+      operation: this.#operation(),
       accessLogs: settings.accessLogs,
     };
   }

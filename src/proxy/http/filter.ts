@@ -17,6 +17,8 @@ export interface LocalReply {
   readonly details: string;
   /** For gRPC requests; default: derived from the HTTP status. */
   readonly grpcStatus?: number;
+  /** The client does not deserve another request on this connection. */
+  readonly close?: boolean;
 }
 
 /** `stop`: the filter will call `resume` or `reply` later. `done`: it has replied. */

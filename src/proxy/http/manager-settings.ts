@@ -1,3 +1,4 @@
+import type { Cidr } from '../../base/cidr.ts';
 import type { AccessLogSettings } from '../outcome.ts';
 import type { PathRules } from '../route/path.ts';
 import type { TracingSettings } from '../tracing.ts';
@@ -23,6 +24,8 @@ export interface ManagerSettings {
   readonly serverHeader: 'overwrite' | 'append' | 'pass';
   readonly useRemoteAddress: boolean;
   readonly trustedHops: number;
+  /** Clients from there may steer the router by headers. Envoy's default: nobody. */
+  readonly internalRanges: readonly Cidr[];
   readonly skipXffAppend: boolean;
   readonly forwardCert: ForwardCert;
   readonly certDetails: { readonly subject: boolean; readonly cert: boolean; readonly dns: boolean; readonly uri: boolean };

@@ -1,7 +1,8 @@
 /** What a connection manager does to a request before routing: addresses, scheme, request id, client certificate, path.
  * Envoy: "HTTP header manipulation". */
 import { randomUUID } from 'node:crypto';
-import { Headers } from '../headers.ts';
+import { cidrContains, parseAddress } from '../../base/cidr.ts';
+import type { Headers } from '../headers.ts';
 import { normalizePath } from '../route/path.ts';
 import { withoutPort } from '../route/virtual-hosts.ts';
 import type { DownstreamConnection } from './connection.ts';
@@ -9,12 +10,13 @@ import type { LocalReply } from './filter.ts';
 import type { ManagerSettings } from './manager-settings.ts';
 import type { RequestHead } from './stream.ts';
 
-/** Headers by which a trusted hop steers the router; strangers must not. */
-const STEERING: readonly string[] = [
-  'x-envoy-decorator-operation', 'x-envoy-expected-rq-timeout-ms', 'x-envoy-external-address', 'x-envoy-force-trace', 'x-envoy-internal', 'x-envoy-ip-tags', 'x-envoy-max-retries',
-  'x-envoy-original-path', 'x-envoy-retriable-header-names', 'x-envoy-retriable-status-codes', 'x-envoy-retry-grpc-on', 'x-envoy-retry-on', 'x-envoy-upstream-alt-stat-name',
-  'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-upstream-rq-timeout-alt-response', 'x-envoy-upstream-rq-timeout-ms', 'x-envoy-original-host', 'x-envoy-hedge-on-per-try-timeout',
+/** Headers by which a trusted hop steers the router. Envoy takes them from internal requests only. */
+const INTERNAL_ONLY: readonly string[] = [
+  'x-envoy-retriable-status-codes', 'x-envoy-retriable-header-names', 'x-envoy-retry-on', 'x-envoy-retry-grpc-on', 'x-envoy-max-retries', 'x-envoy-upstream-alt-stat-name', 'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-upstream-rq-timeout-alt-response', 'x-envoy-expected-rq-timeout-ms', 'x-envoy-force-trace', 'x-envoy-ip-tags', 'x-envoy-hedge-on-per-try-timeout',
 ];
+/** Taken out where requests enter the mesh. */
+const EDGE_ONLY: readonly string[] = ['x-envoy-decorator-operation', 'x-envoy-original-path', 'x-envoy-original-host', 'x-envoy-external-address'];
 
 export interface Prepared {
   /** Address of the client, seen through trusted proxies. */
@@ -26,7 +28,7 @@ export function prepareRequest(head: RequestHead, connection: DownstreamConnecti
   const { headers } = head;
   if (settings.underscores !== 'allow') {
     if (settings.underscores === 'drop') headers.removeIf((name) => name.includes('_'));
-    else for (const [name] of headers) if (name.includes('_')) return { status: 400, details: 'http1.unexpected_underscore' };
+    else for (const [name] of headers) if (name.includes('_')) return { status: 400, details: 'http1.unexpected_underscore', close: true };
   }
   const clientAddress = addresses(head, connection, settings);
   if (settings.stripPort !== 'none') stripPort(head, connection, settings.stripPort);
@@ -39,7 +41,7 @@ export function prepareRequest(head: RequestHead, connection: DownstreamConnecti
 function path(head: RequestHead, settings: ManagerSettings): LocalReply | undefined {
   if (head.method === 'CONNECT') return undefined;
   const result = normalizePath(head.path, settings.paths);
-  if ('refused' in result) return { status: 400, details: result.refused };
+  if ('refused' in result) return { status: 400, details: result.refused, close: true };
   if ('redirect' in result) return { status: 307, details: 'path_with_escaped_slashes_redirected', headers: [['location', result.redirect]] };
   head.path = result.path;
   return undefined;
@@ -55,17 +57,12 @@ function addresses(head: RequestHead, connection: DownstreamConnection, settings
     client = settings.trustedHops > 0 ? (hop(forwarded, settings.trustedHops - 1) ?? remote) : remote;
     if (!settings.skipXffAppend) headers.set('x-forwarded-for', forwarded === undefined ? remote : `${forwarded},${remote}`);
     if (settings.trustedHops === 0 || headers.get('x-forwarded-proto') === undefined) headers.set('x-forwarded-proto', connection.secure ? 'https' : 'http');
-    if (!isPrivate(client)) {
-      for (const name of STEERING) headers.remove(name);
-      headers.set('x-envoy-external-address', client);
-    } else {
-      headers.remove('x-envoy-external-address');
-    }
-    if (settings.tracing === undefined || !isPrivate(client)) headers.remove('x-envoy-force-trace');
   } else {
     client = hop(forwarded, settings.trustedHops) ?? remote;
     if (!headers.has('x-forwarded-proto')) headers.add('x-forwarded-proto', connection.secure ? 'https' : 'http');
   }
+  const single = settings.useRemoteAddress ? forwarded === undefined : forwarded !== undefined && !forwarded.includes(',');
+  trust(headers, settings, { client, internal: single && isInternal(client, settings) });
   const proto = headers.get('x-forwarded-proto');
   head.scheme = proto === 'https' || proto === 'http' ? proto : connection.secure ? 'https' : 'http';
   return client;
@@ -79,9 +76,30 @@ function hop(forwarded: string | undefined, fromRight: number): string | undefin
   return found === '' ? undefined : found;
 }
 
-/** RFC 1918, loopback and unique local addresses count as internal. */
-export function isPrivate(address: string): boolean {
-  return /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd])/i.test(address);
+/** What a stranger must not say is taken out; whether it is one is told to the upstream. */
+function trust(headers: Headers, settings: ManagerSettings, from: { client: string; internal: boolean }): void {
+  if (from.internal) {
+    headers.set('x-envoy-internal', 'true');
+    return;
+  }
+  if (hasEnvoyHeader(headers)) {
+    for (const name of INTERNAL_ONLY) headers.remove(name);
+    if (settings.useRemoteAddress) for (const name of EDGE_ONLY) headers.remove(name);
+    headers.remove('x-envoy-internal');
+  }
+  if (settings.useRemoteAddress) headers.set('x-envoy-external-address', from.client);
+}
+
+function hasEnvoyHeader(headers: Headers): boolean {
+  const { list } = headers;
+  for (let i = 0; i < list.length; i += 3) if (list[i]?.startsWith('x-envoy-')) return true;
+  return false;
+}
+
+function isInternal(address: string, settings: ManagerSettings): boolean {
+  if (settings.internalRanges.length === 0) return false;
+  const bytes = parseAddress(address);
+  return bytes !== undefined && settings.internalRanges.some((range) => cidrContains(range, bytes));
 }
 
 function stripPort(head: RequestHead, connection: DownstreamConnection, mode: 'matching' | 'any'): void {

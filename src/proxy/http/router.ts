@@ -158,7 +158,6 @@ export class Router {
     if (head.status >= 500) attempt.host.counters.error++;
     else attempt.host.counters.success++;
     if (this.#policy && retriesResponse(this.#policy, head.status, head.headers) && this.#retry(attempt)) return;
-    if (this.#policy && this.#policy.maxRetries > 0 && this.#retriesLeft === 0 && retriesResponse(this.#policy, head.status, head.headers)) exchange.addFlag('URX');
     this.body.release();
     this.#releaseRetry();
     this.#serviceTimeMs = exchange.clock.monotonic() - attempt.startedAt;
@@ -257,7 +256,11 @@ export class Router {
   #retry(attempt: Attempt): boolean {
     const policy = this.#policy;
     const cluster = this.#cluster;
-    if (!policy || !cluster || this.#retriesLeft <= 0 || !this.body.replayable) return false;
+    if (!policy || !cluster || !this.body.replayable) return false;
+    if (this.#retriesLeft <= 0) {
+      this.exchange.addFlag('URX');
+      return false;
+    }
     this.#releaseRetry();
     if (!cluster.breakers.canRetry) {
       this.exchange.addFlag('UO');
@@ -289,16 +292,14 @@ export class Router {
   }
 
   #fail(flag: string, phrase: string, transport: string | undefined): void {
-    if (this.#policy && this.#attempts > 1 && this.#retriesLeft === 0) this.exchange.addFlag('URX');
     const suffix = transport === undefined ? '' : `|${transport}`;
     const details = `upstream_reset_before_response_started{${`${phrase}${suffix}`.replaceAll(' ', '_')}}`;
-    this.exchange.reply({ ...this.#failureReply(phrase, transport), flag, details });
+    this.exchange.reply({ ...this.#failureReply(phrase), flag, details });
   }
 
-  #failureReply(phrase: string, transport?: string): { status: number; body: string } {
+  #failureReply(phrase: string): { status: number; body: string } {
     const latest = this.#attempts > 1 ? 'retried and the latest ' : '';
-    const why = transport === undefined ? '' : `, transport failure reason: ${transport}`;
-    return { status: 503, body: `upstream connect error or disconnect/reset before headers. ${latest}reset reason: ${phrase}${why}` };
+    return { status: 503, body: `upstream connect error or disconnect/reset before headers. ${latest}reset reason: ${phrase}` };
   }
 
   // Settings of this request

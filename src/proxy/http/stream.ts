@@ -59,6 +59,8 @@ export interface DownstreamStream {
   sendEnd(trailers: Headers | undefined): void;
   /** Ends the stream abnormally after a head was sent. */
   reset(): void;
+  /** The next head announces the end of the connection, where a connection carries one request at a time. */
+  closeAfter(): void;
   pause(): void;
   resume(): void;
 }

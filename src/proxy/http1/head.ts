@@ -210,7 +210,6 @@ function transferCoding(facts: FieldFacts, minor: number): boolean | HeadError {
 function finishRequest(line: { method: string; target: string; minor: number; headers: Headers }, facts: FieldFacts): ParsedRequest | HeadError {
   const chunked = transferCoding(facts, line.minor);
   if (typeof chunked === 'object') return chunked;
-  if (facts.host === undefined && line.minor === 1) return bad('missing_host_header');
   const where = splitTarget(line.method, line.target, facts.host ?? '');
   if (!where) return bad('http1.invalid_url');
   const tokens = applyConnection(facts, line.headers);

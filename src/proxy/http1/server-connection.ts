@@ -5,7 +5,7 @@ import type { Headers } from '../headers.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
-import { chunkEnd, LAST_CHUNK, statusLine, writePieces } from './writer.ts';
+import { chunkEnd, LAST_CHUNK, reasonOf, statusLine, writePieces } from './writer.ts';
 
 export interface Http1ServerHandler {
   /** A request head is complete. @returns where its body goes */
@@ -115,9 +115,9 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
       this.#socket.destroy();
       return;
     }
-    const close = 'connection: close\r\ncontent-length: 0\r\n\r\n';
+    const body = reasonOf(error.status);
     const upgrade = error.status === 426 ? 'upgrade: HTTP/1.1\r\n' : '';
-    this.#socket.write(`${statusLine(error.status)}${upgrade}${close}`, 'latin1');
+    this.#socket.write(`${statusLine(error.status)}${upgrade}content-length: ${body.length}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${body}`, 'latin1');
     this.#finish();
   }
 
@@ -154,7 +154,9 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#chunked = !end && !sized && !this.#http10;
     if (!end && !sized && this.#http10) this.#keepAlive = false;
     const length = end && !sized ? 'content-length: 0\r\n' : '';
-    const coding = this.#chunked ? 'transfer-encoding: chunked\r\n' : '';
+    // A response to HEAD says what the one to GET would.
+    const silent = this.#method === 'HEAD' && !this.#http10 && status !== 204 && status !== 304 && !headers.has('content-length');
+    const coding = this.#chunked || silent ? 'transfer-encoding: chunked\r\n' : '';
     return `${statusLine(status)}${headers.serialize()}${length}${coding}${this.#connectionHeader()}\r\n`;
   }
 
@@ -201,6 +203,10 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#sink = undefined;
     this.#responseDone = true;
     this.#socket.destroy();
+  }
+
+  closeAfter(): void {
+    this.#keepAlive = false;
   }
 
   pause(): void {

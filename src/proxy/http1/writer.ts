@@ -16,8 +16,12 @@ const REASONS: Readonly<Record<number, string>> = {
   502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Timeout', 505: 'HTTP Version Not Supported',
 };
 
+export function reasonOf(status: number): string {
+  return REASONS[status] ?? 'Unknown';
+}
+
 export function statusLine(status: number): string {
-  return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Unknown'}\r\n`;
+  return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
 }
 
 /** @param chunked adds `transfer-encoding: chunked` */

@@ -189,6 +189,9 @@ class Http2DownstreamStream implements DownstreamStream {
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
+  /** A stream of its own ends by itself; the other streams go on. */
+  closeAfter(): void {}
+
   pause(): void {
     this.#stream.pause();
   }

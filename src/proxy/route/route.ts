@@ -75,7 +75,7 @@ export interface Route {
   readonly responseEdits: readonly HeaderEdits[];
   readonly perFilter: PerFilter;
   /** Name of the operation in traces. */
-  readonly decorator?: Format;
+  readonly decorator?: string | Format;
   readonly virtualHost: VirtualHost;
 }
 

@@ -102,7 +102,7 @@ export class HostPool implements Http1ClientHandler {
 
   destroy(): void {
     this.drain();
-    for (const connection of [...this.#open]) connection.close();
+    for (const connection of this.#open) connection.close();
     for (const { session } of this.#sessions.slice()) session.destroy();
     for (const connecting of this.#connecting) this.#abandon(connecting);
   }

@@ -75,7 +75,7 @@ export async function mutualTls(t: TestContext, cluster: TestCluster): Promise<v
 
 /** Records what crosses the wire to `address` while `send` runs, from inside the cluster's own network namespace. */
 async function capturePacketsOf(cluster: TestCluster, address: string, send: () => Promise<unknown>): Promise<Buffer> {
-  const dump = execFile('nsenter', ['-t', String(await cluster.nodePid()), '-n', 'tcpdump', '-i', 'any', '-U', '-s', '0', '-w', '-', 'tcp', 'and', 'host', address], { encoding: 'buffer', maxBuffer: 64 << 20 });
+  const dump = execFile('nsenter', ['-t', String(await cluster.nodePid()), '-n', 'tcpdump', '-i', 'any', '-U', '--immediate-mode', '-s', '0', '-w', '-', 'tcp', 'and', 'host', address, 'and', 'port', '8080'], { encoding: 'buffer', maxBuffer: 64 << 20 });
   const parts: Buffer[] = [];
   dump.stdout?.on('data', (part: Buffer) => parts.push(part));
   await new Promise<void>((resolve, reject) => {

@@ -8,7 +8,7 @@ import { eventually } from '../../../src/testkit/eventually.ts';
 import { httpGet, startLoad, type TestCluster } from '../harness.ts';
 import { ingressUrl, networking, podOf } from './bookinfo.ts';
 
-const STANDARD_LABELS = ['reporter', 'source_workload', 'source_principal', 'source_app', 'source_version', 'source_cluster', 'destination_workload', 'destination_principal', 'destination_app', 'destination_version', 'destination_service', 'destination_service_name', 'destination_service_namespace', 'destination_cluster', 'request_protocol', 'response_code', 'response_flags', 'connection_security_policy', 'source_canonical_service', 'destination_canonical_service', 'source_canonical_revision', 'destination_canonical_revision', 'grpc_response_status', 'source_workload_namespace', 'destination_workload_namespace'];
+const STANDARD_LABELS = ['reporter', 'source_workload', 'source_principal', 'source_app', 'source_version', 'source_cluster', 'destination_workload', 'destination_principal', 'destination_app', 'destination_version', 'destination_service', 'destination_service_name', 'destination_service_namespace', 'destination_cluster', 'request_protocol', 'response_code', 'response_flags', 'connection_security_policy', 'source_canonical_service', 'destination_canonical_service', 'source_canonical_revision', 'destination_canonical_revision', 'source_workload_namespace', 'destination_workload_namespace'];
 
 interface Published {
   published: { namespace: string; name: string; port: number; hostPort: number }[];

@@ -120,13 +120,15 @@ function signOf(client: Client, csr: string, token: string | undefined): Promise
 /** `kubectl port-forward` to the control plane's TLS port. */
 async function forwardIstiod(cluster: TestCluster): Promise<{ port: number; close(): void }> {
   const child = spawn(kubectlPath(), ['port-forward', '-n', 'istio-system', 'service/istiod', ':15012'], { env: { ...process.env, ...cluster.env }, stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  for await (const part of child.stdout) {
-    text += String(part);
-    const port = /127\.0\.0\.1:(\d+) -> 15012/.exec(text)?.[1];
-    if (port) {
-      return { port: Number(port), close: () => void child.kill() };
-    }
-  }
-  throw new Error(`kubectl port-forward ended: ${text}`);
+  const port = await new Promise<number>((resolve, reject) => {
+    let text = '';
+    // It goes on printing a line for each connection, so its output is read to the end.
+    child.stdout.on('data', (part: Buffer) => {
+      text += part.toString();
+      const found = /127\.0\.0\.1:(\d+) -> 15012/.exec(text)?.[1];
+      if (found) resolve(Number(found));
+    });
+    child.once('exit', () => reject(new Error(`kubectl port-forward ended: ${text}`)));
+  });
+  return { port, close: () => void child.kill() };
 }

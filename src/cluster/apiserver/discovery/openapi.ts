@@ -11,7 +11,7 @@ import { KUBERNETES_VERSION } from './version.ts';
 
 export interface OpenapiDocuments {
   /** `/openapi/v3`: paths with a hash in each URL, so that clients can cache. */
-  index(): object;
+  index(): string;
   /** @param path `api/v1`, `apis/apps/v1` */
   groupVersion(path: string): string | undefined;
   /** `/openapi/v2` */
@@ -42,14 +42,15 @@ export function createOpenapi(kinds: KindRegistry): OpenapiDocuments {
     return served.length === 0 ? undefined : JSON.stringify(documentOf(served));
   });
   return {
-    index() {
-      const paths = groupsOf(kinds).flatMap(({ versions }) => versions.map(({ kinds: list }) => (list[0] ? groupPath(list[0]) : '')));
-      const entries = paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(kinds, path)}` }]);
-      return { paths: Object.fromEntries(entries) };
-    },
+    index: () => cached('index', () => JSON.stringify(indexOf(kinds))) ?? '{}',
     groupVersion: document,
     swagger: () => cached('v2', () => JSON.stringify(swaggerOf(kinds.all()))) ?? '{}',
   };
+}
+
+function indexOf(kinds: KindRegistry): object {
+  const paths = groupsOf(kinds).flatMap(({ versions }) => versions.map(({ kinds: list }) => (list[0] ? groupPath(list[0]) : '')));
+  return { paths: Object.fromEntries(paths.map((path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(kinds, path)}` }])) };
 }
 
 const groupPath = ({ resource: r }: Kind) => (r.group === '' ? `api/${r.version}` : `apis/${r.group}/${r.version}`);

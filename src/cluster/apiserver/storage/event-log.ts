@@ -8,7 +8,8 @@ export interface StoreEvent {
   readonly revision: number;
 }
 
-const KEPT = 1000;
+/** Events per collection: enough for a client that reconnects, few enough to keep the past small in memory. */
+const KEPT = 400;
 
 /** The recent changes of one collection, so that a watch can go on from where its predecessor ended. */
 export class EventLog {

@@ -7,8 +7,10 @@ import type { Journal, JournalRow } from './journal.ts';
 export interface Entry {
   readonly object: Stored;
   readonly revision: number;
-  /** The object as JSON, made once. */
+  /** The object as JSON, made once as long as it is the newest. */
   readonly json: string;
+  /** Lets go of the text: called when another state has taken its place. */
+  release?(): void;
 }
 
 export interface Change {
@@ -72,6 +74,7 @@ export class Store {
     const entry = freezeEntry(change.object ?? previous?.object ?? {}, revision);
     if (change.object) entries.set(key, entry);
     else entries.delete(key);
+    previous?.release?.();
     this.#rows.push({ key: `${collection}/${key}`, json: change.object ? entry.json : undefined });
     const type = change.object ? (previous ? 'MODIFIED' : 'ADDED') : 'DELETED';
     this.#events.push({ collection, event: { type, entry, previous, revision } });
@@ -96,7 +99,6 @@ export class Store {
     for (const key of this.#collections.get(collection)?.keys() ?? []) this.apply({ collection, key });
   }
 
-  /** The newest revision whose events have been delivered: what a list may claim to be complete up to. */
   close(): void {
     this.#flush();
     this.#journal.close();
@@ -158,6 +160,9 @@ function freezeEntry(object: KubeObject, revision: number): Entry {
     revision,
     get json() {
       return (json ??= JSON.stringify(stored));
+    },
+    release() {
+      json = undefined;
     },
   };
 }

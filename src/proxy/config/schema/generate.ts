@@ -54,11 +54,14 @@ function simpler(message: DescMessage, wrapped: boolean): Pick<FieldRow, 'as'> {
   return !wrapped && /^google\.protobuf\.(?:Double|Float|U?Int64|U?Int32|Bool|String|Bytes)Value$/.test(message.typeName) ? { as: 'unwrapped' } : {};
 }
 
-/** Writes the table as a module, when it changed. */
-export function writeSchemaTable(path: string): void {
+/** Where the data path expects its table, from the repository's root. */
+export const SCHEMA_TABLE = 'src/proxy/generated/schema.js';
+
+/** Writes the table as a module, when it changed. The build calls it after the descriptors were made. */
+export function writeSchemaTable(path: string = SCHEMA_TABLE): void {
   const source = `export const table = ${JSON.stringify(buildSchemaTable())};\n`;
   if (existsSync(path) && readFileSync(path, 'utf8') === source) return;
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, source);
-  writeFileSync(path.replace(/\.js$/, '.d.ts'), `import type { SchemaTable } from '../../proxy/config/schema/table.ts';\nexport declare const table: SchemaTable;\n`);
+  writeFileSync(path.replace(/\.js$/, '.d.ts'), `import type { SchemaTable } from '../config/schema/table.ts';\nexport declare const table: SchemaTable;\n`);
 }
