@@ -16,7 +16,7 @@ export const builtins: Plugin = {
 
 /** An ES module with the same exports, of which a bundle keeps those that it uses. */
 function faceOf(path: string): string {
-  const names = Object.keys(process.getBuiltinModule(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default');
+  const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default');
   return [
     `const builtin = /* @__PURE__ */ process.getBuiltinModule(${JSON.stringify(path)});`,
     'export default builtin;',

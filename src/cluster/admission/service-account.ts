@@ -1,6 +1,7 @@
 /** ServiceAccount: every pod runs as an account of its namespace and can reach the API with that account's token.
  * Kubernetes: plugin/pkg/admission/serviceaccount. */
 import type { Container, Pod, ServiceAccount, Volume } from 'kubernetes-types/core/v1.d.ts';
+import { cloneJson } from '../../base/clone.ts';
 import { generateName } from '../../kube/names.ts';
 import type { Stored } from '../../kube/object.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../apiserver/admission.ts';
@@ -26,7 +27,7 @@ export function createServiceAccountPlugin(context: PluginContext): AdmissionPlu
       pod.spec.serviceAccount = name;
       const account = await lookUp(context, request, name);
       if (pod.spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(pod);
-      if (!pod.spec.imagePullSecrets?.length && account.imagePullSecrets?.length) pod.spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
+      if (!pod.spec.imagePullSecrets?.length && account.imagePullSecrets?.length) pod.spec.imagePullSecrets = cloneJson(account.imagePullSecrets);
     },
     async validate(request) {
       const pod = createdPod(request);

@@ -1,4 +1,5 @@
 /** The API as a KubeClient within the process: no sockets and no copies; everything else is as for HTTP. */
+import { cloneJson } from '../../base/clone.ts';
 import { KubeApiError, PatchType, type KubeClient, type ListOptions, type WatchEvent, type WatchOptions, type WriteOptions } from '../../kube/client.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
 import { apiVersionOf, type Resource } from '../../kube/resource.ts';
@@ -49,7 +50,7 @@ export function createLocalClient(deps: ApiDeps, identity: ClientIdentity): Kube
     async create<T extends KubeObject>(r: Resource<T>, object: T, options: WriteOptions & { namespace?: string; name?: string } = {}) {
       const kind = kindOf(r);
       const { namespace = object.metadata?.namespace, name = object.metadata?.name, subresource } = options;
-      return typed<T>(kind, await createAt(deps, { kind, namespace, name, subresource, input: structuredClone(object) }, callerOf(options)));
+      return typed<T>(kind, await createAt(deps, { kind, namespace, name, subresource, input: cloneJson(object) }, callerOf(options)));
     },
     async update<T extends KubeObject>(r: Resource<T>, object: T, options: WriteOptions = {}) {
       const kind = kindOf(r);

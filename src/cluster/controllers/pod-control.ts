@@ -1,5 +1,6 @@
 /** Making and ending pods for a controller, with the events that say so. Kubernetes: controller.PodControlInterface. */
 import type { Pod, PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
+import { cloneJson } from '../../base/clone.ts';
 import { errorText } from '../../base/errors.ts';
 import { isNotFound, KubeApiError } from '../../kube/client.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
@@ -59,7 +60,7 @@ export function createPodControl(context: ControllerContext, resource: Resource,
 }
 
 export function buildPod(resource: Resource, owner: Stored<KubeObject>, template: PodTemplateSpec, shape: PodShape = {}): Pod {
-  const spec = structuredClone(template.spec ?? { containers: [] });
+  const spec = cloneJson(template.spec ?? { containers: [] });
   shape.adjust?.(spec);
   const { labels, annotations, finalizers } = template.metadata ?? {};
   return {

@@ -1,5 +1,6 @@
 /** RFC 6902 JSON Patch. */
 import { isDeepStrictEqual } from 'node:util';
+import { cloneJson } from '../../base/clone.ts';
 import { isObject, type JsonObject } from '../schema/schema.ts';
 import { PatchError } from './errors.ts';
 
@@ -16,7 +17,7 @@ export interface JsonPatchOperation {
 export function applyJsonPatch<T>(document: T, operations: unknown): T {
   if (!Array.isArray(operations)) throw new PatchError('a JSON patch is a list of operations');
   // The root is held in a cell, because an operation may replace it.
-  const root: JsonObject = { '': structuredClone(document) };
+  const root: JsonObject = { '': cloneJson(document) };
   for (const operation of operations) applyOne(root, checked(operation));
   return root[''] as T;
 }
@@ -33,17 +34,17 @@ function checked(operation: unknown): JsonPatchOperation {
 function applyOne(root: JsonObject, operation: JsonPatchOperation): void {
   const { op, path, from = '' } = operation;
   switch (op) {
-    case 'add': return add(root, path, structuredClone(operation.value), op);
+    case 'add': return add(root, path, cloneJson(operation.value), op);
     case 'remove': return void remove(root, path, op);
     case 'replace': {
       remove(root, path, op);
-      return add(root, path, structuredClone(operation.value), op);
+      return add(root, path, cloneJson(operation.value), op);
     }
     case 'move': {
       if (path.startsWith(`${from}/`)) throw new PatchError(`move operation does not apply: ${path} is inside ${from}`);
       return add(root, path, remove(root, from, op), op);
     }
-    case 'copy': return add(root, path, structuredClone(read(root, from, op)), op);
+    case 'copy': return add(root, path, cloneJson(read(root, from, op)), op);
     case 'test': {
       if (!isDeepStrictEqual(readOptional(root, path, op), operation.value ?? undefined)) throw new PatchError(`testing value ${path} failed: test failed`);
     }

@@ -1,6 +1,7 @@
 /** Strategic merge patch: a merge patch that knows from the schema which lists merge by a key, with directives for
  * deleting, replacing and ordering. Kubernetes: apimachinery pkg/util/strategicpatch. */
 import { isDeepStrictEqual } from 'node:util';
+import { cloneJson } from '../../base/clone.ts';
 import type { BuiltinSchemas } from '../schema/builtin.ts';
 import { isObject, type JsonObject, type Schema } from '../schema/schema.ts';
 import { PatchError } from './errors.ts';
@@ -12,7 +13,7 @@ const DELETE_VALUES = '$deleteFromPrimitiveList/';
 
 /** @returns the patched document; neither argument is changed. @throws PatchError for a malformed patch */
 export function applyStrategicMerge(document: JsonObject, patch: JsonObject, schema: Schema, schemas: BuiltinSchemas): JsonObject {
-  return new Merger(schemas).object(document, structuredClone(patch), schema);
+  return new Merger(schemas).object(document, cloneJson(patch), schema);
 }
 
 class Merger {

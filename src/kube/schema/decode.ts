@@ -1,5 +1,6 @@
 /** Reads an object of a built-in kind as Go's decoder of Kubernetes does: wrong types are refused in its words, fields that
  * the type does not have are dropped and reported, `null` counts as absent, quantities become canonical. */
+import { cloneJson } from '../../base/clone.ts';
 import { canonicalQuantity, parseQuantity, QUANTITY_ERROR } from '../quantity.ts';
 import { nameOfRef, type BuiltinSchemas } from './builtin.ts';
 import { fieldPath, isObject, type JsonObject, type Schema } from './schema.ts';
@@ -41,7 +42,7 @@ class Decoder {
     const schema = this.#schemas.resolve(declared);
     if (schema['x-lateen-quantity']) return this.#quantity(value, place);
     if (schema['x-kubernetes-int-or-string']) return typeof value === 'string' || Number.isInteger(value) ? value : this.#wrong(value, place, 'intstr.IntOrString');
-    if (schema['x-kubernetes-preserve-unknown-fields']) return structuredClone(value);
+    if (schema['x-kubernetes-preserve-unknown-fields']) return cloneJson(value);
     switch (schema.type) {
       case 'object': return this.#object(value, schema, { place, name: nameOfRef(declared) });
       case 'array': return this.#array(value, schema, place);
@@ -49,7 +50,7 @@ class Decoder {
       case 'boolean': return typeof value === 'boolean' ? value : this.#wrong(value, place, 'bool');
       case 'integer': return this.#integer(value, schema, place);
       case 'number': return typeof value === 'number' ? value : this.#wrong(value, place, 'float64');
-      default: return structuredClone(value);
+      default: return cloneJson(value);
     }
   }
 

@@ -43,6 +43,8 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   #chunked = false;
   #continueOwed = false;
   #tunnel = false;
+  /** The head of the response to the request in progress has been handed over. */
+  #headSent = false;
   /** Also when it was completed inside `onRequest`, before the sink was known. */
   #responseDone = true;
 
@@ -92,6 +94,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#requestDone = head.bodyLength === 0;
     if (this.#requestDone) this.#parser.stop();
     this.#responseDone = false;
+    this.#headSent = false;
     const sink = this.#handler.onRequest(this, head);
     if (!this.#responseDone) this.#sink = sink;
   }
@@ -110,11 +113,9 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#handler.onBadRequest(error);
     const sink = this.#sink;
     this.#sink = undefined;
-    if (sink) {
-      sink.onReset('protocol error');
-      this.#socket.destroy();
-      return;
-    }
+    sink?.onReset('protocol error');
+    // The body cannot be read: the client can be told as long as no answer has begun, as Envoy does.
+    if (sink && this.#headSent) return void this.#socket.destroy();
     const body = reasonOf(error.status);
     const upgrade = error.status === 426 ? 'upgrade: HTTP/1.1\r\n' : '';
     this.#socket.write(`${statusLine(error.status)}${upgrade}content-length: ${body.length}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${body}`, 'latin1');
@@ -134,6 +135,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
 
   sendHead(head: ResponseHead, end: boolean, more: boolean): void {
     if (this.#closed) return;
+    this.#headSent = true;
     this.#tunnel = head.status === 101 || (this.#method === 'CONNECT' && head.status >= 200 && head.status < 300);
     const text = this.#tunnel ? this.#tunnelHead(head) : this.#headText(head, end);
     if (end) {

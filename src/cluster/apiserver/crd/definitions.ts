@@ -1,5 +1,6 @@
 /** CustomResourceDefinitions at work: checked, established, served, and cleaned up after. */
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition } from 'kubernetes-types/apiextensions/v1.d.ts';
+import { cloneJson } from '../../../base/clone.ts';
 import { errorText } from '../../../base/errors.ts';
 import { isNotFound } from '../../../kube/client.ts';
 import type { KubeObject, Stored } from '../../../kube/object.ts';
@@ -93,7 +94,7 @@ async function cleanUp(deps: RestDeps, definition: CustomResourceDefinition): Pr
   const definitions = deps.kinds.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
   if (!definitions) return;
   await updateObject(deps, { kind: definitions, name: definition.metadata?.name ?? '' }, (old) => {
-    const draft = structuredClone(old);
+    const draft = cloneJson(old);
     draft.metadata.finalizers = draft.metadata.finalizers?.filter((f: string) => f !== CLEANUP);
     return draft;
   }, { caller: CALLER }).catch(ignoreNotFound);

@@ -1,4 +1,5 @@
 /** Pruning and defaulting by a structural schema. Kubernetes: apiextensions-apiserver pkg/apiserver/schema/{pruning,defaulting}. */
+import { cloneJson } from '../../../base/clone.ts';
 import { builtinSchemas, OBJECT_META } from '../../../kube/schema/builtin.ts';
 import { decodeBuiltin, type Decoded } from '../../../kube/schema/decode.ts';
 import { fieldPath, isObject, type JsonObject, type Schema } from '../../../kube/schema/schema.ts';
@@ -27,7 +28,7 @@ interface Pruning {
 }
 
 function prune(value: unknown, schema: Schema, at: Pruning): unknown {
-  if (Array.isArray(value)) return schema.items ? value.map((item, i) => prune(item, schema.items ?? {}, { ...at, path: `${at.path}[${i}]` })) : structuredClone(value);
+  if (Array.isArray(value)) return schema.items ? value.map((item, i) => prune(item, schema.items ?? {}, { ...at, path: `${at.path}[${i}]` })) : cloneJson(value);
   if (!isObject(value)) return value;
   const isEmbedded = schema['x-kubernetes-embedded-resource'] === true;
   const keepsUnknown = schema['x-kubernetes-preserve-unknown-fields'] === true || schema.additionalProperties === true;
@@ -36,7 +37,7 @@ function prune(value: unknown, schema: Schema, at: Pruning): unknown {
     const path = fieldPath(at.path, key);
     const memberSchema = schema.properties && Object.hasOwn(schema.properties, key) ? schema.properties[key] : isObject(schema.additionalProperties) ? schema.additionalProperties : undefined;
     if (memberSchema) result[key] = prune(member, memberSchema, { ...at, path });
-    else if (keepsUnknown || (isEmbedded && ['apiVersion', 'kind', 'metadata'].includes(key))) result[key] = structuredClone(member);
+    else if (keepsUnknown || (isEmbedded && ['apiVersion', 'kind', 'metadata'].includes(key))) result[key] = cloneJson(member);
     else at.unknown.push(path);
   }
   return result;
@@ -50,7 +51,7 @@ export function applyDefaults(value: unknown, schema: Schema): void {
   }
   if (!isObject(value)) return;
   for (const [key, member] of Object.entries(schema.properties ?? {})) {
-    if (member.default !== undefined && (value[key] === undefined || (value[key] === null && !member.nullable))) value[key] = structuredClone(member.default);
+    if (member.default !== undefined && (value[key] === undefined || (value[key] === null && !member.nullable))) value[key] = cloneJson(member.default);
     if (value[key] !== undefined) applyDefaults(value[key], member);
   }
   if (!isObject(schema.additionalProperties)) return;

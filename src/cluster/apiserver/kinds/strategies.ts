@@ -1,6 +1,7 @@
 /** The rules of the built-in kinds: defaults, what the server sets itself, what may not change, what fields can be selected by. */
 import type { Job } from 'kubernetes-types/batch/v1.d.ts';
 import type { Event, Namespace, Node, Pod, Secret, Service } from 'kubernetes-types/core/v1.d.ts';
+import { cloneJson } from '../../../base/clone.ts';
 import type { KubeObject } from '../../../kube/object.ts';
 import * as config from './defaults/config.ts';
 import { defaultPod, defaultTemplate } from './defaults/pod.ts';
@@ -48,7 +49,7 @@ const RULES: Readonly<Record<string, Strategy>> = {
   '/namespaces': {
     default: typed(config.defaultNamespace),
     prepareCreate: typed<Namespace>((namespace) => void Object.assign(namespace, { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } })),
-    prepareUpdate: (object, old) => void Object.assign(object, { spec: structuredClone((old as Namespace).spec) }),
+    prepareUpdate: (object, old) => void Object.assign(object, { spec: cloneJson((old as Namespace).spec) }),
     fields: (object) => ({ 'status.phase': (object as Namespace).status?.phase ?? '' }),
     selectable: ['status.phase', 'name'],
   },

@@ -1,4 +1,5 @@
 /** The verbs of the API on any kind and subresource: what HTTP and the in-process client have in common. */
+import { cloneJson } from '../../../base/clone.ts';
 import type { KubeObject, Stored } from '../../../kube/object.ts';
 import type { DeleteOptions } from '../../../kube/client.ts';
 import type { Kind } from '../kinds/kind.ts';
@@ -55,7 +56,7 @@ export async function updateAt(deps: ApiDeps, target: Target & { input: unknown 
   const draft = decodeObject(kind, input, caller);
   placeObject(kind, draft, target);
   if (kind.isCustom && !draft.metadata?.resourceVersion) throw invalidObject(kind.resource, target.name, [{ field: 'metadata.resourceVersion', type: 'FieldValueInvalid', message: 'Invalid value: 0x0: must be specified for an update' }]);
-  return updateObject(deps, target, () => structuredClone(draft), { caller });
+  return updateObject(deps, target, () => cloneJson(draft), { caller });
 }
 
 export async function patchAt(deps: ApiDeps, target: Target, patch: PatchRequest, caller: Caller): Promise<{ object: Stored; created: boolean }> {

@@ -1,3 +1,4 @@
+import { cloneJson } from '../../../base/clone.ts';
 import { KubeApiError, PatchType } from '../../../kube/client.ts';
 import type { ApplyConflict } from '../../../kube/apply/managers.ts';
 import { failure } from '../../../kube/errors.ts';
@@ -40,13 +41,13 @@ export function patcher(kind: Kind, patch: PatchRequest): (old: KubeObject) => u
     case PatchType.Json: return (old) => applyJsonPatch(old, patch.body);
     case PatchType.Merge: {
       if (!isObject(patch.body)) throw badRequest('json: cannot unmarshal the patch into Go value of type map[string]interface {}');
-      return (old) => structuredClone(applyMergePatch(old, patch.body));
+      return (old) => cloneJson(applyMergePatch(old, patch.body));
     }
     case PatchType.Strategic: {
       if (kind.isCustom) throw unsupportedMediaType([PatchType.Json, PatchType.Merge, PatchType.Apply]);
       const { body } = patch;
       if (!isObject(body)) throw badRequest('json: cannot unmarshal the patch into Go value of type map[string]interface {}');
-      return (old) => structuredClone(applyStrategicMerge(old as Record<string, unknown>, body, kind.schema(), builtinSchemas));
+      return (old) => cloneJson(applyStrategicMerge(old as Record<string, unknown>, body, kind.schema(), builtinSchemas));
     }
     default: throw unsupportedMediaType(Object.values(PatchType));
   }
@@ -65,7 +66,7 @@ function rejectable<T>(run: () => T): T {
 async function applyObject(deps: RestDeps, target: UpdateTarget, patch: PatchRequest, caller: Caller): Promise<{ object: Stored; created: boolean }> {
   const { kind, subresource } = target;
   if (isObject(patch.body) && isObject(patch.body['metadata']) && patch.body['metadata']['managedFields'] !== undefined) throw badRequest('metadata.managedFields must be nil');
-  const config = decodeObject(kind, structuredClone(patch.body), caller);
+  const config = decodeObject(kind, cloneJson(patch.body), caller);
   placeObject(kind, config, target);
   if (subresource === undefined && ignoredFields(kind, subresource)) delete (config as { status?: unknown }).status;
   const by = managerOf(kind, 'Apply', { caller, now: deps.clock.now(), subresource });
@@ -78,7 +79,7 @@ async function applyObject(deps: RestDeps, target: UpdateTarget, patch: PatchReq
   const object = await updateObject(deps, target, (old) => {
     const applied = managersOf(kind).apply(config, { live: old, by, ignored }, patch.force);
     if ('conflicts' in applied) throw applyConflict(applied.conflicts);
-    const draft = structuredClone(applied.object);
+    const draft = cloneJson(applied.object);
     metaOf(draft).managedFields = applied.managedFields;
     if (config.metadata?.resourceVersion) metaOf(draft).resourceVersion = config.metadata.resourceVersion;
     return draft;

@@ -1,4 +1,5 @@
 /** The `scale` subresource: one shape for everything that has replicas. Kubernetes: autoscaling/v1 Scale. */
+import { cloneJson } from '../../../base/clone.ts';
 import type { KubeObject, Stored } from '../../../kube/object.ts';
 import { formatSelector, selectorOf } from '../../../kube/selectors.ts';
 import { isObject, type JsonObject } from '../../../kube/schema/schema.ts';
@@ -49,7 +50,7 @@ async function setReplicas(deps: RestDeps, target: ScaleTarget, change: (scale: 
     const replicas = isObject(wanted['spec']) ? (wanted['spec']['replicas'] ?? 0) : 0;
     if (typeof replicas !== 'number' || !Number.isInteger(replicas)) throw badRequest('Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32');
     if (replicas < 0) throw invalidObject({ group: 'autoscaling', plural: 'scales', kind: 'Scale' }, target.name, [invalid('spec.replicas', replicas, 'must be greater than or equal to 0')]);
-    const draft = structuredClone(old) as KubeObject;
+    const draft = cloneJson(old) as KubeObject;
     writePath(draft as JsonObject, scale.specReplicas, replicas);
     const version = isObject(wanted['metadata']) ? wanted['metadata']['resourceVersion'] : undefined;
     draft.metadata = { ...draft.metadata, resourceVersion: typeof version === 'string' ? version : undefined };

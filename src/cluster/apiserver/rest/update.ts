@@ -1,5 +1,6 @@
 /** Replacing an object: PUT, PATCH and the subresources all end here. */
 import { isDeepStrictEqual } from 'node:util';
+import { cloneJson } from '../../../base/clone.ts';
 import type { KubeObject, Stored } from '../../../kube/object.ts';
 import { hasStatus, type Kind } from '../kinds/kind.ts';
 import { conflict, notFound } from '../status.ts';
@@ -137,13 +138,13 @@ function prepareUpdate(kind: Kind, object: KubeObject, old: Stored, subresource:
 function keepAllButStatus(object: KubeObject, old: Stored): void {
   const { managedFields, resourceVersion } = metaOf(object);
   for (const key of new Set([...Object.keys(object), ...Object.keys(old)])) if (key !== 'status' && key !== 'metadata') copyField(object, old, key);
-  object.metadata = { ...structuredClone(old.metadata), managedFields, resourceVersion };
+  object.metadata = { ...cloneJson(old.metadata), managedFields, resourceVersion };
   if (managedFields === undefined) delete object.metadata.managedFields;
 }
 
 function copyField(object: KubeObject, old: KubeObject, key: string): void {
   const [target, source] = [object as Record<string, unknown>, old as Record<string, unknown>];
-  if (key in source) target[key] = structuredClone(source[key]);
+  if (key in source) target[key] = cloneJson(source[key]);
   else delete target[key];
 }
 

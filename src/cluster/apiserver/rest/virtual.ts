@@ -1,5 +1,6 @@
 /** POSTs that store nothing of their own: tokens, reviews, bindings, evictions. */
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import { cloneJson } from '../../../base/clone.ts';
 import { KubeApiError } from '../../../kube/client.ts';
 import { failure } from '../../../kube/errors.ts';
 import type { KubeObject, Stored } from '../../../kube/object.ts';
@@ -132,7 +133,7 @@ async function bindPod(rest: RestDeps, target: Parameters<VirtualCreate>[0], cal
   if (nodeName === '') throw badRequest('Binding "" is invalid: target.name: Required value');
   // The node of a pod is set here and nowhere else, so the check of immutable fields must not see it as a change of the spec.
   await updateObject(rest, { kind, namespace, name, subresource: 'binding' }, (old) => {
-    const pod = structuredClone(old) as Stored<Pod>;
+    const pod = cloneJson(old) as Stored<Pod>;
     if (pod.metadata.deletionTimestamp) throw conflict(kind.resource, name, `pod ${name} is being deleted, cannot be assigned to a host`);
     if (pod.spec?.nodeName) throw conflict(kind.resource, name, `pod ${name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
     if (pod.spec?.schedulingGates?.length) throw conflict(kind.resource, name, `pod ${name} has non-empty .spec.schedulingGates`);
@@ -176,7 +177,7 @@ async function takeDisruption(rest: RestDeps, pod: Stored<Pod>): Promise<void> {
   }
   const caller = { user: SYSTEM_USER, fieldManager: 'kube-apiserver', fieldValidation: 'Ignore' as const, dryRun: false, warnings: [] };
   await updateObject(rest, { kind, namespace: pod.metadata.namespace, name: budget.metadata.name, subresource: 'status' }, (old) => {
-    const draft = structuredClone(old) as Stored<PodDisruptionBudget>;
+    const draft = cloneJson(old) as Stored<PodDisruptionBudget>;
     return { ...draft, status: { ...draft.status, disruptionsAllowed: allowed - 1 } } as KubeObject;
   }, { caller });
 }

@@ -11,8 +11,26 @@ export const SPDY_PORT_FORWARD = 'SPDY/3.1+portforward.k8s.io';
 const HIGH_WATER_BYTES = 1 << 20;
 
 interface Pair {
-  data?: SpdyStream;
+  data?: HeldStream;
   error?: SpdyStream;
+}
+
+/** A data stream whose bytes wait until somebody takes them: the client sends before the pod's port has answered. */
+interface HeldStream {
+  stream: SpdyStream;
+  take(onData: SpdyStream['onData']): void;
+}
+
+function hold(stream: SpdyStream): HeldStream {
+  const held: Parameters<SpdyStream['onData']>[] = [];
+  stream.onData = (...data) => void held.push(data);
+  return {
+    stream,
+    take(onData) {
+      stream.onData = onData;
+      for (const data of held) onData(...data);
+    },
+  };
 }
 
 export async function runSpdyPortForward(socket: WebSocket, open: (port: number) => Promise<Duplex>): Promise<void> {
@@ -28,7 +46,8 @@ export async function runSpdyPortForward(socket: WebSocket, open: (port: number)
       const id = stream.headers.get('requestid') ?? '';
       const pair = pairs.get(id) ?? {};
       pairs.set(id, pair);
-      pair[stream.headers.get('streamtype') === 'error' ? 'error' : 'data'] = stream;
+      if (stream.headers.get('streamtype') === 'error') pair.error = stream;
+      else pair.data = hold(stream);
       const { data, error } = pair;
       if (!data || !error) return;
       pairs.delete(id);
@@ -41,19 +60,19 @@ export async function runSpdyPortForward(socket: WebSocket, open: (port: number)
   connection.close();
 }
 
-async function forward(data: SpdyStream, error: SpdyStream, by: { open: (port: number) => Promise<Duplex>; running: Set<Duplex>; socket: WebSocket }): Promise<void> {
+async function forward({ stream: data, take }: HeldStream, error: SpdyStream, by: { open: (port: number) => Promise<Duplex>; running: Set<Duplex>; socket: WebSocket }): Promise<void> {
   const port = Number(data.headers.get('port'));
   try {
     const target = await by.open(port);
     by.running.add(target);
-    data.onData = (chunk, isLast) => {
+    take((chunk, isLast) => {
       // SPDY here has no windows: what the pod does not take holds up the whole socket.
       if (chunk.length > 0 && !target.write(chunk)) {
         by.socket.pause();
         target.once('drain', () => by.socket.resume());
       }
       if (isLast) target.end();
-    };
+    });
     target.once('close', () => by.socket.resume());
     for await (const chunk of target as AsyncIterable<Buffer>) await data.send(chunk);
     by.running.delete(target);

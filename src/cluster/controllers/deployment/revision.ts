@@ -1,5 +1,6 @@
 /** The annotations that `kubectl rollout history` and `undo` read, and the ReplicaSet of a new revision. */
 import type { Deployment, ReplicaSet } from 'kubernetes-types/apps/v1.d.ts';
+import { cloneJson } from '../../../base/clone.ts';
 import type { Stored } from '../../../kube/object.ts';
 import { Deployments } from '../../../kube/resource.ts';
 import { controllerReference } from '../ownership.ts';
@@ -42,7 +43,7 @@ export function sizeAnnotations(limits: RolloutLimits): Record<string, string> {
 }
 
 export function buildReplicaSet(deployment: Stored<Deployment>, revision: number, replicas: number, limits: RolloutLimits): ReplicaSet {
-  const template = structuredClone(deployment.spec?.template ?? {});
+  const template = cloneJson(deployment.spec?.template ?? {});
   const hash = templateHash(template, deployment.status?.collisionCount);
   template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, [POD_TEMPLATE_HASH]: hash } };
   const selector = deployment.spec?.selector ?? {};

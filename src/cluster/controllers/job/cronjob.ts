@@ -1,6 +1,7 @@
 /** Starts Jobs at the times that CronJobs name. Kubernetes: pkg/controller/cronjob. Of several missed times only the
  * last is made up for. */
 import type { CronJob, Job } from 'kubernetes-types/batch/v1.d.ts';
+import { cloneJson } from '../../../base/clone.ts';
 import { isAlreadyExists, isNotFound } from '../../../kube/client.ts';
 import type { Stored } from '../../../kube/object.ts';
 import { CronJobs, Jobs } from '../../../kube/resource.ts';
@@ -86,7 +87,7 @@ function buildJob(cron: Stored<CronJob>, dueMs: number): Job {
       annotations: { ...template?.metadata?.annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': `${new Date(dueMs).toISOString().slice(0, 19)}Z` },
       ownerReferences: [controllerReference(CronJobs, cron)],
     },
-    ...(template?.spec ? { spec: structuredClone(template.spec) } : {}),
+    ...(template?.spec ? { spec: cloneJson(template.spec) } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { Ingress } from 'kubernetes-types/networking/v1.d.ts';
 import type { PolicyRule, Role, RoleBinding } from 'kubernetes-types/rbac/v1.d.ts';
 import type { StorageClass } from 'kubernetes-types/storage/v1.d.ts';
+import { cloneJson } from '../../../../base/clone.ts';
 import { configKeyError, labelNameError, portNameError, qualifiedNameError } from '../../../../kube/names.ts';
 import { duplicate, forbiddenField, invalid, required, type FieldError } from '../../status.ts';
 import { Findings, IMMUTABLE } from './checks.ts';
@@ -53,7 +54,7 @@ export function keepServiceAddress(service: Service, old: Service): void {
   if (!spec || !old.spec || spec.type === 'ExternalName' || old.spec.type === 'ExternalName') return;
   if (!spec.clusterIP && !spec.clusterIPs?.length) {
     spec.clusterIP = old.spec.clusterIP;
-    spec.clusterIPs = structuredClone(old.spec.clusterIPs);
+    spec.clusterIPs = cloneJson(old.spec.clusterIPs);
   }
 }
 
