@@ -2,6 +2,7 @@
 import { buildBundles } from './bundles.ts';
 import { buildConsole } from './console.ts';
 import { buildOpenapi } from './openapi.ts';
+import { fillCompileCache } from './compile-cache.ts';
 import { buildProtos } from './protos.ts';
 
 const started = performance.now();
@@ -11,5 +12,6 @@ const { writeSchemaTable } = await import('../src/proxy/config/schema/generate.t
 writeSchemaTable();
 buildOpenapi();
 await buildBundles();
+fillCompileCache();
 await buildConsole();
 console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);

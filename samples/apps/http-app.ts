@@ -26,7 +26,11 @@ export async function readBody(request: IncomingMessage, limitBytes = 1 << 20): 
 
 /** Serves on `port` of every address; the process ends on SIGTERM once open requests are answered. */
 export function serve(port: number, handler: Handler): void {
+  let isEnding = false;
   const server = createServer((request, response) => {
+    if (isEnding) response.setHeader('connection', 'close');
+    // A connection that was busy when the end began would otherwise be kept, and the process with it.
+    response.once('finish', () => isEnding && setImmediate(() => server.closeIdleConnections()));
     const url = new URL(request.url ?? '/', 'http://localhost');
     Promise.resolve()
       .then(() => handler(request, response, url))
@@ -40,6 +44,7 @@ export function serve(port: number, handler: Handler): void {
   server.listen(port, () => console.log(`listening on ${port}`));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
+      isEnding = true;
       server.close(() => process.exit(0));
       server.closeIdleConnections();
     });

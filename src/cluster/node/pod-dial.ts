@@ -17,6 +17,7 @@ const net = process.getBuiltinModule('net'), fs = process.getBuiltinModule('fs')
 const socket = net.connect({ host: '127.0.0.1', port: Number(process.argv[1]), allowHalfOpen: true });
 socket.once('connect', () => { fs.writeSync(3, '.'); fs.closeSync(3); process.stdin.pipe(socket); socket.pipe(process.stdout); });
 socket.on('error', (error) => { process.stderr.write(error.message); process.exit(1); });
+socket.on('end', () => process.stdout.end()); // pipe() ends everything but stdout
 socket.on('close', () => process.exit(0));
 process.stdout.on('error', () => process.exit(0));
 `;

@@ -110,10 +110,11 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   }
 
   onError(error: HeadError): void {
-    this.#handler.onBadRequest(error);
     const sink = this.#sink;
     this.#sink = undefined;
-    sink?.onReset('protocol error');
+    // A request in progress counts and logs itself.
+    if (sink) sink.onReset('protocol error');
+    else this.#handler.onBadRequest(error);
     // The body cannot be read: the client can be told as long as no answer has begun, as Envoy does.
     if (sink && this.#headSent) return void this.#socket.destroy();
     const body = reasonOf(error.status);
