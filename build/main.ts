@@ -1,8 +1,8 @@
 /** Everything that is made rather than written: message types, API schemas, bundles, the console. `node build/main.ts` */
 import { buildBundles } from './bundles.ts';
+import { fillCompileCache } from './compile-cache.ts';
 import { buildConsole } from './console.ts';
 import { buildOpenapi } from './openapi.ts';
-import { fillCompileCache } from './compile-cache.ts';
 import { buildProtos } from './protos.ts';
 
 const started = performance.now();

@@ -1,6 +1,6 @@
 /** Passes a request on to one of the console's sources and streams the answer back. */
 import { readFileSync, statSync } from 'node:fs';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream';
 import type { HttpClientConfig } from '../kube/http-client.ts';
@@ -32,6 +32,11 @@ export class Upstream {
 
   /** @param path with its query */
   pass(incoming: IncomingMessage, response: ServerResponse, path: string): void {
+    const outgoing = this.#send(incoming, response, path);
+    incoming.pipe(outgoing);
+  }
+
+  #send(incoming: IncomingMessage, response: ServerResponse, path: string): ClientRequest {
     const start = this.#options.url.startsWith('https:') ? httpsRequest : httpRequest;
     const outgoing = start(new URL(path, this.#options.url), { method: incoming.method, agent: this.#agent, timeout: TIMEOUT_MS, headers: this.#headers(incoming) }, (answer) => {
       const headers = Object.fromEntries(RETURNED_HEADERS.flatMap((name) => (answer.headers[name] === undefined ? [] : [[name, answer.headers[name]]])));
@@ -40,9 +45,14 @@ export class Upstream {
       pipeline(answer, response, () => {});
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
-    outgoing.on('error', (error) => this.#fail(response, error));
+    outgoing.on('error', (error) => {
+      // The server may close a kept connection just as it is used again; a question can be asked once more.
+      const isStale = outgoing.reusedSocket && incoming.method === 'GET' && !response.headersSent && !response.destroyed;
+      if (isStale) this.#send(incoming, response, path).end();
+      else this.#fail(response, error);
+    });
     response.on('close', () => outgoing.destroy());
-    incoming.pipe(outgoing);
+    return outgoing;
   }
 
   close(): void {

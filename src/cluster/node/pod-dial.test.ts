@@ -29,7 +29,9 @@ test('a server that speaks first and hangs up is heard to its end, although noth
 
 test('a client that has said everything still hears the answer', async (t) => {
   const port = await listen(t, (socket) => {
-    void readAll(socket).then((text) => socket.end(`heard ${text}`));
+    let text = '';
+    socket.on('data', (part) => (text += part.toString()));
+    socket.on('end', () => socket.end(`heard ${text}`));
   });
   const stream = await dialPod(HERE, port);
   t.after(() => stream.destroy());
