@@ -1,10 +1,15 @@
 /** The messages that the data path decodes. Loads the descriptors of Envoy's API: only the build and tests import values from here. */
 import type { DescMessage } from '@bufbuild/protobuf';
+import { AccessLogFilterSchema } from '../../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
 import { ClusterSchema } from '../../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ClusterLoadAssignmentSchema } from '../../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
 import { ListenerSchema } from '../../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from '../../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { FilterConfigSchema } from '../../../xds/generated/envoy/config/route/v3/route_components_pb.js';
+import { OpenTelemetryConfigSchema } from '../../../xds/generated/envoy/config/trace/v3/opentelemetry_pb.js';
+import { ZipkinConfigSchema } from '../../../xds/generated/envoy/config/trace/v3/zipkin_pb.js';
+import { FileAccessLogSchema } from '../../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
+import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../../xds/generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js';
 import { CorsSchema, CorsPolicySchema } from '../../../xds/generated/envoy/extensions/filters/http/cors/v3/cors_pb.js';
 import { HTTPFaultSchema } from '../../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
 import { JwtAuthenticationSchema, PerRouteConfigSchema } from '../../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
@@ -42,6 +47,12 @@ export const SCHEMAS = {
   httpProtocolOptions: HttpProtocolOptionsSchema,
   filterConfig: FilterConfigSchema,
   uriTemplateMatch: UriTemplateMatchConfigSchema,
+  accessLogFilter: AccessLogFilterSchema,
+  fileAccessLog: FileAccessLogSchema,
+  stdoutAccessLog: StdoutAccessLogSchema,
+  stderrAccessLog: StderrAccessLogSchema,
+  openTelemetry: OpenTelemetryConfigSchema,
+  zipkin: ZipkinConfigSchema,
   typedStruct: TypedStructSchema,
   udpaTypedStruct: UdpaTypedStructSchema,
 } as const satisfies Record<string, DescMessage>;

@@ -1,13 +1,11 @@
 /** Access logs as the resources ask for them. A logger is compiled when its listener's first request ends, and kept by the
  * identity of the settings. */
-import { fromBinary } from '@bufbuild/protobuf';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Clock } from '../../../base/clock.ts';
 import { errorText } from '../../../base/errors.ts';
 import type { Log } from '../../../base/log.ts';
 import type { SubstitutionFormatString } from '../../../xds/generated/envoy/config/core/v3/substitution_format_string_pb.js';
-import { FileAccessLogSchema } from '../../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
-import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../../xds/generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js';
+import { decode } from '../../config/decode.ts';
 import type { AccessLogSettings, Outcome } from '../../outcome.ts';
 import { compileFilter } from './filter.ts';
 import { ENVOY_DEFAULT_FORMAT, compileJson, compileText } from './format.ts';
@@ -84,13 +82,13 @@ export class AccessLog {
 function decodeTarget(settings: AccessLogSettings): { path: string; format: CompiledFormat } | undefined {
   switch (settings.typeUrl) {
     case `${PREFIX}.file.v3.FileAccessLog`: {
-      const { path, accessLogFormat: format } = fromBinary(FileAccessLogSchema, settings.value);
+      const { path, accessLogFormat: format } = decode('fileAccessLog', settings.value);
       if (format.case === 'format') return { path, format: compileText(format.value) };
       if (format.case === 'jsonFormat' || format.case === 'typedJsonFormat') return { path, format: compileJson(format.value) };
       return { path, format: format.case === 'logFormat' ? compileSubstitution(format.value) : compileText(ENVOY_DEFAULT_FORMAT) };
     }
-    case `${PREFIX}.stream.v3.StdoutAccessLog`: return { path: '/dev/stdout', format: streamFormat(fromBinary(StdoutAccessLogSchema, settings.value).accessLogFormat) };
-    case `${PREFIX}.stream.v3.StderrAccessLog`: return { path: '/dev/stderr', format: streamFormat(fromBinary(StderrAccessLogSchema, settings.value).accessLogFormat) };
+    case `${PREFIX}.stream.v3.StdoutAccessLog`: return { path: '/dev/stdout', format: streamFormat(decode('stdoutAccessLog', settings.value).accessLogFormat) };
+    case `${PREFIX}.stream.v3.StderrAccessLog`: return { path: '/dev/stderr', format: streamFormat(decode('stderrAccessLog', settings.value).accessLogFormat) };
     default: return undefined;
   }
 }

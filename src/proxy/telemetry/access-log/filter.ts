@@ -1,7 +1,6 @@
 /** Access-log filters: which outcomes are logged. Source: envoy.config.accesslog.v3.AccessLogFilter. */
-import { fromBinary } from '@bufbuild/protobuf';
-import { AccessLogFilterSchema, ComparisonFilter_Op } from '../../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
 import type { AccessLogFilter, ComparisonFilter } from '../../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
+import { decode } from '../../config/decode.ts';
 import type { Outcome } from '../../outcome.ts';
 import { responseCodeOf } from './operators.ts';
 
@@ -13,11 +12,13 @@ export interface CompiledFilter {
   readonly unknown: readonly string[];
 }
 
+/** ComparisonFilter.Op; the generated enumeration would load the descriptors of half of Envoy's API. */
+const Op = { GE: 1, LE: 2 } as const;
 const DENOMINATORS: readonly number[] = [100, 10_000, 1_000_000];
 
 export function compileFilter(encoded: Uint8Array | undefined, random: () => number = Math.random): CompiledFilter {
   const unknown: string[] = [];
-  const matches = encoded ? compile(fromBinary(AccessLogFilterSchema, encoded), unknown, random) : () => true;
+  const matches = encoded ? compile(decode('accessLogFilter', encoded), unknown, random) : () => true;
   return { matches, unknown };
 }
 
@@ -58,9 +59,9 @@ function compile(filter: AccessLogFilter, unknown: string[], random: () => numbe
 
 function compare(comparison: ComparisonFilter | undefined, read: (outcome: Outcome) => number): OutcomeFilter {
   const limit = comparison?.value?.defaultValue ?? 0;
-  switch (comparison?.op) {
-    case ComparisonFilter_Op.GE: return (outcome) => read(outcome) >= limit;
-    case ComparisonFilter_Op.LE: return (outcome) => read(outcome) <= limit;
+  switch (comparison?.op as number | undefined) {
+    case Op.GE: return (outcome) => read(outcome) >= limit;
+    case Op.LE: return (outcome) => read(outcome) <= limit;
     default: return (outcome) => read(outcome) === limit;
   }
 }

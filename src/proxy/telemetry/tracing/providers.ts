@@ -1,8 +1,6 @@
 /** From the tracing provider in the resources to where spans go. */
-import { fromBinary } from '@bufbuild/protobuf';
 import type { GrpcService } from '../../../xds/generated/envoy/config/core/v3/grpc_service_pb.js';
-import { OpenTelemetryConfigSchema } from '../../../xds/generated/envoy/config/trace/v3/opentelemetry_pb.js';
-import { ZipkinConfigSchema } from '../../../xds/generated/envoy/config/trace/v3/zipkin_pb.js';
+import { decode } from '../../config/decode.ts';
 import type { TracingSettings } from '../../tracing.ts';
 import type { SpanTarget } from './transport.ts';
 
@@ -16,7 +14,7 @@ const OPENTELEMETRY = 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryCo
 export function spanTarget(provider: NonNullable<TracingSettings['provider']>, service: string): ProviderResult {
   if (provider.typeUrl === ZIPKIN) return zipkinTarget(provider.value, service);
   if (provider.typeUrl !== OPENTELEMETRY) return { ok: false, reason: `tracing provider ${provider.name} (${provider.typeUrl}) is not supported; use opentelemetry or zipkin` };
-  const config = fromBinary(OpenTelemetryConfigSchema, provider.value);
+  const config = decode('openTelemetry', provider.value);
   const named = config.serviceName || service;
   if (!config.httpService?.httpUri) return grpcTarget(config.grpcService?.targetSpecifier, named);
   const http = config.httpService.httpUri;
@@ -35,7 +33,7 @@ function grpcTarget(target: GrpcService['targetSpecifier'] | undefined, service:
 }
 
 function zipkinTarget(value: Uint8Array, service: string): ProviderResult {
-  const { collectorCluster, collectorEndpoint, collectorHostname } = fromBinary(ZipkinConfigSchema, value);
+  const { collectorCluster, collectorEndpoint, collectorHostname } = decode('zipkin', value);
   const address = clusterAddress(collectorCluster) ?? uriAddress(collectorHostname);
   if (!address) return { ok: false, reason: `the collector's address is not in cluster "${collectorCluster}"` };
   return { ok: true, target: { format: 'zipkin', ...address, path: collectorEndpoint || '/api/v2/spans', headers: {}, service } };
