@@ -1,8 +1,14 @@
 /** Runs every test: unit files side by side, then the ones that own the machine (clusters, namespaces, peers) one after
  * another. `node test/run.ts [pattern …]` runs the files whose path contains a pattern. */
-import { globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+
+// Real peers as the set-up has put them there; a path in the environment wins.
+for (const [name, path] of [['LATEEN_ENVOY', '.cache/envoy'], ['LATEEN_KUBECTL', '.cache/kubectl']] as const) {
+  if (process.env[name] === undefined && existsSync(path)) process.env[name] = resolve(path);
+}
 
 const patterns = process.argv.slice(2);
 const chosen = (files: string[]) => files.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern))).sort();
@@ -11,6 +17,7 @@ const isSerial = (file: string) => /\.(integration|e2e)\.test\.ts$/.test(file);
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
+const skips: string[] = [];
 const started = performance.now();
 
 async function phase(files: string[], concurrency: number): Promise<void> {
@@ -18,8 +25,12 @@ async function phase(files: string[], concurrency: number): Promise<void> {
   const stream = run({ files, concurrency, timeout: 15 * 60_000, execArgv: ['--no-warnings'] });
   stream.on('test:pass', (event) => {
     if (event.details.type === 'suite') return;
-    if (event.skip !== undefined || event.todo !== undefined) totals.skipped++;
-    else totals.passed++;
+    if (event.skip === undefined && event.todo === undefined) {
+      totals.passed++;
+      return;
+    }
+    totals.skipped++;
+    skips.push(`${event.file ?? ''}: ${event.name}${typeof event.skip === 'string' ? `: ${event.skip}` : ''}`);
   });
   stream.on('test:fail', (event) => {
     if (event.details.type === 'suite') return;
@@ -33,6 +44,7 @@ async function phase(files: string[], concurrency: number): Promise<void> {
 await phase(chosen(all.filter((file) => !isSerial(file))), 2);
 await phase(chosen(all.filter(isSerial)), 1);
 
+for (const skip of skips) console.log(`skipped: ${skip}`);
 for (const failure of failures) console.log(`failed: ${failure}`);
 console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);

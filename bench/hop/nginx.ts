@@ -18,7 +18,7 @@ export function startUpstream(directory: string, port: number, bodyBytes: number
 function startNginx(home: string, port: number, body: string): Promise<ServerProcess> {
   mkdirSync(home, { recursive: true });
   const file = join(home, 'nginx.conf');
-  writeFileSync(file, `daemon off; worker_processes 1; pid ${home}/pid; error_log ${home}/error.log;
+  writeFileSync(file, `user root; daemon off; worker_processes 1; pid ${home}/pid; error_log ${home}/error.log;
 events { worker_connections 8192; }
 http { access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s; client_body_temp_path ${home}/a; proxy_temp_path ${home}/b; fastcgi_temp_path ${home}/c; uwsgi_temp_path ${home}/d; scgi_temp_path ${home}/e;
 ${body}

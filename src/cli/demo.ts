@@ -84,7 +84,7 @@ async function waitForPage(name: string, note: (text: string) => void): Promise<
       last = `${url} answers ${code === 0 ? 'nothing' : code}`;
     }
     note(last);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new CliError(`no product page within ${PAGE_TIMEOUT_MS / 1000} s: ${last}. See: kubectl get pods -A`);
 }

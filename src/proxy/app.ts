@@ -16,7 +16,7 @@ import type { HttpService } from './admin/http-service.ts';
 import type { ProxyView, ServerState } from './admin/proxy-view.ts';
 import { prometheusRoutes, readinessRoutes, statusRoutes } from './admin/status-pages.ts';
 import type { ProxySettings } from './bootstrap/settings.ts';
-import { buildNode } from './bootstrap/xds-node.ts';
+import { encodeNode } from './bootstrap/xds-node.ts';
 import type { BindOptions, ProxyRuntime } from './runtime-contract.ts';
 import { createRuntime } from './runtime.ts';
 import { requestCertificate } from './secrets/signing-client.ts';
@@ -172,7 +172,7 @@ class App implements ProxyApp, ProxyView {
         const tls = settings.isDiscoveryPlaintext ? undefined : { trustedCaPem: root, serverName: settings.discovery.host };
         return { channel: createGrpcChannel({ ...settings.discovery, tls }), headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), clusterid: settings.workload.clusterId } };
       },
-      node: buildNode(settings),
+      node: encodeNode(settings),
       apply: (update) => this.runtime.apply(update),
       lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
       wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener],

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { cloneJson } from '../../base/clone.ts';
 import { isObject, type JsonObject } from '../schema/schema.ts';
 import { PatchError } from './errors.ts';
+import { setOwn } from './members.ts';
 
 export interface JsonPatchOperation {
   op: 'add' | 'remove' | 'replace' | 'move' | 'copy' | 'test';
@@ -101,10 +102,4 @@ function read(root: JsonObject, path: string, op: string): unknown {
 function readOptional(root: JsonObject, path: string, op: string): unknown {
   const { parent, key } = parentOf(root, path, op);
   return child(parent, key) ?? undefined;
-}
-
-/** `__proto__` is a key like any other in JSON. */
-function setOwn(object: JsonObject, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
-  else object[key] = value;
 }

@@ -1,6 +1,7 @@
 /** RFC 7386 JSON Merge Patch. */
 import { cloneJson } from '../../base/clone.ts';
 import { isObject } from '../schema/schema.ts';
+import { getOwn, setOwn } from './members.ts';
 
 /** @returns the patched document; neither argument is changed */
 export function applyMergePatch(document: unknown, patch: unknown): unknown {
@@ -8,7 +9,7 @@ export function applyMergePatch(document: unknown, patch: unknown): unknown {
   const result: Record<string, unknown> = isObject(document) ? { ...document } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
-    else result[key] = applyMergePatch(result[key], value);
+    else setOwn(result, key, applyMergePatch(getOwn(result, key), value));
   }
   return result;
 }

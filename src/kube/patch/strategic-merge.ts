@@ -5,6 +5,7 @@ import { cloneJson } from '../../base/clone.ts';
 import type { BuiltinSchemas } from '../schema/builtin.ts';
 import { isObject, type JsonObject, type Schema } from '../schema/schema.ts';
 import { PatchError } from './errors.ts';
+import { getOwn, setOwn } from './members.ts';
 
 const DIRECTIVE = '$patch';
 const RETAIN_KEYS = '$retainKeys';
@@ -36,24 +37,24 @@ class Merger {
       if (key.startsWith(DELETE_VALUES)) deleteValues(result, key.slice(DELETE_VALUES.length), rest[key]);
     }
     const fields = new Set(Object.keys(rest).filter((key) => !key.startsWith(DELETE_VALUES)).map((key) => (key.startsWith(ORDER) ? key.slice(ORDER.length) : key)));
-    for (const key of fields) this.#field(result, { key, value: rest[key], order: rest[ORDER + key], present: key in rest }, fieldOf(schema, key));
+    for (const key of fields) this.#field(result, { key, value: getOwn(rest, key), order: rest[ORDER + key], present: Object.hasOwn(rest, key) }, fieldOf(schema, key));
     return result;
   }
 
   #field(result: JsonObject, patch: { key: string; value: unknown; order: unknown; present: boolean }, schema: Schema | undefined): void {
     const { key, value, order } = patch;
-    const original = result[key];
+    const original = getOwn(result, key);
     if (!patch.present) {
-      if (Array.isArray(original) && Array.isArray(order)) result[key] = this.#ordered(original, [], { order, schema });
+      if (Array.isArray(original) && Array.isArray(order)) setOwn(result, key, this.#ordered(original, [], { order, schema }));
     } else if (value === null) {
       delete result[key];
     } else if (isObject(value)) {
       if (value[DIRECTIVE] === 'delete') delete result[key];
-      else result[key] = this.object(isObject(original) ? original : {}, value, schema);
+      else setOwn(result, key, this.object(isObject(original) ? original : {}, value, schema));
     } else if (Array.isArray(value)) {
-      result[key] = this.#list(Array.isArray(original) ? original : [], value, { order, schema });
+      setOwn(result, key, this.#list(Array.isArray(original) ? original : [], value, { order, schema }));
     } else {
-      result[key] = value;
+      setOwn(result, key, value);
     }
   }
 
@@ -129,6 +130,6 @@ function retained(original: JsonObject, keys: unknown): JsonObject {
 }
 
 function deleteValues(result: JsonObject, key: string, values: unknown): void {
-  const list = result[key];
-  if (Array.isArray(list) && Array.isArray(values)) result[key] = list.filter((value) => !values.includes(value));
+  const list = getOwn(result, key);
+  if (Array.isArray(list) && Array.isArray(values)) setOwn(result, key, list.filter((value) => !values.includes(value)));
 }

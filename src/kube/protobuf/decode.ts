@@ -1,6 +1,7 @@
 /** Reads Kubernetes' protobuf encoding into the same objects as its JSON: Go clients send it for built-in kinds.
  * Kubernetes: runtime/serializer/protobuf; the numbers are in `field-numbers.ts`, the types come from the schemas. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { errorText } from '../../base/errors.ts';
 import { definitionCandidates, nameOfRef, type BuiltinSchemas } from '../schema/builtin.ts';
 import { isObject, type JsonObject, type Schema } from '../schema/schema.ts';
 import { PatchError } from '../patch/errors.ts';
@@ -30,7 +31,17 @@ export class ProtobufDecoder {
   /** @throws PatchError when the bytes are no such object */
   decode(bytes: Uint8Array): JsonObject {
     if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw new PatchError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
-    const { apiVersion, kind, raw } = readEnvelope(bytes.subarray(MAGIC.length));
+    try {
+      return this.#object(bytes.subarray(MAGIC.length));
+    } catch (error) {
+      if (error instanceof PatchError) throw error;
+      // The reader's own complaints: bytes that end too early, numbers out of range, JSON inside that is none.
+      throw new PatchError(`the body is not a protobuf message of its kind: ${errorText(error)}`);
+    }
+  }
+
+  #object(bytes: Uint8Array): JsonObject {
+    const { apiVersion, kind, raw } = readEnvelope(bytes);
     const name = definitionCandidates(apiVersion, kind).find((candidate) => this.#schemas.definition(candidate));
     if (!name) throw new PatchError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`);
     return { apiVersion, kind, ...this.#message(new BinaryReader(raw), name) };

@@ -1,10 +1,10 @@
 /** `/config_dump` in the shapes of envoy.admin.v3, so that istioctl, Kiali and people's scripts can read it. */
-import { create, toJson } from '@bufbuild/protobuf';
+import { create, fromBinary, toJson } from '@bufbuild/protobuf';
 import type { JsonObject, JsonValue, Registry } from '@bufbuild/protobuf';
 import { AnySchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { NodeSchema } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
-import { buildNode } from '../bootstrap/xds-node.ts';
+import { encodeNode } from '../bootstrap/xds-node.ts';
 import type { ResourceState } from '../runtime-contract.ts';
 import { ROOT_SECRET, WORKLOAD_SECRET } from '../secrets/workload-secrets.ts';
 import type { ProxyView } from './proxy-view.ts';
@@ -45,7 +45,7 @@ function bootstrapDump(view: ProxyView): JsonObject {
   };
 }
 
-export const nodeJson = (view: ProxyView): JsonValue => toJson(NodeSchema, buildNode(view.settings), { useProtoFieldName: true });
+export const nodeJson = (view: ProxyView): JsonValue => toJson(NodeSchema, fromBinary(NodeSchema, encodeNode(view.settings)), { useProtoFieldName: true });
 
 class Printer {
   readonly #view: ProxyView;

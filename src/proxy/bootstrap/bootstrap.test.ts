@@ -1,10 +1,12 @@
+import { fromBinary } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeSettings } from './decode-settings.ts';
 import type { BootstrapInput } from './decode-settings.ts';
 import { BootstrapError } from './settings.ts';
 import { parsePodInfo } from './sources.ts';
-import { buildNode } from './xds-node.ts';
+import { NodeSchema } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
+import { encodeNode } from './xds-node.ts';
 
 const ENV = { POD_NAME: 'reviews-v1-abc', POD_NAMESPACE: 'default', INSTANCE_IP: '10.244.0.7', SERVICE_ACCOUNT: 'reviews' };
 const decode = (more: { env?: Record<string, string>; argv?: string[]; labels?: Record<string, string> } = {}) => {
@@ -36,7 +38,7 @@ test('all mistakes are told at once, each with its variable', () => {
 test('labels give the canonical names, and what the mesh was told goes into the node', () => {
   const s = decode({ labels: { app: 'reviews', version: 'v1' }, env: { ISTIO_META_WORKLOAD_NAME: 'reviews-v1', ISTIO_META_POD_PORTS: '[{"containerPort":9080}]', ISTIO_META_CLUSTER_ID: 'Kubernetes' } });
   assert.deepEqual([s.workload.canonicalName, s.workload.canonicalRevision, s.nodeCluster], ['reviews', 'v1', 'reviews.default']);
-  const node = buildNode(s);
+  const node = fromBinary(NodeSchema, encodeNode(s));
   assert.equal(node.metadata?.['POD_PORTS'], '[{"containerPort":9080}]');
   assert.deepEqual([node.metadata?.['NAMESPACE'], node.metadata?.['WORKLOAD_NAME'], node.metadata?.['INTERCEPTION_MODE']], ['default', 'reviews-v1', 'REDIRECT']);
   assert.deepEqual(node.extensions.map((e) => e.name), ['istio.stats', 'envoy.filters.http.peer_metadata']);

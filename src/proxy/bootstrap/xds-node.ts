@@ -1,22 +1,27 @@
 /** The node message that opens an xDS stream. */
-import { create } from '@bufbuild/protobuf';
-import type { JsonObject } from '@bufbuild/protobuf';
-import { ExtensionSchema, NodeSchema } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
-import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { nested, text, writeStruct } from '../../xds/client/wire-struct.ts';
+import type { StructObject } from '../../xds/client/wire-struct.ts';
 import { ISTIO_API_VERSION } from './node-metadata.ts';
 import type { ProxySettings } from './settings.ts';
 
 /** Istio's own filters that this proxy understands; the control plane sends them only to proxies that say so. */
 export const ANNOUNCED_EXTENSIONS = ['istio.stats', 'envoy.filters.http.peer_metadata'] as const;
 
-export function buildNode(settings: ProxySettings): Node {
-  return create(NodeSchema, {
-    id: settings.nodeId,
-    cluster: settings.nodeCluster,
-    // Made from JSON values only.
-    metadata: settings.metadata as JsonObject,
-    userAgentName: 'lateen',
-    userAgentVersionType: { case: 'userAgentVersion', value: ISTIO_API_VERSION },
-    extensions: ANNOUNCED_EXTENSIONS.map((name) => create(ExtensionSchema, { name, category: 'envoy.filters.http' })),
-  });
+/** An encoded envoy.config.core.v3.Node; field numbers: envoy/config/core/v3/base.proto. */
+export function encodeNode(settings: ProxySettings): Uint8Array {
+  const writer = new BinaryWriter();
+  text(writer, 1, settings.nodeId);
+  text(writer, 2, settings.nodeCluster);
+  // Made from JSON values only.
+  nested(writer, 3, () => writeStruct(writer, settings.metadata as StructObject));
+  text(writer, 6, 'lateen');
+  text(writer, 7, ISTIO_API_VERSION);
+  for (const name of ANNOUNCED_EXTENSIONS) {
+    nested(writer, 9, () => {
+      text(writer, 1, name);
+      text(writer, 2, 'envoy.filters.http');
+    });
+  }
+  return writer.finish();
 }

@@ -26,28 +26,32 @@ export function readClientHello(bytes: Buffer): HelloResult {
   }
 }
 
-/** Joins records until the first handshake message is whole. */
+/** Joins records until the first handshake message is whole. They are joined once: a peer may send a byte in each. */
 function handshakeMessage(bytes: Buffer): Buffer | 'more' | 'not-tls' {
   const parts: Buffer[] = [];
   let size = 0;
+  let wanted: number | undefined;
   for (let pos = 0; pos + 5 <= bytes.length; ) {
-    if (bytes[pos] !== HANDSHAKE) return 'not-tls';
     const length = bytes.readUInt16BE(pos + 3);
+    // RFC 8446 §5.1: no empty fragments of a handshake; they would go on for ever.
+    if (bytes[pos] !== HANDSHAKE || length === 0) return 'not-tls';
     const part = bytes.subarray(pos + 5, pos + 5 + length);
     parts.push(part);
     size += part.length;
-    const joined = parts.length === 1 ? part : Buffer.concat(parts);
-    if (joined.length >= 4) {
-      if (joined[0] !== CLIENT_HELLO) return 'not-tls';
-      const wanted = joined.readUIntBE(1, 3);
+    if (wanted === undefined && size >= 4) {
+      const head = joined(parts);
+      if (head[0] !== CLIENT_HELLO) return 'not-tls';
+      wanted = head.readUIntBE(1, 3);
       if (wanted > MAX_HELLO) return 'not-tls';
-      if (size >= wanted + 4) return joined.subarray(4, 4 + wanted);
     }
+    if (wanted !== undefined && size >= wanted + 4) return joined(parts).subarray(4, 4 + wanted);
     if (part.length < length) return 'more';
     pos += 5 + length;
   }
   return 'more';
 }
+
+const joined = (parts: readonly Buffer[]): Buffer => (parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
 
 function parseHello(body: Buffer): ClientHello {
   let pos = 2 + 32;

@@ -34,6 +34,6 @@ function httpVersion(bytes: Buffer): string | undefined | 'more' {
     if (/[^\x20-\x7e\r]/.test(start)) return undefined;
     return bytes.length < MAX_LINE ? 'more' : 'http/1.1';
   }
-  const version = /^\S+ \S+ HTTP\/(1\.[01])\r?$/.exec(start.slice(0, end));
+  const version = /^\S+ [\x21-\x7e]+ HTTP\/(1\.[01])\r?$/.exec(start.slice(0, end));
   return version ? `http/${version[1]}` : undefined;
 }

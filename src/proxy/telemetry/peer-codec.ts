@@ -1,9 +1,7 @@
 /** Our own metadata as a header, and the reading of others'. The decoded object is shared between all requests of a peer:
  * metrics key their cache by it. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { JsonObject } from '@bufbuild/protobuf';
-import { StructSchema } from '@bufbuild/protobuf/wkt';
-import type { Struct } from '@bufbuild/protobuf/wkt';
+import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { writeStruct } from '../../xds/client/wire-struct.ts';
 import type { WorkloadFacts } from '../bootstrap/settings.ts';
 import type { PeerMetadata } from '../outcome.ts';
 import type { PeerMetadataCodec } from '../peer-metadata.ts';
@@ -31,24 +29,25 @@ export function createPeerCodec(own: WorkloadFacts, nodeId: string): PeerMetadat
 }
 
 function encodePeer(own: WorkloadFacts): string {
-  const labels: JsonObject = { 'service.istio.io/canonical-name': own.canonicalName, 'service.istio.io/canonical-revision': own.canonicalRevision };
+  const labels: Record<string, string> = { 'service.istio.io/canonical-name': own.canonicalName, 'service.istio.io/canonical-revision': own.canonicalRevision };
   for (const name of CARRIED_LABELS) {
     const value = own.labels.get(name);
     if (value !== undefined) labels[name] = value;
   }
-  const json: JsonObject = { NAME: own.name, NAMESPACE: own.namespace, WORKLOAD_NAME: own.workload, CLUSTER_ID: own.clusterId, LABELS: labels };
-  return Buffer.from(toBinary(StructSchema, toStruct(json))).toString('base64');
+  const writer = new BinaryWriter();
+  writeStruct(writer, { NAME: own.name, NAMESPACE: own.namespace, WORKLOAD_NAME: own.workload, CLUSTER_ID: own.clusterId, LABELS: labels });
+  return Buffer.from(writer.finish()).toString('base64');
 }
 
 function decodePeer(value: string): PeerMetadata | undefined {
   try {
-    const { fields } = fromBinary(StructSchema, Buffer.from(value, 'base64'));
-    const text = (from: Struct['fields'], name: string): string | undefined => {
-      const kind = from[name]?.kind;
-      return kind?.case === 'stringValue' ? kind.value : undefined;
+    const fields = readStruct(Buffer.from(value, 'base64'));
+    const text = (from: StructFields, name: string): string | undefined => {
+      const found = from.get(name);
+      return typeof found === 'string' ? found : undefined;
     };
-    const labelKind = fields['LABELS']?.kind;
-    const labels = labelKind?.case === 'structValue' ? labelKind.value.fields : {};
+    const labelled = fields.get('LABELS');
+    const labels: StructFields = typeof labelled === 'object' ? readStruct(labelled) : new Map();
     const first = (...names: string[]) => names.map((name) => text(labels, name)).find(Boolean);
     return {
       workload: text(fields, 'WORKLOAD_NAME'),
@@ -65,15 +64,40 @@ function decodePeer(value: string): PeerMetadata | undefined {
   }
 }
 
-function toStruct(json: JsonObject): Struct {
-  const fields = Object.fromEntries(
-    Object.entries(json).map(([key, value]) => [
-      key,
-      typeof value === 'string'
-        ? { $typeName: 'google.protobuf.Value' as const, kind: { case: 'stringValue' as const, value } }
-        // Only strings and one level of nesting are put in.
-        : { $typeName: 'google.protobuf.Value' as const, kind: { case: 'structValue' as const, value: toStruct(value as JsonObject) } },
-    ]),
-  );
-  return create(StructSchema, { fields });
+/** The members that are strings, or structs, which are still encoded; no others are of interest. */
+type StructFields = ReadonlyMap<string, string | Uint8Array>;
+
+/** Reads a google.protobuf.Struct, one level deep. @throws when the bytes are none */
+function readStruct(bytes: Uint8Array): StructFields {
+  const fields = new Map<string, string | Uint8Array>();
+  eachDelimited(bytes, (field, reader) => {
+    const entry = reader.bytes();
+    if (field !== 1) return;
+    let [key, value]: [string, string | Uint8Array | undefined] = ['', undefined];
+    eachDelimited(entry, (part, inner) => {
+      if (part === 1) key = inner.string();
+      else value = readValue(inner.bytes());
+    });
+    if (value !== undefined) fields.set(key, value);
+  });
+  return fields;
+}
+
+function readValue(bytes: Uint8Array): string | Uint8Array | undefined {
+  let value: string | Uint8Array | undefined;
+  eachDelimited(bytes, (kind, reader) => {
+    if (kind === 3) value = reader.string();
+    else if (kind === 5) value = reader.bytes();
+    else reader.bytes();
+  });
+  return value;
+}
+
+function eachDelimited(bytes: Uint8Array, read: (field: number, reader: BinaryReader) => void): void {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (wireType === WireType.LengthDelimited) read(field, reader);
+    else reader.skip(wireType, field);
+  }
 }

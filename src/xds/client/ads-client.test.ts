@@ -65,7 +65,7 @@ function startClient(t: TestContext, port: () => number, more: Partial<AdsClient
   const { tls, ...deps } = more;
   const client = createAdsClient({
     connect: async () => ({ channel: createGrpcChannel({ host: '127.0.0.1', port: port(), tls, connectTimeoutMs: 1000 }), headers: { authorization: 'Bearer t' } }),
-    node: create(NodeSchema, { id: 'sidecar~1.1.1.1~p.ns~ns.svc' }),
+    node: toBinary(NodeSchema, create(NodeSchema, { id: 'sidecar~1.1.1.1~p.ns~ns.svc' })),
     apply(update) {
       updates.push(update);
       return [];

@@ -4,7 +4,6 @@ import { systemClock } from '../../base/clock.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { Node } from '../generated/envoy/config/core/v3/base_pb.js';
 import { createBackoff } from './backoff.ts';
 import { decodeDeltaResponse, encodeDeltaRequest } from './delta-codec.ts';
 import { DeltaSession } from './delta-session.ts';
@@ -17,7 +16,8 @@ export const DELTA_ADS_PATH = '/envoy.service.discovery.v3.AggregatedDiscoverySe
 export interface AdsClientDeps {
   /** A fresh connection; also read credentials here, they may have changed. */
   connect(): Promise<{ channel: GrpcChannel; headers: Readonly<Record<string, string>> }>;
-  readonly node: Node;
+  /** An encoded envoy.config.core.v3.Node. */
+  readonly node: Uint8Array;
   /** Puts an update into force and tells which resources it refuses. */
   apply(update: DeltaUpdate): readonly RejectedResource[];
   readonly lastGood?: LastGoodFile;

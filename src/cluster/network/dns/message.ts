@@ -170,7 +170,10 @@ function readName(bytes: Uint8Array, start: number): { text: string; end: number
     if (length === undefined || length > 63) return undefined;
     if (length === 0) return { text: labels.join('.'), end: at + 1 };
     if (at + 1 + length > bytes.length || at - start + length > MAX_NAME) return undefined;
-    labels.push(Buffer.from(bytes.subarray(at + 1, at + 1 + length)).toString('latin1'));
+    const label = Buffer.from(bytes.subarray(at + 1, at + 1 + length)).toString('latin1');
+    // Allowed by RFC 2181, but no name that is served here has one, and as text it would be two labels.
+    if (label.includes('.')) return undefined;
+    labels.push(label);
     at += 1 + length;
   }
 }
