@@ -25,3 +25,7 @@ test('the canonical form of any amount reads back as the same amount', () => {
     assert.equal(parseQuantity(formatQuantity({ nanos, format: format as 'DecimalSI' }))?.nanos, nanos);
   }));
 });
+
+test('an exponent that would make a number of millions of digits is no quantity', () => {
+  for (const text of ['1e999999999', '2e18446744073709551616', '1e-999999999']) assert.equal(parseQuantity(text), undefined);
+});

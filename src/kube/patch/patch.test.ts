@@ -71,3 +71,15 @@ for (const [name, document, patch, want] of [
 test('a strategic merge patch without the merge key is refused', () => {
   assert.throws(() => applyStrategicMerge(containers({ name: 'a' }), containers({ image: 'x' }), POD, builtinSchemas), /does not contain declared merge key: name/);
 });
+
+const HOSTILE = JSON.parse('{"__proto__":{"a":1},"constructor":{"b":2}}') as Record<string, unknown>;
+for (const [name, apply] of [
+  ['a merge patch', () => applyMergePatch({ kept: true }, HOSTILE)],
+  ['a strategic merge patch', () => applyStrategicMerge({ kept: true }, HOSTILE, POD, builtinSchemas)],
+] as const) {
+  test(`${name} takes __proto__ and constructor for keys like any other`, () => {
+    const result = apply() as object;
+    assert.equal(Object.getPrototypeOf(result), Object.prototype);
+    assert.equal(JSON.stringify(result), '{"kept":true,"__proto__":{"a":1},"constructor":{"b":2}}');
+  });
+}

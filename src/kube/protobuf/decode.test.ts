@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { builtinSchemas } from '../schema/builtin.ts';
+import { PatchError } from '../patch/errors.ts';
 import { ProtobufDecoder } from './decode.ts';
 
 const decoder = new ProtobufDecoder(builtinSchemas);
@@ -41,4 +42,16 @@ test('inlined messages, wrapped values, repeated messages and zero behind a poin
 test('bytes that are no such object are refused', () => {
   assert.throws(() => decoder.decode(Buffer.from('{}')), /expected prefix/);
   assert.throws(() => decoder.decode(envelope('v1', 'Nonsense', new Uint8Array())), /no kind "Nonsense"/);
+});
+
+test('bytes that end too early are refused as a bad body, not as a fault of the server', () => {
+  const whole = envelope('v1', 'ConfigMap', field(1, field(1, 'a')));
+  for (let size = 5; size < whole.length; size++) {
+    try {
+      decoder.decode(whole.subarray(0, size));
+    } catch (error) {
+      assert.ok(error instanceof PatchError, String(error));
+    }
+  }
+  assert.throws(() => decoder.decode(whole.subarray(0, whole.length - 1)), PatchError);
 });

@@ -109,3 +109,22 @@ test('the original destination of a connection that was not redirected is unknow
   socket.destroy();
   server.close();
 });
+
+test('a target outside of ASCII is no HTTP, however much of the line is there', () => {
+  for (const text of ['GET /\xe0', 'GET /\xe0 HTTP/1.1\r\n']) assert.deepEqual(inspect(Buffer.from(text, 'latin1'), { tls: false, http: true }), { kind: 'raw', application: undefined });
+});
+
+test('an empty handshake record is not TLS, or a client could send them for ever', () => {
+  assert.equal(readClientHello(Buffer.from([0x16, 3, 1, 0, 0])), 'not-tls');
+});
+
+test('a large hello in records of one byte costs no more than its size', () => {
+  const size = 60_000;
+  const message = Buffer.concat([Buffer.from([1, 0, size >> 8, size & 0xff]), Buffer.alloc(size)]);
+  const records = Buffer.alloc(message.length * 6);
+  message.forEach((byte, i) => records.set([0x16, 3, 1, 0, 1, byte], i * 6));
+  const before = process.cpuUsage();
+  assert.notEqual(readClientHello(records), 'more');
+  const { user, system } = process.cpuUsage(before);
+  assert.ok(user + system < 500_000, `${(user + system) / 1000} ms of CPU; joining it anew for every record takes seconds`);
+});

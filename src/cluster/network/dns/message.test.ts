@@ -48,3 +48,10 @@ test('an answer that is too long for UDP is sent empty with the truncation bit',
   assert.equal(bytes.readUInt16BE(6), 0);
   assert.equal(encodeAnswer(query('a.b'), { code: ResponseCode.NoError, answers, authority: [], additional: [] }, 65_535).readUInt16BE(6), 60);
 });
+
+test('a label with a dot in it is not taken for two', () => {
+  const bytes = query('axb.c');
+  assert.ok(decodeQuery(bytes));
+  bytes[bytes.indexOf('x')] = 0x2e;
+  assert.equal(decodeQuery(bytes), undefined);
+});

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Log } from '../../../base/log.ts';
 import { decodeQuery, encodeAnswer, ResponseCode } from './message.ts';
@@ -26,7 +26,7 @@ export function createDnsServer(view: ZoneView, log: Log): DnsServer {
   const tcp: Server[] = [];
   const connections = new Set<Socket>();
 
-  const listenUdp = async (address: string, port: number): Promise<number> => {
+  const listenUdp = async (address: string, port: number): Promise<void> => {
     const socket = createSocket('udp4');
     udp.push(socket);
     socket.on('message', (bytes, from) => {
@@ -36,9 +36,8 @@ export function createDnsServer(view: ZoneView, log: Log): DnsServer {
     socket.on('error', (error) => log.warn('dns socket failed', { error }));
     socket.bind(port, address);
     await once(socket, 'listening');
-    return socket.address().port;
   };
-  const listenTcp = async (address: string, port: number): Promise<void> => {
+  const listenTcp = async (address: string, port: number): Promise<number> => {
     const server = createServer((socket) => {
       connections.add(socket);
       socket.on('close', () => connections.delete(socket));
@@ -47,14 +46,17 @@ export function createDnsServer(view: ZoneView, log: Log): DnsServer {
     tcp.push(server);
     server.listen(port, address);
     await once(server, 'listening');
+    // A TCP server's address is never a path.
+    return (server.address() as AddressInfo).port;
   };
 
   return {
     async start(addresses, port = 53) {
       let bound = port;
       for (const address of addresses) {
-        bound = await listenUdp(address, bound);
-        await listenTcp(address, bound);
+        // TCP picks the port, when any will do: of those, more are in use.
+        bound = await listenTcp(address, bound);
+        await listenUdp(address, bound);
       }
       return bound;
     },
