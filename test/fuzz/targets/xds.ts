@@ -83,7 +83,7 @@ const decoder: Target = {
   check(input) {
     for (const name of ['routes', 'cluster', 'endpoints'] as const) {
       allowing(ConfigError, () => decode(name, input));
-      const theirs = allowing(Error, () => toBinary(SCHEMAS[name], fromBinary(SCHEMAS[name], input)));
+      const theirs = allowing(Error, () => toBinary(SCHEMAS[name], fromBinary(SCHEMAS[name], input), { writeUnknownFields: false }));
       if (theirs) decode(name, theirs);
     }
   },
