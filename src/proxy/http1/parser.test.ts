@@ -45,6 +45,7 @@ const CASES: readonly (readonly [name: string, bytes: string, want: readonly str
   ['trailers', 'POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n1\na\n0\nX-Sum: 1\nY: 2\n\n', ['head POST /a', 'body a', 'end x-sum=1&y=2']],
   ['a chunk size that is no number', 'POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\nxyz\nabc\n', ['head POST /a', 'error 400']],
   ['a chunk size with a space', 'POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n3 \nabc\n', ['head POST /a', 'error 400']],
+  ['a chunk line that does not end', `POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n3;${'x'.repeat(5000)}\nabc\n`, ['head POST /a', 'error 400']],
   ['a negative chunk size', 'POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n-1\nabc\n', ['head POST /a', 'error 400']],
   ['a chunk longer than its size', 'POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n3\nabcdef\n', ['head POST /a', 'body abc', 'error 400']],
   ['framing fields in trailers', 'POST /a HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n0\nContent-Length: 5\n\n', ['head POST /a', 'error 400']],

@@ -202,6 +202,8 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
       line = latin1Slice(this.#partial, 0, before + lf + 1 - pos);
       this.#partialLength = 0;
     } else {
+      // The same limit, whether the line came whole or in pieces.
+      if (lf + 1 - pos > MAX_CHUNK_LINE) return this.#refuse(chunk);
       line = latin1Slice(chunk, pos, lf + 1);
     }
     // RFC 9112 §7.1.1: extensions are ignored, but only well-formed ones.
