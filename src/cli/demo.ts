@@ -46,29 +46,30 @@ async function start(options: Options, kubeconfig: string | undefined): Promise<
   const manifests = new ManifestApplier(client);
   const sample = (file: string) => manifests.apply(readFileSync(`${PROJECT_ROOT}/samples/bookinfo/${file}`, 'utf8'), NAMESPACE);
 
-  await progress.step('Install the mesh (profile demo)', (note) => installMesh(client, note));
+  const installation = await progress.step('Install the mesh (profile demo)', (note) => installMesh(client, note));
   await progress.step('Label namespace default for injection', async () => {
     await client.patch(Namespaces, { name: NAMESPACE }, { type: PatchType.Merge, body: { metadata: { labels: { 'istio-injection': 'enabled' } } } });
   });
   await progress.step('Apply Bookinfo and its gateway', () => Promise.all([sample('bookinfo.yaml'), sample('gateway.yaml')]));
   await progress.step('Route: a 90/10 canary of reviews', () => Promise.all([sample('destination-rules.yaml'), sample('reviews-90-10.yaml')]));
   const page = await progress.step('First product page through the ingress', (note) => waitForPage(options.name, note));
+  await progress.step('Gateways, console and stores', () => installation.complete);
   client.close();
   printWelcome(options, info, page, (performance.now() - started) / 1000);
   return page;
 }
 
-/** Returns when the control plane takes pods; gateways and console go on starting beside the application. */
-function installMesh(client: HttpClient, note: (text: string) => void): Promise<void> {
+/** Returns when the control plane takes pods; gateways and console go on starting beside the application until `complete`. */
+function installMesh(client: HttpClient, note: (text: string) => void): Promise<{ complete: Promise<unknown> }> {
   return new Promise((resolve, reject) => {
-    const done = install({
+    const complete = install({
       client, options: { profile: 'demo', version: VERSION },
       onProgress: (step) => {
         note(step.title);
-        if (step.title === 'Istiod' && step.state === 'done') resolve();
+        if (step.title === 'Istiod' && step.state === 'done') resolve({ complete });
       },
     });
-    done.then(() => resolve(), reject);
+    complete.then(() => resolve({ complete }), reject);
   });
 }
 
