@@ -94,6 +94,7 @@ function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Re
       acked: (typeUrl) => client?.events?.acked?.(typeUrl),
       refused: (typeUrl, message) => client?.events?.refused?.(typeUrl, message),
       stalled: () => client?.events?.stalled?.(),
+      settled: () => client?.events?.settled?.(),
     },
   });
   const fail = (code: Code, details: string) => {

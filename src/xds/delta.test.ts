@@ -8,7 +8,7 @@ const request = (over: Partial<DeltaRequest> = {}): DeltaRequest => ({
   typeUrl: TypeUrl.Endpoints, resourceNamesSubscribe: [], resourceNamesUnsubscribe: [], initialResourceVersions: {}, responseNonce: '', ...over,
 });
 const known = (over: Partial<Subscription> = {}): Subscription => ({
-  ...newSubscription(TypeUrl.Endpoints), names: new Set(['a', 'b']), sent: new Map([['a', '1'], ['b', '1']]), nonce: '5', waiting: true, ...over,
+  ...newSubscription(TypeUrl.Endpoints), names: new Set(['a', 'b']), sent: new Map([['a', { version: '1' }], ['b', { version: '1' }]]), nonce: '5', waiting: true, ...over,
 });
 
 test('the first request for clusters without names is for everything', () => {
@@ -30,7 +30,7 @@ test('a star is the wildcard beside names', () => {
 
 test('versions that a client brings along count as sent', () => {
   const { subscription } = decideDelta(undefined, request({ resourceNamesSubscribe: ['a'], initialResourceVersions: { a: '7' } }));
-  assert.equal(subscription.sent.get('a'), '7');
+  assert.equal(subscription.sent.get('a')?.version, '7');
 });
 
 test('an ACK needs no answer and ends the waiting', () => {

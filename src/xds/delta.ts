@@ -45,7 +45,7 @@ export function decideDelta(before: Subscription | undefined, request: DeltaRequ
 function first(request: DeltaRequest): Decision {
   const names = new Set(request.resourceNamesSubscribe);
   const wildcard = names.delete('*') || (names.size === 0 && isWildcardType(request.typeUrl));
-  const sent = new Map(Object.entries(request.initialResourceVersions));
+  const sent = new Map(Object.entries(request.initialResourceVersions).map(([name, version]) => [name, { version }] as const));
   const subscription: Subscription = { ...newSubscription(request.typeUrl), wildcard, names, sent };
   return { subscription, kind: 'subscribe', answer: 'all' };
 }

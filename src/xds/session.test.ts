@@ -14,7 +14,7 @@ function start(mode: 'delta' | 'sotw') {
   const clock = new FakeClock();
   const now = new Map<string, Map<string, EncodedResource>>();
   const written: { short: string; typeUrl: string; nonce: string; text: string }[] = [];
-  const put = (typeUrl: string, entries: Record<string, string>) => void now.set(typeUrl, new Map(Object.entries(entries).map(([name, value]) => [name, new EncodedResource(typeUrl, name, text(value), typeUrl === TypeUrl.Cluster && value.startsWith('eds') ? name : undefined)])));
+  const put = (typeUrl: string, entries: Record<string, string>) => void now.set(typeUrl, new Map(Object.entries(entries).map(([name, value]) => [name, new EncodedResource(typeUrl, name, text(value), typeUrl === TypeUrl.Cluster && value.startsWith('eds') ? { needsEndpoints: name } : {})])));
   const session = new AdsSession({
     mode,
     clock,
@@ -187,4 +187,29 @@ test('state of the world: a removed cluster stays in the response until routes h
   assert.deepEqual(s.take(), []);
   send(Route, ['r']);
   assert.deepEqual(s.take(), ['CDS 2']);
+});
+
+test('a client is settled when it has taken everything, and not while something is unanswered or refused', () => {
+  const s = settled();
+  assert.equal(s.session.isSettled, true);
+  s.changed(Route);
+  assert.equal(s.session.isSettled, true, 'nothing differs');
+  s.put(Route, { r: '2' });
+  s.changed(Route);
+  assert.equal(s.session.isSettled, false, 'sent');
+  s.delta(Route, { nonce: s.nonceOf(Route), error: 'no' });
+  assert.equal(s.session.isSettled, false, 'refused');
+  s.put(Route, { r: '3' });
+  s.changed(Route);
+  s.ack(Route);
+  assert.equal(s.session.isSettled, true);
+});
+
+test('a client that does not answer is not settled although nobody waits for it any more', () => {
+  const s = settled();
+  s.put(Route, { r: '2' });
+  s.put(Cluster, {});
+  s.changed(Cluster, Route);
+  s.clock.advance(3000);
+  assert.equal(s.session.isSettled, false);
 });

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { decideDelta, type DeltaRequest } from './delta.ts';
-import type { EncodedResource } from './resource.ts';
+import type { EncodedResource, Held } from './resource.ts';
 import { decideSotw, type SotwRequest } from './sotw.ts';
 import type { Decision, Subscription } from './subscription.ts';
 import { PUSH_ORDER, TypeUrl, isWildcardType } from './type-urls.ts';
@@ -21,6 +21,8 @@ export interface SessionEvents {
   refused?(typeUrl: string, message: string): void;
   /** Waiting for a client that does not answer was given up for this push. */
   stalled?(): void;
+  /** The client has taken everything that it is to hold by now. */
+  settled?(): void;
 }
 
 export interface SessionDeps {
@@ -98,6 +100,18 @@ export class AdsSession {
     return this.#types.has(typeUrl);
   }
 
+  /** What the client holds, or was sent last, of one name. */
+  held(typeUrl: string, name: string): Held | undefined {
+    return this.#types.get(typeUrl)?.sub.sent.get(name);
+  }
+
+  /** True when nothing is to be sent, and all that was sent has been taken: what the source says is in force at the client. */
+  get isSettled(): boolean {
+    if (this.#types.size === 0 || this.#holdsRemovals || this.#awaitingEndpoints.size > 0) return false;
+    for (const { dirty, owed, sub } of this.#types.values()) if (dirty !== undefined || owed !== undefined || sub.nonce !== sub.ackedNonce) return false;
+    return true;
+  }
+
   status(): TypeStatus[] {
     return [...this.#types.values()].map(({ sub, sentAtMs, ackedAtMs }) => ({
       typeUrl: sub.typeUrl, names: sub.sent.size, nonceSent: sub.nonce, nonceAcked: sub.ackedNonce,
@@ -136,6 +150,11 @@ export class AdsSession {
 
   #advance(): void {
     if (this.#isClosed) return;
+    this.#sendAll();
+    if (this.isSettled) this.#deps.events?.settled?.();
+  }
+
+  #sendAll(): void {
     this.#send(TypeUrl.Cluster);
     this.#send(TypeUrl.Endpoints);
     if (!this.#clustersTaken()) return this.#armGate();
@@ -195,11 +214,19 @@ export class AdsSession {
     const { sub } = state;
     const wanted = this.#deps.source.resources(typeUrl, scope === 'all' ? (sub.wildcard ? 'all' : sub.names) : scope);
     const isOwed = (name: string) => owed !== undefined && owed !== 'all' && owed.has(name);
-    const upserts = [...wanted.values()].filter((r) => isOwed(r.name) || sub.sent.get(r.name) !== r.version);
+    const upserts = [...wanted.values()].filter((r) => isOwed(r.name) || this.#differs(sub, r));
     const removed = missing(scope, sub, wanted);
     if (owed && owed !== 'all') for (const name of owed) if (!wanted.has(name) && !removed.includes(name)) removed.push(name);
     if (this.#deps.mode === 'sotw') return this.#sendSotw(state, { wanted, upserts, removed, scope, mustAnswer: owed !== undefined });
     this.#sendDelta(state, { upserts, removed, mustAnswer: owed !== undefined });
+  }
+
+  /** Equal content may be made from other objects than before. */
+  #differs({ sent }: Subscription, resource: EncodedResource): boolean {
+    const held = sent.get(resource.name);
+    if (held?.version !== resource.version) return true;
+    if (held !== resource) sent.set(resource.name, resource);
+    return false;
   }
 
   #sendDelta(state: TypeState, parts: { upserts: EncodedResource[]; removed: string[]; mustAnswer: boolean }): void {
@@ -213,7 +240,7 @@ export class AdsSession {
 
   #writeDelta(state: TypeState, upserts: readonly EncodedResource[], removed: readonly string[]): void {
     const { typeUrl, sent } = state.sub;
-    for (const r of upserts) sent.set(r.name, r.version);
+    for (const r of upserts) sent.set(r.name, r);
     for (const name of removed) sent.delete(name);
     const nonce = this.#nextNonce();
     const resources = upserts.map((r) => r.delta);
@@ -240,7 +267,7 @@ export class AdsSession {
   #writeSotw(state: TypeState, body: Map<string, EncodedResource>): void {
     const { typeUrl, sent } = state.sub;
     if (isWildcardType(typeUrl)) sent.clear();
-    for (const r of body.values()) sent.set(r.name, r.version);
+    for (const r of body.values()) sent.set(r.name, r);
     if (typeUrl === TypeUrl.Cluster) state.held = body;
     const nonce = this.#nextNonce();
     const resources = [...body.values()].map((r) => r.any);

@@ -5,7 +5,7 @@ import { newSubscription, type Subscription } from './subscription.ts';
 import { TypeUrl } from './type-urls.ts';
 
 const request = (over: Partial<SotwRequest> = {}): SotwRequest => ({ typeUrl: TypeUrl.Endpoints, resourceNames: ['a', 'b'], responseNonce: '', ...over });
-const known: Subscription = { ...newSubscription(TypeUrl.Endpoints), names: new Set(['a', 'b']), sent: new Map([['a', '1'], ['b', '1']]), nonce: '5', waiting: true, ackedNonce: '4' };
+const known: Subscription = { ...newSubscription(TypeUrl.Endpoints), names: new Set(['a', 'b']), sent: new Map([['a', { version: '1' }], ['b', { version: '1' }]]), nonce: '5', waiting: true, ackedNonce: '4' };
 
 for (const [name, over, kind, answer] of [
   ['an ACK needs no answer', { responseNonce: '5' }, 'ack', undefined],

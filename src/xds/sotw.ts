@@ -1,3 +1,4 @@
+import type { Held } from './resource.ts';
 import { isWildcardType } from './type-urls.ts';
 import { newSubscription, type Decision, type Subscription } from './subscription.ts';
 
@@ -38,7 +39,7 @@ function named(request: SotwRequest): Pick<Subscription, 'wildcard' | 'names'> {
   return { wildcard, names };
 }
 
-function kept(before: Subscription, next: Pick<Subscription, 'wildcard' | 'names'>): Map<string, string> {
+function kept(before: Subscription, next: Pick<Subscription, 'wildcard' | 'names'>): Map<string, Held> {
   if (next.wildcard) return before.sent;
   return new Map([...before.sent].filter(([name]) => next.names.has(name)));
 }

@@ -1,10 +1,12 @@
+import type { Held } from './resource.ts';
+
 /** What one stream has asked for of one type, and how far it has followed. A value: decisions return a new one. */
 export interface Subscription {
   readonly typeUrl: string;
   readonly wildcard: boolean;
   readonly names: ReadonlySet<string>;
-  /** Name → version of what the client holds or was sent. Decisions copy it; only the session that owns it writes to it. */
-  readonly sent: Map<string, string>;
+  /** Name → what the client holds or was sent. Decisions copy it; only the session that owns it writes to it. */
+  readonly sent: Map<string, Held>;
   /** Nonce of the last response; '' before the first. */
   readonly nonce: string;
   /** True from a response until its ACK or NACK. */

@@ -4,6 +4,7 @@ import type { TrafficPolicy } from '../../api/common/traffic-policy.ts';
 import type { Stored } from '../../kube/object.ts';
 import { fullHost, isWildcard, mostSpecific } from './hosts.ts';
 import type { MeshService, MeshSettings } from './model.ts';
+import { originOf, type Origin } from './origin.ts';
 import { exportedTo, isVisible, labelsMatch } from './visibility.ts';
 
 /** What DestinationRules of one namespace say together about one host. */
@@ -12,6 +13,8 @@ export interface HostPolicy {
   readonly namespace: string;
   /** The oldest of the objects; named in the clusters' metadata. */
   readonly name: string;
+  /** All of the objects. */
+  readonly origins: readonly Origin[];
   readonly exportTo: readonly string[];
   readonly trafficPolicy?: TrafficPolicy;
   readonly subsets: readonly Subset[];
@@ -58,6 +61,7 @@ function hostPolicy({ metadata, spec }: Stored<DestinationRule>, settings: MeshS
     host: fullHost(spec?.host ?? '', namespace, settings.clusterDomain),
     namespace,
     name: metadata.name,
+    origins: [originOf('DestinationRule', metadata)],
     exportTo: labels ? ['.'] : exportedTo(spec?.exportTo, settings.config.defaultDestinationRuleExportTo),
     trafficPolicy: spec?.trafficPolicy,
     subsets: spec?.subsets ?? [],
@@ -71,7 +75,7 @@ const isSameAudience = (a: HostPolicy, b: HostPolicy): boolean =>
 function merge(first: HostPolicy, second: HostPolicy): HostPolicy {
   const names = new Set(first.subsets.map((s) => s.name));
   const subsets = [...first.subsets, ...second.subsets.filter((s) => !names.has(s.name))];
-  return { ...first, trafficPolicy: first.trafficPolicy ?? second.trafficPolicy, subsets };
+  return { ...first, origins: [...first.origins, ...second.origins], trafficPolicy: first.trafficPolicy ?? second.trafficPolicy, subsets };
 }
 
 export interface PolicyClient {

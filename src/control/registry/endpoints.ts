@@ -1,6 +1,7 @@
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { Stored } from '../../kube/object.ts';
 import type { Endpoint, MeshService, ServiceEndpoints, Workload } from './model.ts';
+import type { Origin } from './origin.ts';
 import { NO_LOCALITY, parseLocality } from './workloads.ts';
 
 /** How endpoints find the pod behind an address. */
@@ -44,13 +45,13 @@ function bareEndpoint(service: MeshService, at: { address: string; port: number;
 }
 
 /** Sorted, so that the order in which slices arrived does not matter. */
-export function summed(service: MeshService, byPort: Map<number, Endpoint[]>): ServiceEndpoints {
+export function summed(service: MeshService, byPort: Map<number, Endpoint[]>, origins: readonly Origin[] = []): ServiceEndpoints {
   const accounts = new Set<string>();
   for (const list of byPort.values()) {
     list.sort((a, b) => (a.address === b.address ? a.port - b.port : a.address < b.address ? -1 : 1));
     for (const e of list) if (e.serviceAccount !== '') accounts.add(`${e.namespace}/${e.serviceAccount}`);
   }
-  return { serviceKey: service.key, byPort, accounts: [...accounts].sort() };
+  return { serviceKey: service.key, byPort, accounts: [...accounts].sort(), origins };
 }
 
 export function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -1,6 +1,7 @@
 /** What the mesh knows of services and workloads, whichever objects it was read from. All of it is immutable: an unchanged
  * thing keeps its identity from one snapshot to the next, which is how later steps see what has to be made again. */
 import type { MeshConfig } from '../../api/mesh-config.ts';
+import { originOf, type Origin } from './origin.ts';
 
 /** Istio: protocol.Instance. `Unsupported` means undeclared: the proxies find out. */
 export type Protocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'GRPC-Web' | 'HTTPS' | 'TLS' | 'TCP' | 'Mongo' | 'Redis' | 'MySQL' | 'UDP' | 'Unsupported';
@@ -66,6 +67,8 @@ export interface ServiceEndpoints {
   readonly byPort: ReadonlyMap<number, readonly Endpoint[]>;
   /** Identities behind the service, sorted: `namespace/account`. */
   readonly accounts: readonly string[];
+  /** Mesh objects that endpoints come from: WorkloadEntries. */
+  readonly origins: readonly Origin[];
 }
 
 export interface Workload {
@@ -91,6 +94,9 @@ export interface MeshSettings {
   /** `Kubernetes` */
   readonly clusterId: string;
 }
+
+/** The mesh object behind a service; a Kubernetes Service is none. */
+export const serviceOrigins = (service: Pick<MeshService, 'origin' | 'namespace' | 'name'>): Origin[] => (service.origin === 'External' ? [originOf('ServiceEntry', service)] : []);
 
 export const isHttp = (protocol: Protocol): boolean => protocol === 'HTTP' || protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';
 export const isHttp2 = (protocol: Protocol): boolean => protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';

@@ -3,6 +3,7 @@ import type { MutualTlsMode, PeerAuthentication } from '../../api/peer-authentic
 import type { RequestAuthentication } from '../../api/request-authentication.ts';
 import type { Telemetry } from '../../api/telemetry.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
+import { originsOf, type Origin } from './origin.ts';
 import { labelsMatch } from './visibility.ts';
 
 /** Workload-wide policies by namespace, oldest first. */
@@ -44,6 +45,8 @@ export interface EffectiveMtls {
   readonly mode: Mtls;
   /** By port of the pod; only those that differ from nothing being said. */
   readonly ports: ReadonlyMap<number, Mtls>;
+  /** The objects that have a say, also where a narrower one overrules them. */
+  readonly origins: readonly Origin[];
 }
 
 /** Port, workload, namespace, mesh: the narrowest that says something wins; of equals the oldest. Default PERMISSIVE.
@@ -56,7 +59,7 @@ export function effectiveMtls(index: PolicyIndex<PeerAuthentication>, subject: S
   const mode = chain.map((p) => said(p?.spec?.mtls?.mode)).find((m) => m !== undefined) ?? 'PERMISSIVE';
   const ports = new Map<number, Mtls>();
   for (const [port, { mode: portMode }] of Object.entries(own?.spec?.portLevelMtls ?? {})) ports.set(Number(port), said(portMode) ?? mode);
-  return { mode, ports };
+  return { mode, ports, origins: originsOf('PeerAuthentication', chain.filter((p) => p !== undefined)) };
 }
 
 const hasSelector = (policy: Stored<PeerAuthentication>): boolean => Object.keys(policy.spec?.selector?.matchLabels ?? {}).length > 0;

@@ -3,6 +3,7 @@ import type { WorkloadEntry, WorkloadEntrySpec } from '../../api/workload-entry.
 import type { Stored } from '../../kube/object.ts';
 import { push, summed, workloadEndpoint } from './endpoints.ts';
 import type { Endpoint, MeshService, MeshSettings, Resolution, ServiceEndpoints, Workload } from './model.ts';
+import { originsOf } from './origin.ts';
 import { declaredProtocol } from './protocol.ts';
 import { exportedTo, labelsMatch } from './visibility.ts';
 import { parseLocality } from './workloads.ts';
@@ -45,7 +46,7 @@ export function entryEndpoints(service: MeshService, object: Stored<ServiceEntry
   for (const port of service.ports) {
     const target = Number(port.targetPort);
     for (const endpoint of spec.endpoints ?? []) push(byPort, port.port, entryEndpoint(endpoint, { port: port.name, fallback: target, namespace: service.namespace, name: service.name }));
-    if (service.selector && Object.keys(service.selector).length > 0) {
+    if (isSelecting(service)) {
       for (const endpoint of selected(service, backends, { name: port.name, target })) push(byPort, port.port, endpoint);
     }
     const isDns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
@@ -53,15 +54,19 @@ export function entryEndpoints(service: MeshService, object: Stored<ServiceEntry
       push(byPort, port.port, entryEndpoint({ address: service.host }, { port: port.name, fallback: target, namespace: service.namespace, name: '' }));
     }
   }
-  return summed(service, byPort);
+  return summed(service, byPort, originsOf('WorkloadEntry', isSelecting(service) ? selectedEntries(service, backends) : []));
 }
+
+const isSelecting = (service: MeshService): boolean => service.selector !== undefined && Object.keys(service.selector).length > 0;
+
+const selectedEntries = (service: MeshService, { entries }: EntryBackends): Stored<WorkloadEntry>[] =>
+  entries.filter((e) => e.metadata.namespace === service.namespace && labelsMatch(service.selector, { ...e.metadata.labels, ...e.spec.labels }));
 
 function selected(service: MeshService, backends: EntryBackends, port: { name: string; target: number }): Endpoint[] {
   const pods = backends.workloads
     .filter((w) => w.namespace === service.namespace && w.isReady && labelsMatch(service.selector, w.labels))
     .map((w) => workloadEndpoint(w, port.target));
-  const entries = backends.entries
-    .filter((e) => e.metadata.namespace === service.namespace && labelsMatch(service.selector, { ...e.metadata.labels, ...e.spec.labels }))
+  const entries = selectedEntries(service, backends)
     .map((e) => entryEndpoint({ ...e.spec, labels: { ...e.metadata.labels, ...e.spec.labels } }, { port: port.name, fallback: port.target, namespace: service.namespace, name: e.metadata.name }));
   return [...pods, ...entries];
 }

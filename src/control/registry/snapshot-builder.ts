@@ -38,6 +38,7 @@ export class SnapshotBuilder {
     this.#count += 1;
     const snapshot: MeshSnapshot = {
       version: `${new Date(nowMs).toISOString()}/${this.#count}`,
+      number: this.#count,
       settings,
       services,
       workloads,

@@ -44,6 +44,8 @@ export interface LeftOut {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+  /** The rest of the object is in effect, this field is not: `spec.http[0].retries.backoff`. Shown in the object's status. */
+  readonly field?: string;
   readonly reason: string;
 }
 
@@ -51,6 +53,8 @@ export interface LeftOut {
 export interface MeshSnapshot {
   /** For humans: when it was made and its number. */
   readonly version: string;
+  /** Counts up. */
+  readonly number: number;
   readonly settings: MeshSettings;
   /** Oldest first. */
   readonly services: readonly MeshService[];

@@ -2,6 +2,7 @@ import type { HttpMatch, HttpRoute, TcpRoute, TlsRoute, VirtualService } from '.
 import type { Stored } from '../../kube/object.ts';
 import { fullHost } from './hosts.ts';
 import type { MeshSettings } from './model.ts';
+import { originOf, type Origin } from './origin.ts';
 import { exportedTo } from './visibility.ts';
 
 /** The gateway name that stands for all sidecars. */
@@ -12,6 +13,8 @@ export interface RoutingRules {
   readonly name: string;
   readonly namespace: string;
   readonly createdMs: number;
+  /** The object and its delegates. */
+  readonly origins: readonly Origin[];
   readonly hosts: readonly string[];
   /** `mesh` or `namespace/name`. */
   readonly gateways: ReadonlySet<string>;
@@ -41,6 +44,7 @@ export function routingRules(object: Stored<VirtualService>, settings: MeshSetti
     name: metadata.name,
     namespace,
     createdMs: Date.parse(metadata.creationTimestamp) || 0,
+    origins: [originOf('VirtualService', metadata), ...(spec.http ?? []).flatMap((route) => (route.delegate ? [originOf('VirtualService', { namespace: route.delegate.namespace || namespace, name: route.delegate.name ?? '' })] : []))],
     hosts: spec.hosts.map(full),
     gateways: new Set(gateways.map((gateway) => gatewayName(gateway, namespace))),
     exportTo: exportedTo(spec.exportTo, settings.config.defaultVirtualServiceExportTo),

@@ -5,16 +5,19 @@ import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/en
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { SecretSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
-import { EncodedResource } from '../../xds/resource.ts';
+import type { EncodedResource } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { DependencyMemo } from '../registry/memo.ts';
+import { serviceOrigins } from '../registry/model.ts';
+import { originOf, originsOf, type Origin } from '../registry/origin.ts';
+import { effectiveMtls, policiesFor } from '../registry/policies.ts';
 import { buildScope, sidecarFor, type Scope } from '../registry/scope.ts';
 import type { LeftOut, MeshSnapshot } from '../registry/snapshot.ts';
 import { inboundPassthroughCluster, passthroughClusters } from '../translate/builtin-clusters.ts';
 import { hostPolicy, type Context } from '../translate/context.ts';
 import { buildAssignment } from '../translate/endpoints.ts';
 import { buildEdgeListener } from '../translate/gateway-listeners.ts';
-import { planEdge, type EdgePlan } from '../translate/gateway-plan.ts';
+import { boundRules, planEdge, type EdgeChain, type EdgePlan } from '../translate/gateway-plan.ts';
 import { buildEdgeRoutes } from '../translate/gateway-routes.ts';
 import { buildInboundCluster } from '../translate/inbound-clusters.ts';
 import { buildInboundListener } from '../translate/inbound-listener.ts';
@@ -52,6 +55,8 @@ export class Generator {
   #snapshot: MeshSnapshot;
   /** By the thing that was made without them; kept until it is made again. */
   readonly #left = new Map<string, readonly LeftOut[]>();
+  /** What the thing that is being made reports. */
+  #reports: LeftOut[] = [];
 
   constructor(snapshot: MeshSnapshot) {
     this.#snapshot = snapshot;
@@ -81,7 +86,7 @@ export class Generator {
     const workload = found?.namespace === proxy.namespace ? found : undefined;
     const labels = workload?.labels ?? proxy.labels;
     const sidecar = proxy.kind === 'sidecar' ? sidecarFor(sidecars, { namespace: proxy.namespace, labels }, settings.config.rootNamespace) : undefined;
-    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope: this.#scope(proxy.namespace, sidecar), report() {} };
+    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope: this.#scope(proxy.namespace, sidecar), report: (object) => void this.#reports.push(object) };
   }
 
   /** What a proxy should hold now. Unknown names of endpoints and routes are answered with empty resources, so that nobody
@@ -122,15 +127,28 @@ export class Generator {
   }
 
   /** One object that cannot be translated must not keep others from their configuration. */
-  #safely(what: Pick<LeftOut, 'kind' | 'namespace' | 'name'>, make: () => EncodedResource | undefined): EncodedResource | undefined {
-    const key = `${what.kind} ${what.namespace}/${what.name}`;
+  #safely(key: string, what: Pick<LeftOut, 'kind' | 'namespace' | 'name'>, make: () => EncodedResource | undefined): EncodedResource | undefined {
+    return this.#noting(key, () => {
+      try {
+        return make();
+      } catch (error) {
+        this.#reports.push({ ...what, reason: errorText(error) });
+        return undefined;
+      }
+    });
+  }
+
+  /** Keeps what is reported while something is made, until it is made again. */
+  #noting<V>(key: string, make: () => V): V {
+    const outer = this.#reports;
+    const reports: LeftOut[] = [];
+    this.#reports = reports;
     try {
-      const made = make();
-      this.#left.delete(key);
-      return made;
-    } catch (error) {
-      this.#left.set(key, [{ ...what, reason: errorText(error) }]);
-      return undefined;
+      return make();
+    } finally {
+      this.#reports = outer;
+      if (reports.length > 0) this.#left.set(key, reports);
+      else this.#left.delete(key);
     }
   }
 
@@ -145,8 +163,9 @@ export class Generator {
       const name = inboundCluster(port.port);
       const policy = port.service && hostPolicy(context, port.service);
       const key = `inbound ${this.#workloadKey(context)} ${name} ${port.endpoint?.startsWith('0.0.0.0') ? proxy.address : ''}`;
+      const origins = [...sidecarOrigins(context), ...(policy?.origins ?? []), ...(port.service ? serviceOrigins(port.service) : [])];
       add(all, this.#memo.get(key, [port.service, port.protocol, port.endpoint, policy, context.scope.sidecar, settings], () =>
-        this.#safely({ kind: 'Service', namespace: proxy.namespace, name: port.service?.name ?? name }, () => encode(ClusterSchema, name, buildInboundCluster(port, context)))));
+        this.#safely(key, { kind: 'Service', namespace: proxy.namespace, name: port.service?.name ?? name }, () => encode(ClusterSchema, name, buildInboundCluster(port, context), { origins }))));
     }
     return all;
   }
@@ -161,7 +180,7 @@ export class Generator {
         const endpoints = isDns ? context.snapshot.endpoints.get(service.key) : undefined;
         const key = `${proxy.kind} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
         add(all, this.#memo.get(key, [service, plan.policy, settings, plan.accounts.join(), endpoints], () =>
-          this.#safely({ kind: 'Service', namespace: service.namespace, name: service.name }, () => encodeCluster(buildOutboundCluster(plan, context)))));
+          this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name }, () => encodeCluster(buildOutboundCluster(plan, context), [...serviceOrigins(service), ...(plan.policy?.origins ?? [])]))));
       }
     }
     return all;
@@ -189,9 +208,11 @@ export class Generator {
     const policy = hostPolicy(context, service);
     const failoverLabels = policy?.trafficPolicy?.loadBalancer?.localityLbSetting?.failoverPriority ? JSON.stringify(context.labels) : '';
     const key = `endpoints ${name} ${service.key} ${localityText(proxy.locality)} ${proxy.clusterId} ${policy?.namespace}/${policy?.name} ${failoverLabels}`;
-    const made = this.#memo.get(key, [snapshot.endpoints.get(service.key), policy, snapshot.peerAuthentications, settings], () =>
-      this.#safely({ kind: 'Service', namespace: service.namespace, name: service.name }, () =>
-        encode(ClusterLoadAssignmentSchema, name, buildAssignment({ name, service, port: { port: at.port }, subset: at.subset || undefined, policy }, context))));
+    const endpoints = snapshot.endpoints.get(service.key);
+    const origins = [...serviceOrigins(service), ...(policy?.origins ?? []), ...(endpoints?.origins ?? [])];
+    const made = this.#memo.get(key, [endpoints, policy, snapshot.peerAuthentications, settings], () =>
+      this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name }, () =>
+        encode(ClusterLoadAssignmentSchema, name, buildAssignment({ name, service, port: { port: at.port }, subset: at.subset || undefined, policy }, context), { origins })));
     return made ?? this.#emptyAssignment(name);
   }
 
@@ -205,8 +226,8 @@ export class Generator {
     const deps = [scope, this.#snapshot.hostPolicies, settings, edge];
     const key = `routes ${this.#audience(context)} ${edge ? JSON.stringify(context.labels) : ''} ${name}`;
     const made = this.#memo.get(key, deps, () =>
-      this.#safely({ kind: 'RouteConfiguration', namespace: proxy.namespace, name }, () =>
-        edge ? encode(RouteConfigurationSchema, name, buildEdgeRoutes(name, edge.routes.get(name), context)) : this.#routeEncoder.encode(name, context)));
+      this.#safely(key, { kind: 'RouteConfiguration', namespace: proxy.namespace, name }, () =>
+        edge ? encode(RouteConfigurationSchema, name, buildEdgeRoutes(name, edge.routes.get(name), context), { origins: edgeOrigins(edge.routes.get(name), context) }) : this.#routeEncoder.encode(name, context)));
     return made ?? encode(RouteConfigurationSchema, name, create(RouteConfigurationSchema, { name }));
   }
 
@@ -229,12 +250,7 @@ export class Generator {
   #security(context: Context): Security {
     const { authorizationPolicies, requestAuthentications, settings, jwks } = this.#snapshot;
     const key = `security ${this.#workloadKey(context)}`;
-    const built = this.#part(key, [authorizationPolicies, requestAuthentications, settings, jwks], () => {
-      const left: LeftOut[] = [];
-      const security = buildSecurity({ ...context, report: (object) => void left.push(object) });
-      this.#left.set(key, left);
-      return security;
-    });
+    const built = this.#part(key, [authorizationPolicies, requestAuthentications, settings, jwks], () => this.#noting(key, () => buildSecurity(context)));
     return this.#part(`stable ${key}`, [fingerprintSecurity(built)], () => built);
   }
 
@@ -260,18 +276,21 @@ export class Generator {
     const plans = this.#outboundPlans(context);
     const ports = inboundPorts(context);
     const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint]));
-    return this.#part(`listeners ${who}`, [settings, scope.outbound, client, server, security, plans, shape, snapshot.peerAuthentications], () => {
+    const telemetries = originsOf('Telemetry', policiesFor(snapshot.telemetries, subjectOf(context), settings.config.rootNamespace));
+    const policies = securityOrigins(context);
+    return this.#part(`listeners ${who}`, [settings, scope.outbound, scope.sidecar, client, server, security, plans, shape, snapshot.peerAuthentications, telemetries.join(), policies.join()], () => {
       const all = new Map<string, EncodedResource>();
       const audience = `${this.#audience(context)} ${[...context.proxy.extensions].join()}`;
-      const make = (key: string, deps: readonly unknown[], build: () => Listener, name: string) =>
-        add(all, this.#memo.get(key, deps, () => this.#safely({ kind: 'Listener', namespace: context.proxy.namespace, name }, () => encode(ListenerSchema, name, build()))));
-      make(`${audience} ${VIRTUAL_OUTBOUND} ${client.logs}`, [settings, scope.outbound], () => buildVirtualOutbound(context, client), VIRTUAL_OUTBOUND);
+      const make = (key: string, deps: readonly unknown[], build: () => Listener, at: { name: string; origins: readonly Origin[] }) =>
+        add(all, this.#memo.get(key, [...deps, at.origins.join()], () =>
+          this.#safely(key, { kind: 'Listener', namespace: context.proxy.namespace, name: at.name }, () => encode(ListenerSchema, at.name, build(), at))));
+      make(`${audience} ${VIRTUAL_OUTBOUND} ${client.logs}`, [settings, scope.outbound], () => buildVirtualOutbound(context, client), { name: VIRTUAL_OUTBOUND, origins: [...sidecarOrigins(context), ...telemetries] });
       for (const { plan, text } of plans) {
         // Spans are named after the workload, but TCP has none: those listeners are shared by all that log alike.
         const key = plan.http === undefined ? `${audience} ${plan.name} ${client.logs}` : `${who} ${plan.name}`;
-        make(key, plan.http === undefined ? [text, settings, scope.outbound] : [text, settings, scope.outbound, client], () => buildOutboundListener(plan, context, client), plan.name);
+        make(key, plan.http === undefined ? [text, settings, scope.outbound] : [text, settings, scope.outbound, client], () => buildOutboundListener(plan, context, client), { name: plan.name, origins: [...plan.origins, ...telemetries] });
       }
-      make(`${who} ${VIRTUAL_INBOUND}`, [shape, settings, snapshot.peerAuthentications, server, security], () => buildInboundListener(ports, { context, telemetry: server, security }), VIRTUAL_INBOUND);
+      make(`${who} ${VIRTUAL_INBOUND}`, [shape, settings, snapshot.peerAuthentications, server, security], () => buildInboundListener(ports, { context, telemetry: server, security }), { name: VIRTUAL_INBOUND, origins: [...sidecarOrigins(context), ...telemetries, ...policies] });
       return all;
     });
   }
@@ -282,12 +301,14 @@ export class Generator {
     const plan = this.#edge(context);
     const telemetry = this.#telemetry(context, 'CLIENT');
     const security = this.#security(context);
+    const policies = [...originsOf('Telemetry', policiesFor(this.#snapshot.telemetries, subjectOf(context), settings.config.rootNamespace)), ...securityOrigins(context)];
     for (const listener of plan.listeners) {
       const name = `${listener.address}_${listener.port}`;
-      add(all, this.#memo.get(`${this.#workloadKey(context)} ${name}`, [listener, scope, settings, telemetry, security], () =>
-        this.#safely({ kind: 'Listener', namespace: proxy.namespace, name }, () => {
+      const key = `${this.#workloadKey(context)} ${name}`;
+      add(all, this.#memo.get(key, [listener, scope, settings, telemetry, security, policies.join()], () =>
+        this.#safely(key, { kind: 'Listener', namespace: proxy.namespace, name }, () => {
           const made = buildEdgeListener(listener, { context, telemetry, security });
-          return made && encode(ListenerSchema, name, made);
+          return made && encode(ListenerSchema, name, made, { origins: [...listener.chains.flatMap((chain) => edgeOrigins(chain, context)), ...policies] });
         })));
     }
     return all;
@@ -304,10 +325,30 @@ export class Generator {
   }
 }
 
-function encodeCluster(cluster: Cluster): EncodedResource {
-  const encoded = encode(ClusterSchema, cluster.name, cluster);
+function encodeCluster(cluster: Cluster, origins: readonly Origin[]): EncodedResource {
   const isEds = cluster.clusterDiscoveryType.case === 'type' && cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.EDS;
-  return isEds ? new EncodedResource(encoded.typeUrl, encoded.name, encoded.value, cluster.name) : encoded;
+  return encode(ClusterSchema, cluster.name, cluster, { origins, ...(isEds ? { needsEndpoints: cluster.name } : {}) });
+}
+
+const subjectOf = ({ proxy, labels }: Context) => ({ namespace: proxy.namespace, labels });
+
+const sidecarOrigins = ({ scope }: Context): Origin[] => (scope.sidecar ? [originOf('Sidecar', scope.sidecar.metadata)] : []);
+
+/** Gateways of a chain, and the VirtualServices that are bound to them. */
+function edgeOrigins(chain: EdgeChain | undefined, context: Context): Origin[] {
+  if (!chain) return [];
+  return [...chain.servers.map((server) => originOf('Gateway', server)), ...boundRules(chain, context).flatMap(({ rules }) => rules.origins)];
+}
+
+function securityOrigins(context: Context): Origin[] {
+  const { snapshot, settings } = context;
+  const { rootNamespace } = settings.config;
+  const subject = subjectOf(context);
+  return [
+    ...effectiveMtls(snapshot.peerAuthentications, subject, rootNamespace).origins,
+    ...originsOf('RequestAuthentication', policiesFor(snapshot.requestAuthentications, subject, rootNamespace)),
+    ...originsOf('AuthorizationPolicy', policiesFor(snapshot.authorizationPolicies, subject, rootNamespace)),
+  ];
 }
 
 function add(into: Map<string, EncodedResource>, resource: EncodedResource | undefined): void {

@@ -13,7 +13,9 @@ export interface Context {
   readonly workload?: Workload;
   readonly labels: Readonly<Record<string, string>>;
   readonly scope: Scope;
-  /** Takes note of an object, or a part of one, that cannot be translated and is left out. */
+  /** Takes note of an object that cannot be translated and is left out, or, with `field`, of a field that has no effect here
+   * although the object has: both come to stand in the object's status. A field that never has an effect, whatever stands
+   * beside it, belongs into the table of `src/api/not-in-effect.ts` instead. */
   readonly report: (object: LeftOut) => void;
 }
 

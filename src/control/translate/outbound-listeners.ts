@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
-import { isDetected, isHttp, type MeshService, type ServicePort } from '../registry/model.ts';
+import { isDetected, isHttp, serviceOrigins, type MeshService, type ServicePort } from '../registry/model.ts';
+import type { Origin } from '../registry/origin.ts';
 import { MESH_GATEWAY } from '../registry/virtual-services.ts';
 import { hostPolicy, type Context } from './context.ts';
 import { effectivePolicy } from './effective-policy.ts';
@@ -25,6 +26,8 @@ export interface OutboundPlan {
   readonly l4: L4Chain[];
   /** Connections that are none of these: passed on to whom they were meant for, or refused, unless a service takes them. */
   fallback?: L4Chain;
+  /** Mesh objects behind its chains. */
+  readonly origins: Origin[];
 }
 
 interface L4Chain {
@@ -57,6 +60,7 @@ interface Placement {
 
 function place(plans: Map<string, OutboundPlan>, at: Placement): void {
   const { service, port, context } = at;
+  const origins = [...serviceOrigins(service), ...(context.scope.rulesFor(service.host, 'l4')?.origins ?? []), ...(hostPolicy(context, service)?.origins ?? [])];
   const plain = service.addresses.filter((a) => !a.includes('/'));
   const ranges = service.addresses.filter((a) => a.includes('/'));
   if (isHttp(port.protocol)) {
@@ -67,13 +71,13 @@ function place(plans: Map<string, OutboundPlan>, at: Placement): void {
   for (const address of addresses) {
     const plan = listenerAt(plans, address, port.port);
     if (isDetected(port.protocol)) plan.http ??= `${service.host}:${port.port}`;
-    addChains(plan, chains(at, false));
+    addChains(plan, chains(at, false), origins);
   }
-  if (ranges.length > 0) addChains(listenerAt(plans, ANY, port.port), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })));
+  if (ranges.length > 0) addChains(listenerAt(plans, ANY, port.port), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), origins);
   if (addresses.length > 0 || ranges.length > 0 || isHeadless(service)) return;
   const shared = listenerAt(plans, ANY, port.port);
   if (isDetected(port.protocol)) shared.http ??= String(port.port);
-  addChains(shared, chains(at, true));
+  addChains(shared, chains(at, true), origins);
 }
 
 const isHeadless = (service: MeshService): boolean => service.origin === 'Kubernetes' && service.resolution === 'passthrough';
@@ -86,7 +90,7 @@ function listenerAt(plans: Map<string, OutboundPlan>, address: string, port: num
   const name = `${address}_${port}`;
   const known = plans.get(name);
   if (known) return known;
-  const plan: OutboundPlan = { name, address, port, l4: [] };
+  const plan: OutboundPlan = { name, address, port, l4: [], origins: [] };
   plans.set(name, plan);
   return plan;
 }
@@ -100,7 +104,8 @@ function chains({ service, port, context }: Placement, bySni: boolean): L4Chain[
 }
 
 /** The first service on an address keeps it; a name or range can lead to one place only. */
-function addChains(plan: OutboundPlan, chains: readonly L4Chain[]): void {
+function addChains(plan: OutboundPlan, chains: readonly L4Chain[], origins: readonly Origin[]): void {
+  plan.origins.push(...origins);
   for (const chain of chains) {
     if (chain.serverNames.length === 0 && chain.subnets.length === 0) plan.fallback ??= chain;
     else {

@@ -1,0 +1,47 @@
+/** What may be written and stored but changes nothing, kind by kind, with the reason. The control plane reports on the
+ * status of each object which of these it sets, so that nothing is ignored silently. Who implements a field takes it out here.
+ * For a field that has no effect only in some company (`warmup` beside RANDOM), the translation reports it instead. */
+import { childPath } from './issue.ts';
+
+export interface Ineffective {
+  /** As people write it, `[]` for every item and `{}` for every key: `http[].match[].statPrefix`; '' for the whole spec. */
+  readonly field: string;
+  /** Why, and the way out where there is one. */
+  readonly why: string;
+}
+
+const PLUGIN = 'proxies run no plugins of users';
+
+export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
+  EnvoyFilter: [{ field: '', why: 'EnvoyFilters are not applied: proxies get what the other kinds say and nothing else' }],
+  WasmPlugin: [{ field: '', why: PLUGIN }],
+  TrafficExtension: [{ field: '', why: PLUGIN }],
+};
+
+export interface IneffectiveField {
+  /** With indexes and keys: `spec.http[0].match[1].statPrefix`. */
+  readonly path: string;
+  readonly why: string;
+}
+
+/** The fields that an object sets without effect. */
+export function fieldsNotInEffect(object: { readonly kind?: string; readonly spec?: unknown }): IneffectiveField[] {
+  const table = NOT_IN_EFFECT[object.kind ?? ''] ?? [];
+  return table.flatMap(({ field, why }) => placesOf(object.spec, field === '' ? [] : field.split('.'), 'spec').map((path) => ({ path, why })));
+}
+
+/** Where in a value a field is set. A field that is null counts as left out. */
+function placesOf(value: unknown, steps: readonly string[], path: string): string[] {
+  if (value === undefined || value === null) return [];
+  const [step, ...rest] = steps;
+  if (step === undefined) return [path];
+  if (typeof value !== 'object' || Array.isArray(value)) return [];
+  const name = step.replace(/(\[\]|\{\})$/, '');
+  const child: unknown = Object.entries(value).find(([key]) => key === name)?.[1];
+  const at = childPath(path, name);
+  if (step.endsWith('[]')) return Array.isArray(child) ? child.flatMap((item, i) => placesOf(item, rest, childPath(at, i))) : [];
+  if (step.endsWith('{}')) return isObject(child) ? Object.entries(child).flatMap(([key, item]) => placesOf(item, rest, childPath(at, key))) : [];
+  return placesOf(child, rest, at);
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
