@@ -38,8 +38,8 @@ function start(mode: 'delta' | 'sotw') {
     },
   });
   const take = () => written.splice(0).map((w) => w.text);
-  const delta = (typeUrl: string, over: { subscribe?: string[]; unsubscribe?: string[]; nonce?: string; error?: string } = {}) =>
-    session.receiveDelta({ typeUrl, resourceNamesSubscribe: over.subscribe ?? [], resourceNamesUnsubscribe: over.unsubscribe ?? [], initialResourceVersions: {}, responseNonce: over.nonce ?? '', errorDetail: over.error === undefined ? undefined : { message: over.error } });
+  const delta = (typeUrl: string, over: { subscribe?: string[]; unsubscribe?: string[]; nonce?: string; error?: string; versions?: Record<string, string> } = {}) =>
+    session.receiveDelta({ typeUrl, resourceNamesSubscribe: over.subscribe ?? [], resourceNamesUnsubscribe: over.unsubscribe ?? [], initialResourceVersions: over.versions ?? {}, responseNonce: over.nonce ?? '', errorDetail: over.error === undefined ? undefined : { message: over.error } });
   const nonceOf = (typeUrl: string) => session.status().find((s) => s.typeUrl === typeUrl)?.nonceSent ?? '';
   const ack = (...types: string[]) => { for (const typeUrl of types) delta(typeUrl, { nonce: nonceOf(typeUrl) }); };
   const changed = (...types: string[]) => session.notify(new Map(types.map((typeUrl) => [typeUrl, 'all' as const])));
@@ -87,6 +87,29 @@ test('routes to a new cluster wait until the client has its endpoints', () => {
   assert.deepEqual(s.take(), ['EDS +b']);
   s.ack(Endpoints);
   assert.deepEqual(s.take(), ['RDS +r']);
+});
+
+test('a changed cluster is followed at once by its endpoints, which Envoy needs to warm it and does not ask for again', () => {
+  const s = settled();
+  s.put(Cluster, { a: 'eds', b: 'static' });
+  s.changed(Cluster);
+  s.ack(Cluster);
+  assert.deepEqual(s.take(), ['CDS +b']);
+  s.put(Cluster, { a: 'eds 2', b: 'static' });
+  s.changed(Cluster);
+  assert.deepEqual(s.take(), ['CDS +a', 'EDS +a']);
+  s.ack(Endpoints);
+  s.ack(Cluster);
+  assert.deepEqual(s.take(), []);
+});
+
+test('a client that comes back with an old cluster and its endpoints gets both again', () => {
+  const s = start('delta');
+  s.put(Cluster, { a: 'eds' });
+  s.put(Endpoints, { a: '1' });
+  s.delta(Cluster, { versions: { a: 'old' } });
+  s.delta(Endpoints, { subscribe: ['a'], versions: { a: new EncodedResource(Endpoints, 'a', text('1')).version } });
+  assert.deepEqual(s.take(), ['CDS +a', 'EDS +a']);
 });
 
 test('a cluster is removed only when routes have been taken', () => {

@@ -44,6 +44,8 @@ export interface TypeStatus {
   nonceSent: string;
   nonceAcked: string;
   waiting: boolean;
+  /** Something that may have changed has not been sent yet: it waits for the client's answer to what goes before it. */
+  behind: boolean;
   error?: string;
   sentAtMs: number;
   ackedAtMs: number;
@@ -70,6 +72,9 @@ export class AdsSession {
   readonly #types = new Map<string, TypeState>();
   /** EDS resources of clusters that the client saw for the first time and whose endpoints it has not taken yet. */
   readonly #awaitingEndpoints = new Set<string>();
+  /** EDS resources of clusters that changed: Envoy warms a changed cluster as it does a new one, but does not ask for endpoints
+   * that it holds already. Without them it stays with the old cluster, and acknowledges nothing. */
+  readonly #endpointsAgain = new Set<string>();
   #holdsRemovals = false;
   #gate: Timer | undefined;
   #nonce = 0;
@@ -113,9 +118,9 @@ export class AdsSession {
   }
 
   status(): TypeStatus[] {
-    return [...this.#types.values()].map(({ sub, sentAtMs, ackedAtMs }) => ({
+    return [...this.#types.values()].map(({ sub, dirty, owed, sentAtMs, ackedAtMs }) => ({
       typeUrl: sub.typeUrl, names: sub.sent.size, nonceSent: sub.nonce, nonceAcked: sub.ackedNonce,
-      waiting: sub.waiting, error: sub.error, sentAtMs, ackedAtMs,
+      waiting: sub.waiting, behind: dirty !== undefined || owed !== undefined, error: sub.error, sentAtMs, ackedAtMs,
     }));
   }
 
@@ -206,15 +211,17 @@ export class AdsSession {
 
   #send(typeUrl: string): void {
     const state = this.#types.get(typeUrl);
-    if (!state || state.sub.waiting || (state.dirty === undefined && state.owed === undefined)) return;
+    if (!state || state.sub.waiting) return;
+    const again = typeUrl === TypeUrl.Endpoints ? this.#takeEndpointsAgain(state) : NONE;
+    if (state.dirty === undefined && state.owed === undefined && again.size === 0) return;
     const { owed } = state;
-    const scope = owed === 'all' || state.dirty === 'all' ? 'all' : union(owed, inScope(state));
+    const scope = owed === 'all' || state.dirty === 'all' ? 'all' : union(owed, inScope(state)).union(again);
     state.dirty = undefined;
     state.owed = undefined;
     const { sub } = state;
     const wanted = this.#deps.source.resources(typeUrl, scope === 'all' ? (sub.wildcard ? 'all' : sub.names) : scope);
     const isOwed = (name: string) => owed !== undefined && owed !== 'all' && owed.has(name);
-    const upserts = [...wanted.values()].filter((r) => isOwed(r.name) || this.#differs(sub, r));
+    const upserts = [...wanted.values()].filter((r) => isOwed(r.name) || again.has(r.name) || this.#differs(sub, r));
     const removed = missing(scope, sub, wanted);
     if (owed && owed !== 'all') for (const name of owed) if (!wanted.has(name) && !removed.includes(name)) removed.push(name);
     if (this.#deps.mode === 'sotw') return this.#sendSotw(state, { wanted, upserts, removed, scope, mustAnswer: owed !== undefined });
@@ -231,7 +238,7 @@ export class AdsSession {
 
   #sendDelta(state: TypeState, parts: { upserts: EncodedResource[]; removed: string[]; mustAnswer: boolean }): void {
     const isCluster = state.sub.typeUrl === TypeUrl.Cluster;
-    if (isCluster) this.#noteNewClusters(state, parts.upserts);
+    if (isCluster) this.#noteClusters(state, parts.upserts);
     const removed = isCluster && parts.removed.length > 0 && this.#hasReferrers() ? [] : parts.removed;
     if (removed !== parts.removed) this.#holdsRemovals = true;
     if (parts.upserts.length === 0 && removed.length === 0 && !parts.mustAnswer) return;
@@ -250,7 +257,7 @@ export class AdsSession {
   #sendSotw(state: TypeState, parts: { wanted: ReadonlyMap<string, EncodedResource>; upserts: EncodedResource[]; removed: string[]; scope: ReadonlySet<string> | 'all'; mustAnswer: boolean }): void {
     const { sub } = state;
     const isWhole = isWildcardType(sub.typeUrl);
-    if (sub.typeUrl === TypeUrl.Cluster) this.#noteNewClusters(state, parts.upserts);
+    if (sub.typeUrl === TypeUrl.Cluster) this.#noteClusters(state, parts.upserts);
     if (parts.upserts.length === 0 && !parts.mustAnswer && !(isWhole && parts.removed.length > 0)) return;
     const body = isWhole || (parts.mustAnswer && parts.scope === 'all') ? new Map(parts.wanted) : new Map(parts.upserts.map((r) => [r.name, r]));
     if (sub.typeUrl === TypeUrl.Cluster && parts.removed.length > 0 && this.#hasReferrers()) {
@@ -289,12 +296,21 @@ export class AdsSession {
     return this.#types.has(TypeUrl.Listener) || this.#types.has(TypeUrl.Route);
   }
 
-  #noteNewClusters(state: TypeState, upserts: readonly EncodedResource[]): void {
+  #noteClusters(state: TypeState, upserts: readonly EncodedResource[]): void {
     const endpoints = this.#types.get(TypeUrl.Endpoints);
     for (const { name, needsEndpoints } of upserts) {
-      const isNew = !state.sub.sent.has(name);
-      if (isNew && needsEndpoints !== undefined && !endpoints?.sub.sent.has(needsEndpoints)) this.#awaitingEndpoints.add(needsEndpoints);
+      if (needsEndpoints === undefined) continue;
+      if (state.sub.sent.has(name)) this.#endpointsAgain.add(needsEndpoints);
+      else if (!endpoints?.sub.sent.has(needsEndpoints)) this.#awaitingEndpoints.add(needsEndpoints);
     }
+  }
+
+  /** Those that the client has asked for; it will ask for the others. */
+  #takeEndpointsAgain({ sub }: TypeState): ReadonlySet<string> {
+    if (this.#endpointsAgain.size === 0) return NONE;
+    const again = sub.names.intersection(this.#endpointsAgain);
+    this.#endpointsAgain.clear();
+    return again;
   }
 
   #nextNonce(): string {
@@ -315,6 +331,7 @@ function join(a: Set<string> | 'all' | undefined, b: ReadonlySet<string> | 'all'
   return a === undefined ? new Set(b) : a.union(b);
 }
 
+const NONE: ReadonlySet<string> = new Set();
 const union = (a: Set<string> | 'all' | undefined, b: Set<string>): Set<string> => (a === undefined || a === 'all' ? b : a.union(b));
 
 function inScope(state: TypeState): Set<string> {

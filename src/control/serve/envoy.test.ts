@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { createAuthority } from '../../pki/authority.ts';
@@ -7,25 +7,13 @@ import { eventually } from '../../testkit/eventually.ts';
 import { yamlMesh, type YamlMeshOptions } from '../registry/testing/yaml-mesh.ts';
 import { startHarness } from './testing/ads-harness.ts';
 import { findEnvoy, startEnvoy } from './testing/envoy.ts';
+import { GATEWAY_POD, hasSamples, readSample, SAMPLES } from './testing/samples.ts';
 
 const binary = findEnvoy();
 const skip = binary ? false : 'no envoy binary: set LATEEN_ENVOY or put envoy on PATH to prove that Envoy takes what we produce';
-const SAMPLES = new URL('../../../../shared/data/istio-samples/samples', import.meta.url).pathname;
-const noSamples = existsSync(SAMPLES) ? false : 'the sample manifests are not there';
+const noSamples = hasSamples ? false : 'the sample manifests are not there';
 
-const sample = (...paths: string[]): string[] => paths.map((path) => readFileSync(join(SAMPLES, path), 'utf8'));
-
-const GATEWAY_POD = `
-apiVersion: v1
-kind: Service
-metadata: {name: istio-ingressgateway, namespace: istio-system}
-spec: {selector: {istio: ingressgateway}, ports: [{name: http2, port: 80, targetPort: 8080}, {name: https, port: 443, targetPort: 8443}, {name: tcp, port: 31400}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: istio-ingressgateway, namespace: istio-system}
-spec: {template: {metadata: {labels: {istio: ingressgateway, app: istio-ingressgateway}}, spec: {containers: []}}}
-`;
+const sample = (...paths: string[]): string[] => paths.map(readSample);
 
 interface Case {
   texts: string[];
