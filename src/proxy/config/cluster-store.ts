@@ -29,7 +29,7 @@ export class ClusterStore {
     const settings = compileCluster(decode('cluster', value));
     const next = new UpstreamCluster(settings, this.#deps);
     const endpoints = settings.discovery.kind === 'eds' ? this.#endpoints.get(settings.discovery.service) : undefined;
-    if (endpoints) next.setHosts(endpoints.hosts);
+    if (endpoints) next.setHosts(endpoints.hosts, endpoints.overprovisioning);
     const entry = this.#clusters.get(name);
     if (!entry) {
       this.#clusters.set(name, { active: next, warming: undefined });
@@ -61,7 +61,7 @@ export class ClusterStore {
     for (const { active, warming } of this.#clusters.values()) {
       for (const cluster of warming ? [active, warming] : [active]) {
         const { discovery } = cluster.settings;
-        if (discovery.kind === 'eds' && discovery.service === name) cluster.setHosts(compiled.hosts);
+        if (discovery.kind === 'eds' && discovery.service === name) cluster.setHosts(compiled.hosts, compiled.overprovisioning);
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Envoy `Cluster` and `ClusterLoadAssignment` → settings. */
 import type { TransportSocket } from './address.ts';
-import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import type { Cluster, Cluster_SlowStartConfig } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { OutlierDetection } from '../../xds/generated/envoy/config/cluster/v3/outlier_detection_pb.js';
 import type { ClusterLoadAssignment } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
 import { ConfigError } from '../errors.ts';
@@ -11,6 +11,7 @@ import type { BalancerPolicy } from '../upstream/balancers.ts';
 import { type BreakerLimits, DEFAULT_LIMITS } from '../upstream/breakers.ts';
 import { type HostConfig, NO_LOCALITY } from '../upstream/host.ts';
 import type { OutlierSettings } from '../upstream/outlier.ts';
+import type { SlowStart } from '../upstream/slow-start.ts';
 import type { ClusterSettings, Discovery, TransportSettings } from '../upstream/settings.ts';
 import { socketAddress } from './address.ts';
 import { messageType, unpack } from './decode.ts';
@@ -27,9 +28,9 @@ export function compileCluster(message: Cluster): ClusterSettings {
     discovery: compileDiscovery(message),
     endpoints: message.loadAssignment ? compileEndpoints(message.loadAssignment).hosts : [],
     policy: compilePolicy(message),
-    panicThreshold: (message.commonLbConfig?.healthyPanicThreshold?.value ?? 50) / 100,
+    panicThreshold: Math.round(message.commonLbConfig?.healthyPanicThreshold?.value ?? 50),
     localityWeighted: message.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig',
-    overprovisioning: (message.loadAssignment?.policy?.overprovisioningFactor ?? 140) / 100,
+    overprovisioning: message.loadAssignment?.policy?.overprovisioningFactor,
     connectTimeoutMs: durationMs(message.connectTimeout) ?? DEFAULT_CONNECT_TIMEOUT_MS,
     limits: compileLimits(message),
     outlier: message.outlierDetection && compileOutlier(message.outlierDetection),
@@ -68,9 +69,11 @@ function compilePolicy(message: Cluster): BalancerPolicy {
   const byHostname = message.commonLbConfig?.consistentHashingLbConfig?.useHostnameForHashing ?? false;
   switch (message.lbPolicy as number) {
     case 0:
-      return { kind: 'round-robin' };
-    case 1:
-      return { kind: 'least-request', choices: (lbConfig.case === 'leastRequestLbConfig' ? lbConfig.value.choiceCount : undefined) ?? 2 };
+      return { kind: 'round-robin', slowStart: lbConfig.case === 'roundRobinLbConfig' ? compileSlowStart(lbConfig.value.slowStartConfig) : undefined };
+    case 1: {
+      const config = lbConfig.case === 'leastRequestLbConfig' ? lbConfig.value : undefined;
+      return { kind: 'least-request', choices: config?.choiceCount ?? 2, bias: config?.activeRequestBias?.defaultValue ?? 1, slowStart: compileSlowStart(config?.slowStartConfig) };
+    }
     case 2: {
       const ring = lbConfig.case === 'ringHashLbConfig' ? lbConfig.value : undefined;
       return { kind: 'ring-hash', minimumSize: Number(ring?.minimumRingSize ?? 1024n), maximumSize: Number(ring?.maximumRingSize ?? 8_388_608n), byHostname };
@@ -88,9 +91,16 @@ function compilePolicy(message: Cluster): BalancerPolicy {
   }
 }
 
+function compileSlowStart(message: Cluster_SlowStartConfig | undefined): SlowStart | undefined {
+  const windowMs = durationMs(message?.slowStartWindow) ?? 0;
+  if (windowMs <= 0) return undefined;
+  const aggression = message?.aggression?.defaultValue ?? 1;
+  return { windowMs, aggression: aggression > 0 ? aggression : 1, minimum: (message?.minWeightPercent?.value ?? 10) / 100 };
+}
+
 const EXTENSION_POLICIES: Readonly<Record<string, BalancerPolicy>> = {
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': { kind: 'round-robin' },
-  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': { kind: 'least-request', choices: 2 },
+  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': { kind: 'least-request', choices: 2, bias: 1 },
   'envoy.extensions.load_balancing_policies.random.v3.Random': { kind: 'random' },
   'envoy.extensions.load_balancing_policies.maglev.v3.Maglev': { kind: 'maglev', tableSize: 65_537, byHostname: false },
   'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash': { kind: 'ring-hash', minimumSize: 1024, maximumSize: 8_388_608, byHostname: false },
@@ -210,8 +220,8 @@ const HEALTH: readonly HostConfig['health'][] = ['HEALTHY', 'HEALTHY', 'UNHEALTH
 export interface CompiledEndpoints {
   readonly service: string;
   readonly hosts: readonly HostConfig[];
-  /** Factor, 1.4 when absent. */
-  readonly overprovisioning: number;
+  /** Percent. */
+  readonly overprovisioning?: number;
 }
 
 export function compileEndpoints(message: ClusterLoadAssignment): CompiledEndpoints {
@@ -235,6 +245,6 @@ export function compileEndpoints(message: ClusterLoadAssignment): CompiledEndpoi
       });
     }
   }
-  return { service: message.clusterName, hosts, overprovisioning: (message.policy?.overprovisioningFactor ?? 140) / 100 };
+  return { service: message.clusterName, hosts, overprovisioning: message.policy?.overprovisioningFactor };
 }
 

@@ -2,10 +2,12 @@
 import type { Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { UpstreamFacts } from '../outcome.ts';
+import { formatAddress } from '../net/format-address.ts';
 import { isGrpc } from '../route/path-match.ts';
 import { backOffMs, type RetryPolicy, retriesFailure, retriesRequest, retriesResponse, type TryFailure } from '../route/retry-policy.ts';
 import type { ForwardAction, Route } from '../route/route.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
+import type { Hash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
 import { type BodyBuffer, createBodyBuffer } from './body-buffer.ts';
 import type { Exchange } from './exchange.ts';
@@ -33,7 +35,7 @@ export class Router {
   #attempts = 0;
   #attempt: Attempt | undefined;
   #tried: Host[] = [];
-  #hash: number | undefined;
+  #hash: Hash64 | undefined;
   #setCookie: string | undefined;
   #timeoutMs = 0;
   #perTryMs = 0;
@@ -65,7 +67,7 @@ export class Router {
     this.#rewrite();
     if (this.#timeoutMs > 0) exchange.request.headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(this.#timeoutMs)));
     if (action.hash) {
-      const result = action.hash({ request: exchange.request, sourceIp: exchange.connection.remote.address }, services.random);
+      const result = action.hash({ request: exchange.request, sourceIp: exchange.clientAddress, connection: this.#addresses() });
       this.#hash = result.hash;
       this.#setCookie = result.setCookie;
     }
@@ -246,10 +248,16 @@ export class Router {
     let host = cluster.pick(choice);
     const policy = this.#policy;
     if (host && policy?.avoidPreviousHosts && this.#tried.length > 0) {
-      // A hash would only give the same host again.
-      for (let i = 0; i < policy.hostAttempts && host && this.#tried.includes(host); i++) host = cluster.pick({ ...choice, hash: undefined });
+      for (let attempt = 1; attempt <= policy.hostAttempts && host && this.#tried.includes(host); attempt++) host = cluster.pick({ ...choice, attempt });
     }
     return host;
+  }
+
+  /** Of the client as it is known through trusted proxies, whose port is not known, and of what it connected to. */
+  #addresses(): [remote: string, local: string] {
+    const { clientAddress, connection } = this.exchange;
+    const { remote, originalDestination } = connection;
+    return [formatAddress(clientAddress === remote.address ? remote : { address: clientAddress, port: 0 }), formatAddress(originalDestination)];
   }
 
   /** Begins another try if policy, budget and body allow. @returns false when the failure is final */

@@ -4,7 +4,7 @@ import type { DownstreamConnection } from '../http/connection.ts';
 import type { ProxyServices } from '../http/services.ts';
 import type { AccessLogSettings, TcpOutcome, UpstreamFacts } from '../outcome.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
-import { hash32 } from '../upstream/hash.ts';
+import { xxHash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
 import type { Connecting, UpstreamConnectionFacts } from '../upstream/transport.ts';
 
@@ -123,7 +123,7 @@ class TcpSession {
     const cluster = this.#cluster;
     const { connection, settings } = this.#input;
     if (!cluster) return;
-    const hash = settings.hashSource ? hash32(connection.remote.address) : undefined;
+    const hash = settings.hashSource ? xxHash64(connection.remote.address) : undefined;
     const host = cluster.pick({ originalDestination: connection.originalDestination, hash });
     if (!host) return this.#finish('UH', 'no_healthy_upstream');
     if (!cluster.breakers.canConnect) return this.#finish('UO', 'upstream_overflow');

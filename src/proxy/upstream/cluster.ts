@@ -8,7 +8,8 @@ import type { SecretSource } from '../secret-source.ts';
 import { Breakers } from './breakers.ts';
 import { Host, type HostConfig, NO_LOCALITY } from './host.ts';
 import { HostPool, type UpstreamProtocol } from './host-pool.ts';
-import { buildHostSet, type HostSet } from './host-set.ts';
+import { HostSet } from './host-set.ts';
+import type { Hash64 } from './hash.ts';
 import { createOutlierDetector, NO_DETECTION, type OutlierDetector } from './outlier.ts';
 import { resolveHosts } from './dns.ts';
 import type { ClusterSettings, TransportSettings } from './settings.ts';
@@ -21,7 +22,9 @@ export interface ClusterDeps {
 }
 
 export interface HostChoice {
-  readonly hash?: number;
+  readonly hash?: Hash64;
+  /** Hosts that were picked and not wanted before, for the same try. */
+  readonly attempt?: number;
   /** Where the client wanted to go, for ORIGINAL_DST. */
   readonly originalDestination?: SocketAddress;
   /** Value of the header that overrides it. */
@@ -38,8 +41,9 @@ export class UpstreamCluster {
   readonly #raw: UpstreamTransport;
   readonly #transport: UpstreamTransport;
   readonly #matched: { match: JsonObject; transport: UpstreamTransport }[];
+  readonly #set: HostSet;
   #hosts = new Map<string, Host>();
-  #set: HostSet = { pick: () => undefined };
+  #overprovisioning: number | undefined;
   #sweep: Timer | undefined;
   #stopDns: (() => void) | undefined;
   #closed = false;
@@ -50,6 +54,7 @@ export class UpstreamCluster {
     this.settings = settings;
     this.#deps = deps;
     this.breakers = new Breakers(settings.limits);
+    this.#set = new HostSet(settings, { random: deps.random, now: () => deps.clock.monotonic() });
     this.#raw = createRawTransport(deps.clock);
     this.#transport = this.#makeTransport(settings.transport);
     this.#matched = settings.transportMatches.map((entry) => ({ match: entry.match, transport: this.#makeTransport(entry.transport) }));
@@ -57,8 +62,8 @@ export class UpstreamCluster {
       ? createOutlierDetector(settings.outlier, { clock: deps.clock, random: deps.random, hosts: () => [...this.#hosts.values()], changed: () => this.#rebuild() })
       : NO_DETECTION;
     this.#warm = settings.discovery.kind === 'static' || settings.discovery.kind === 'original-dst';
-    if (settings.discovery.kind === 'static') this.setHosts(settings.endpoints);
-    if (settings.discovery.kind === 'dns') this.#stopDns = resolveHosts(settings.endpoints, settings.discovery, { clock: deps.clock, found: (hosts) => this.setHosts(hosts) });
+    if (settings.discovery.kind === 'static') this.setHosts(settings.endpoints, settings.overprovisioning);
+    if (settings.discovery.kind === 'dns') this.#stopDns = resolveHosts(settings.endpoints, settings.discovery, { clock: deps.clock, found: (hosts) => this.setHosts(hosts, settings.overprovisioning) });
     this.#scheduleSweep();
   }
 
@@ -80,8 +85,10 @@ export class UpstreamCluster {
     return [this.#transport, ...this.#matched.map((entry) => entry.transport)].flatMap((transport) => [...transport.secretNames]);
   }
 
-  /** Replaces the hosts; those that stay keep their connections, counters and ejections. */
-  setHosts(configs: readonly HostConfig[]): void {
+  /** Replaces the hosts; those that stay keep their connections, counters and ejections.
+   * @param overprovisioning percent; default 140 */
+  setHosts(configs: readonly HostConfig[], overprovisioning?: number): void {
+    this.#overprovisioning = overprovisioning;
     const next = new Map<string, Host>();
     for (const config of configs) {
       const key = formatAddress(config.address);
@@ -112,7 +119,7 @@ export class UpstreamCluster {
   /** @returns undefined when no host is fit */
   pick(choice: HostChoice): Host | undefined {
     if (this.settings.discovery.kind === 'original-dst') return this.#originalDestination(choice);
-    return this.#set.pick({ hash: choice.hash, random: this.#deps.random });
+    return this.#set.pick(choice.hash, choice.attempt ?? 0);
   }
 
   /** The HTTP pool of a host for a protocol. */
@@ -152,7 +159,7 @@ export class UpstreamCluster {
   }
 
   #rebuild(): void {
-    this.#set = buildHostSet([...this.#hosts.values()], this.settings, this.#deps.random);
+    this.#set.update([...this.#hosts.values()], this.#overprovisioning);
   }
 
   #transportFor(config: HostConfig): UpstreamTransport {

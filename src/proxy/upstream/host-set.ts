@@ -1,108 +1,133 @@
-/** Which group of a cluster's hosts gets the next request: priorities by health, localities by weight, panic when too few are healthy.
- *
- * Why: traffic must leave a failing zone or priority before all of it has failed, and must not crush the few that are left.
- * A priority carries `healthy / all × 1.4` of the load (overprovisioning factor), up to all of it; the next takes the rest. When
- * the priorities together cannot carry 100 %, they share it in proportion. When the healthy share of a priority's hosts is below
- * the panic threshold, health is ignored there: better some errors everywhere than an avalanche. Envoy: "Priority levels",
- * "Locality weighted load balancing", "Panic threshold". */
-import { type Balancer, type BalancerPolicy, createBalancer, type PickInput } from './balancers.ts';
+/** All hosts of a cluster, and who gets the next request: a priority by health, in it a locality by weight, in that a host by policy. */
+import { type Balancer, type BalancerPolicy, createBalancer, NOBODY } from './balancers.ts';
+import { EdfScheduler } from './edf.ts';
+import { type Hash64, remainder } from './hash.ts';
+import { createHashing, isHashing, type WeightedHost } from './hashing.ts';
 import type { Host, Locality } from './host.ts';
+import { priorityLoads } from './priority-load.ts';
 
 export interface HostSetSettings {
   readonly policy: BalancerPolicy;
-  /** 0…1; Envoy's default 0.5. 0 disables panic. */
+  /** Percent; Envoy's default 50. 0 disables panic. */
   readonly panicThreshold: number;
   readonly localityWeighted: boolean;
-  /** Envoy's default 1.4. */
-  readonly overprovisioning: number;
 }
 
-export interface HostSet {
-  pick(input: PickInput): Host | undefined;
+export interface HostSetDeps {
+  random(): number;
+  /** Monotonic ms. */
+  now(): number;
 }
 
-interface Group {
-  readonly weight: number;
-  readonly balancer: Balancer;
-}
+/** Envoy's default, percent. */
+export const OVERPROVISIONING = 140;
 
 interface Level {
-  readonly load: number;
-  readonly groups: readonly Group[];
-  readonly total: number;
+  readonly healthyLoad: number;
+  readonly degradedLoad: number;
+  readonly healthy: Balancer;
+  readonly degraded: Balancer;
 }
 
-export function buildHostSet(hosts: readonly Host[], settings: HostSetSettings, random: () => number): HostSet {
-  const priorities = [...new Set(hosts.map((host) => host.config.priority))].sort((a, b) => a - b);
-  const levels = priorities.map((priority) => hosts.filter((host) => host.config.priority === priority));
-  const loads = priorityLoads(levels, settings);
-  const built = levels.map((level, i) => buildLevel(level, loads[i] ?? 0, settings, random));
-  const only = built.length === 1 ? built[0]?.groups : undefined;
-  const single = only?.length === 1 ? only[0]?.balancer : undefined;
-  if (single) return single;
-  return {
-    pick(input) {
-      const level = choose(built, 1, (l) => l.load, input.random());
-      const group = level && choose(level.groups, level.total, (g) => g.weight, input.random());
-      return group?.balancer.pick(input);
-    },
-  };
-}
+type Availability = 'healthy' | 'degraded' | 'all';
 
-function choose<T>(items: readonly T[], total: number, weight: (item: T) => number, random: number): T | undefined {
-  let point = random * total;
-  for (const item of items) {
-    point -= weight(item);
-    if (point < 0) return item;
+const isDegraded = (host: Host): boolean => !host.ejected && host.config.health === 'DEGRADED';
+const FIT: Readonly<Record<Availability, (host: Host) => boolean>> = { healthy: (host) => host.healthy, degraded: isDegraded, all: () => true };
+
+export class HostSet {
+  readonly #settings: HostSetSettings;
+  readonly #deps: HostSetDeps;
+  readonly #turns = new Map<string, { next: number }>();
+  #levels: readonly Level[] = [];
+  /** When one priority gets everything. */
+  #only: Balancer | undefined = NOBODY;
+
+  constructor(settings: HostSetSettings, deps: HostSetDeps) {
+    this.#settings = settings;
+    this.#deps = deps;
   }
-  return items.findLast((item) => weight(item) > 0);
-}
 
-/** Share of the traffic per priority, adding up to 1. */
-function priorityLoads(levels: readonly (readonly Host[])[], settings: HostSetSettings): number[] {
-  const health = levels.map((level) => Math.min(1, share(level) * settings.overprovisioning));
-  const sum = health.reduce((a, b) => a + b, 0);
-  if (sum === 0) return levels.map((_, i) => (i === 0 ? 1 : 0));
-  const capacity = Math.min(1, sum);
-  let left = 1;
-  return health.map((value) => {
-    const load = Math.min(left, value / capacity);
-    left -= load;
-    return load;
-  });
-}
-
-function share(level: readonly Host[]): number {
-  return level.length === 0 ? 0 : level.filter((host) => host.healthy).length / level.length;
-}
-
-function buildLevel(level: readonly Host[], load: number, settings: HostSetSettings, random: () => number): Level {
-  const panic = share(level) < settings.panicThreshold;
-  const eligible = (hosts: readonly Host[]): readonly Host[] => {
-    if (panic) return hosts;
-    const healthy = hosts.filter((host) => host.healthy);
-    // Degraded hosts serve only when nobody else can.
-    return healthy.length > 0 ? healthy : hosts.filter((host) => !host.ejected && host.config.health === 'DEGRADED');
-  };
-  if (!settings.localityWeighted) {
-    return { load, total: 1, groups: [{ weight: 1, balancer: createBalancer(settings.policy, eligible(level), random) }] };
+  /** Called when hosts come, go or change their health. */
+  update(hosts: readonly Host[], overprovisioning = OVERPROVISIONING): void {
+    const now = this.#deps.now();
+    for (const host of hosts) if (host.healthy) host.healthySinceMs ??= now;
+    const priorities = [...new Set(hosts.map((host) => host.config.priority))].sort((a, b) => a - b);
+    const members = priorities.map((priority) => hosts.filter((host) => host.config.priority === priority));
+    const counts = members.map((level) => ({ all: level.length, healthy: level.filter(FIT.healthy).length, degraded: level.filter(FIT.degraded).length }));
+    const loads = priorityLoads(counts, { overprovisioning, panicThreshold: this.#settings.panicThreshold });
+    this.#levels = members.map((level, i): Level => {
+      const load = loads[i] ?? { healthy: 0, degraded: 0, panic: false };
+      const group = (fit: Availability) => this.#group(level, fit, { overprovisioning, name: `${priorities[i]}` });
+      return {
+        healthyLoad: load.healthy,
+        degradedLoad: load.degraded,
+        healthy: load.healthy > 0 ? group(load.panic ? 'all' : 'healthy') : NOBODY,
+        degraded: load.degraded > 0 ? group(load.panic ? 'all' : 'degraded') : NOBODY,
+      };
+    });
+    this.#only = this.#levels.length === 0 ? NOBODY : this.#levels.find((level) => level.healthyLoad === 100)?.healthy;
   }
-  const groups: Group[] = [];
-  for (const hosts of byLocality(level).values()) {
-    const usable = eligible(hosts);
-    const weight = (hosts[0]?.config.localityWeight ?? 0) * Math.min(1, (usable.length / hosts.length) * settings.overprovisioning);
-    if (weight > 0) groups.push({ weight, balancer: createBalancer(settings.policy, usable, random) });
+
+  /** @returns undefined when no host is fit */
+  pick(hash: Hash64 | undefined, attempt: number): Host | undefined {
+    return (this.#only ?? this.#choose(hash)).pick(hash, attempt);
   }
-  return { load, groups, total: groups.reduce((sum, group) => sum + group.weight, 0) };
+
+  #choose(hash: Hash64 | undefined): Balancer {
+    const byHash = hash !== undefined && isHashing(this.#settings.policy);
+    const point = byHash ? remainder(hash, 100) : Math.floor(this.#deps.random() * 100);
+    let total = 0;
+    for (const level of this.#levels) if (point < (total += level.healthyLoad)) return level.healthy;
+    for (const level of this.#levels) if (point < (total += level.degradedLoad)) return level.degraded;
+    return NOBODY;
+  }
+
+  #group(level: readonly Host[], fit: Availability, context: { overprovisioning: number; name: string }): Balancer {
+    const { policy, localityWeighted } = this.#settings;
+    if (isHashing(policy)) {
+      // Only those hosts are in a table that are healthy (all in panic); there is none for the degraded.
+      const usable = FIT[fit === 'degraded' ? 'healthy' : fit];
+      return createHashing(policy, localityWeighted ? localityShares(level, usable) : shares(level.filter(usable), 1), this.#deps.random);
+    }
+    const name = `${context.name} ${fit}`;
+    const flat = () => createBalancer(policy, level.filter(FIT[fit]), { ...this.#deps, turn: this.#turn(name) });
+    if (!localityWeighted || fit === 'all') return flat();
+    const localities = [...byLocality(level)].flatMap(([locality, hosts]) => {
+      const usable = hosts.filter(FIT[fit]);
+      // A locality gives up traffic only when it has lost more hosts than the factor makes up for.
+      const weight = (hosts[0]?.config.localityWeight ?? 0) * Math.min(1, ((usable.length / hosts.length) * context.overprovisioning) / 100);
+      return weight > 0 ? [{ weight, balancer: createBalancer(policy, usable, { ...this.#deps, turn: this.#turn(`${name} ${locality}`) }) }] : [];
+    });
+    const [only] = localities;
+    if (!only) return flat();
+    if (localities.length === 1) return only.balancer;
+    const turns = new EdfScheduler(localities, ({ weight }) => weight, Math.floor(this.#deps.random() * localities.length));
+    return { pick: (hash, attempt) => turns.pick()?.balancer.pick(hash, attempt) };
+  }
+
+  /** A random start, so that many proxies with the same list do not all begin with its first host. */
+  #turn(name: string): { next: number } {
+    let turn = this.#turns.get(name);
+    if (!turn) this.#turns.set(name, (turn = { next: Math.floor(this.#deps.random() * 0x10000) }));
+    return turn;
+  }
 }
 
 function byLocality(hosts: readonly Host[]): Map<string, Host[]> {
-  const map = new Map<string, Host[]>();
-  const key = (locality: Locality) => `${locality.region}/${locality.zone}/${locality.subZone}`;
-  for (const host of hosts) {
-    const list = map.get(key(host.config.locality));
-    if (list) list.push(host);
-    else map.set(key(host.config.locality), [host]);
-  }
-  return map;
+  return Map.groupBy(hosts, ({ config: { locality } }) => localityText(locality));
+}
+
+const localityText = (locality: Locality): string => `${locality.region}/${locality.zone}/${locality.subZone}`;
+
+/** Weights that add up to `whole`. */
+function shares(hosts: readonly Host[], whole: number): WeightedHost[] {
+  const total = hosts.reduce((sum, host) => sum + host.config.weight, 0);
+  return hosts.map((host) => ({ host, weight: (host.config.weight * whole) / total }));
+}
+
+function localityShares(hosts: readonly Host[], fit: (host: Host) => boolean): WeightedHost[] {
+  const localities = [...byLocality(hosts).values()];
+  const weight = (members: readonly Host[]) => members[0]?.config.localityWeight ?? 0;
+  const total = localities.reduce((sum, members) => sum + weight(members), 0);
+  return localities.flatMap((members) => (weight(members) > 0 ? shares(members.filter(fit), weight(members) / total) : []));
 }

@@ -35,6 +35,8 @@ export class Host {
   activeRequests = 0;
   activeConnections = 0;
   ejected = false;
+  /** Monotonic ms since when it may get traffic: where slow start begins. */
+  healthySinceMs: number | undefined;
   /** Ejections that still weigh on the next ejection's length. */
   ejections = 0;
   readonly counters = { total: 0, success: 0, error: 0, connectFail: 0, connections: 0 };

@@ -23,9 +23,11 @@ export interface ClusterSettings {
   /** Endpoints of static and DNS clusters. */
   readonly endpoints: readonly HostConfig[];
   readonly policy: BalancerPolicy;
+  /** Percent. */
   readonly panicThreshold: number;
   readonly localityWeighted: boolean;
-  readonly overprovisioning: number;
+  /** Percent, of the cluster's own endpoints; default 140. */
+  readonly overprovisioning?: number;
   readonly connectTimeoutMs: number;
   readonly limits: BreakerLimits;
   readonly outlier?: OutlierSettings;
