@@ -1,6 +1,6 @@
 /** The read-only ground on which every container's root stands: the directories of a small Linux, a user database, device
  * nodes. Programs come from the machine's own /usr, mounted read-only; nothing else of the machine is visible. */
-import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { RunCommand } from '../network/command.ts';
 import type { PlannedMount } from './container-plan.ts';
@@ -45,7 +45,8 @@ export async function buildSkeleton(path: string, lateen: readonly PlannedMount[
 /** Makes an empty file or folder where something will be mounted, as the source is. */
 export function makeMountPoint(root: string, mount: PlannedMount): void {
   const at = join(root, mount.target);
-  if (lstatSync(mount.source).isDirectory()) return void mkdirSync(at, { recursive: true });
+  // mount(8) follows links.
+  if (statSync(mount.source).isDirectory()) return void mkdirSync(at, { recursive: true });
   mkdirSync(dirname(at), { recursive: true });
   if (!existsSync(at)) writeFileSync(at, '');
 }
