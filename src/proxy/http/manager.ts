@@ -148,7 +148,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   serveHttp2(socket: Duplex): void {
     const { settings } = this.#manager.services;
-    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams: settings.maxConcurrentStreams, maxHeadBytes: settings.maxHeadBytes }));
+    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams: settings.maxConcurrentStreams, limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
   }
 
   /** HTTP/2 announces itself by its first bytes. */

@@ -1,167 +1,222 @@
-/** HTTP/2 towards an upstream, on node:http2. */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
+/** HTTP/2 towards an upstream: one connection, one UpstreamStream per request. */
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { RequestHead, ResetReason, ResponseSink, UpstreamStream } from '../http/stream.ts';
-import { fromHttp2, toHttp2 } from './headers.ts';
+import { Http2Connection, type Http2Limits } from './connection.ts';
+import { ErrorCode, goAwayFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
+import type { HeaderBlock } from './header-block.ts';
+import { sendsOverHttp2 } from './headers.ts';
+import { Http2Stream } from './stream.ts';
 
 export interface Http2ClientOptions {
   /** 0: no limit. */
   readonly maxRequests: number;
   onClosed(): void;
+  readonly limits?: Partial<Http2Limits>;
+  readonly clock?: Clock;
 }
 
-const WINDOW = 1024 * 1024;
+const LAST_STREAM_ID = 0x7fffffff;
 
-export class Http2ClientSession {
-  readonly #session: ClientHttp2Session;
+export class Http2ClientSession extends Http2Connection<UpstreamHttp2Stream> {
   readonly #options: Http2ClientOptions;
-  #gone = false;
-  active = 0;
+  #nextId = 1;
+  #ending = false;
   requests = 0;
   /** Monotonic ms since which no stream is open; 0 while busy. Kept by the pool. */
   idleSince = 0;
 
   constructor(socket: Duplex, options: Http2ClientOptions) {
+    super({ socket, limits: options.limits, clock: options.clock });
     this.#options = options;
-    this.#session = connect('http://upstream', { createConnection: () => socket, settings: { enablePush: false, initialWindowSize: WINDOW } });
-    this.#session.on('goaway', () => this.close());
-    this.#session.on('error', () => this.#session.destroy());
-    this.#session.once('close', () => {
-      this.#gone = true;
-      options.onClosed();
-    });
+    this.open([PREFACE, settingsFrame([[Setting.EnablePush, 0], [Setting.InitialWindowSize, this.limits.streamWindow], [Setting.MaxHeaderListSize, this.limits.maxHeadBytes]])]);
+  }
+
+  get active(): number {
+    return this.streams.size;
   }
 
   /** Can take one more stream. */
   get available(): boolean {
-    if (this.#gone || this.#session.closed || this.#session.destroyed) return false;
-    const limit = this.#session.remoteSettings?.maxConcurrentStreams ?? 100;
-    return this.active < limit && (this.#options.maxRequests === 0 || this.requests < this.#options.maxRequests);
+    if (this.#ending || this.closed || this.#nextId > LAST_STREAM_ID) return false;
+    const { maxRequests } = this.#options;
+    return this.streams.size < this.sender.peer.maxStreams && (maxRequests === 0 || this.requests < maxRequests);
   }
 
   /** @param onClosed called once when the stream is over, however it ended */
-  open(sink: ResponseSink, onClosed: () => void): UpstreamStream {
-    this.active++;
+  openStream(sink: ResponseSink, onClosed: () => void): UpstreamStream {
+    const stream = new UpstreamHttp2Stream(this, this.#nextId, { sink, onClosed });
+    this.#nextId += 2;
     this.requests++;
     this.idleSince = 0;
-    return new Http2ClientStream(this.#session, sink, () => {
-      this.active--;
-      onClosed();
-    });
+    this.streams.set(stream.id, stream);
+    return stream;
   }
 
   /** No new streams; ends when the open ones have ended. */
   close(): void {
-    this.#gone = true;
-    if (!this.#session.destroyed) this.#session.close();
+    if (this.#ending || this.closed) return;
+    this.#ending = true;
+    if (this.streams.size === 0) this.#end();
   }
 
-  destroy(): void {
-    this.#session.destroy();
+  protected override onUnknownStream(streamId: number): void {
+    this.fail(this.isIdle(streamId) ? ErrorCode.Protocol : ErrorCode.StreamClosed, 'HEADERS on a stream that is not open');
+  }
+
+  protected override isIdle(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId >= this.#nextId;
+  }
+
+  protected override onStreamOver(stream: UpstreamHttp2Stream): void {
+    stream.closed();
+    if (this.#ending && this.streams.size === 0) this.#end();
+  }
+
+  /** Streams beyond the last one were not looked at: they can be sent again. RFC 9113 §6.8 */
+  protected override onGoAway(lastStreamId: number): void {
+    this.#ending = true;
+    for (const stream of Array.from(this.streams.values())) if (stream.id > lastStreamId) stream.broken(ErrorCode.RefusedStream, true);
+    if (this.streams.size === 0) this.#end();
+  }
+
+  protected override onSettled(): void {}
+
+  protected override onPong(): void {}
+
+  protected override onGone(): void {
+    this.#ending = true;
+    this.#options.onClosed();
+  }
+
+  #end(): void {
+    if (this.closed) return;
+    this.sender.outbox.push(goAwayFrame(0, ErrorCode.None));
+    this.finish();
   }
 }
 
-class Http2ClientStream implements UpstreamStream {
-  readonly #session: ClientHttp2Session;
-  #sink: ResponseSink | undefined;
+class UpstreamHttp2Stream extends Http2Stream implements UpstreamStream {
+  readonly #session: Http2ClientSession;
   readonly #onClosed: () => void;
-  #stream: ClientHttp2Stream | undefined;
-  #trailers: Headers | undefined;
-  #ended = false;
-  #closed = false;
+  #sink: ResponseSink | undefined;
+  #isHeadRequest = false;
+  /** RFC 8441: the answer to an upgrade is 200 here, 101 for the rest of the proxy. */
+  #upgrade: string | undefined;
+  #headSeen = false;
 
-  constructor(session: ClientHttp2Session, sink: ResponseSink, onClosed: () => void) {
+  constructor(session: Http2ClientSession, id: number, owner: { sink: ResponseSink; onClosed: () => void }) {
+    super(session, id);
     this.#session = session;
-    this.#sink = sink;
-    this.#onClosed = onClosed;
+    this.#sink = owner.sink;
+    this.#onClosed = owner.onClosed;
   }
 
+  closed(): void {
+    this.#onClosed();
+  }
+
+  // The request
+
   sendHead(head: RequestHead, end: boolean): void {
-    const headers: OutgoingHttpHeaders = { ':method': head.method, ':scheme': head.scheme === '' ? 'http' : head.scheme, ':path': head.path, ':authority': head.authority };
-    if (head.method === 'CONNECT') {
-      delete headers[':scheme'];
-      delete headers[':path'];
-    }
-    toHttp2(head.headers, headers);
-    let stream: ClientHttp2Stream;
-    try {
-      stream = this.#session.request(headers, { endStream: end });
-    } catch {
-      // The session ended between choosing it and using it.
-      queueMicrotask(() => this.#finish('remote refused stream reset'));
-      return;
-    }
-    this.#stream = stream;
-    stream.on('response', (received, flags) => this.#onResponse(received, flags));
-    stream.on('headers', (received) => this.#sink?.onInterim(Number(received[':status'] ?? 100), fromHttp2(received)));
-    stream.on('data', (chunk: Buffer) => this.#sink?.onData(chunk, false));
-    stream.on('trailers', (received) => {
-      this.#trailers = fromHttp2(received);
-    });
-    stream.on('end', () => {
-      this.#ended = true;
-      const sink = this.#sink;
-      this.#sink = undefined;
-      sink?.onEnd(this.#trailers);
-    });
-    stream.on('drain', () => this.#sink?.onDrain());
-    stream.on('error', () => {});
-    stream.on('close', () => this.#finish(resetReason(stream.rstCode)));
+    const { sender } = this.#session;
+    this.#isHeadRequest = head.method === 'HEAD';
+    this.#upgrade = head.upgrade;
+    this.writeHead(() => {
+      const isConnect = head.method === 'CONNECT' && head.upgrade === undefined;
+      sender.field(':method', head.upgrade === undefined ? head.method : 'CONNECT');
+      if (!isConnect) {
+        sender.field(':scheme', head.scheme === '' ? 'http' : head.scheme);
+        sender.field(':path', head.path);
+      }
+      sender.field(':authority', head.authority);
+      if (head.upgrade !== undefined) sender.field(':protocol', head.upgrade);
+      const { list } = head.headers;
+      for (let i = 0; i < list.length; i += 3) {
+        const name = list[i] ?? '';
+        if (sendsOverHttp2(name)) sender.field(name, list[i + 1] ?? '');
+      }
+    }, end);
   }
 
   sendData(chunk: Buffer, end: boolean): boolean {
-    const stream = this.#stream;
-    if (!stream || stream.destroyed || stream.writableEnded) return true;
-    if (end) {
-      stream.end(chunk);
-      return true;
-    }
-    return stream.write(chunk);
+    return this.writeData(chunk, end);
   }
 
-  sendEnd(): void {
-    if (this.#stream && !this.#stream.destroyed) this.#stream.end();
+  sendEnd(trailers: Headers | undefined): void {
+    this.writeEnd(trailers);
   }
 
   abort(): void {
     this.#sink = undefined;
-    if (this.#stream) this.#stream.close(constants.NGHTTP2_CANCEL);
-    else this.#finish('local reset');
+    this.abandon(ErrorCode.Cancel);
   }
 
-  pause(): void {
-    this.#stream?.pause();
+  // The answer
+
+  override onBlock(block: HeaderBlock, end: boolean): void {
+    if (block.malformed || block.tooLarge) return this.reset(ErrorCode.Protocol);
+    if (this.#headSeen) {
+      if (!end || block.hasPseudo) return this.reset(ErrorCode.Protocol);
+      return this.endRemote(new Headers(block.list));
+    }
+    const status = Number(block.status);
+    // RFC 9113 §8.3.2; 101 does not exist here (§8.6).
+    if (block.method !== undefined || block.path !== undefined || !(status >= 100 && status <= 599) || status === 101) return this.reset(ErrorCode.Protocol);
+    const headers = new Headers(block.list);
+    if (block.host !== undefined) headers.add('host', block.host);
+    if (status < 200) {
+      if (end) return this.reset(ErrorCode.Protocol);
+      this.#sink?.onInterim(status, headers);
+      return;
+    }
+    this.#onHead(status, headers, { length: block.contentLength, end });
   }
 
-  resume(): void {
-    this.#stream?.resume();
-  }
-
-  #onResponse(received: IncomingHttpHeaders, flags: number): void {
-    const end = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const length = Number(received['content-length'] ?? -1);
-    const bodyLength = end ? 0 : length > 0 ? length : -1;
+  #onHead(status: number, headers: Headers, body: { length: number; end: boolean }): void {
+    const { end } = body;
+    this.#headSeen = true;
+    const isBodiless = this.#isHeadRequest || status === 204 || status === 304;
+    if (end && !isBodiless && body.length > 0) return this.reset(ErrorCode.Protocol);
+    if (!isBodiless) this.expectBody(body.length);
+    const upgrade = status === 200 ? this.#upgrade : undefined;
+    if (upgrade !== undefined) headers.set('upgrade', upgrade);
     const sink = this.#sink;
     if (end) {
-      this.#ended = true;
       this.#sink = undefined;
+      this.headEnded();
     }
-    sink?.onHead({ status: Number(received[':status'] ?? 0), headers: fromHttp2(received), bodyLength }, false);
+    sink?.onHead({ status: upgrade === undefined ? status : 101, headers, bodyLength: end ? 0 : upgrade === undefined ? body.length : -1 }, false);
+    if (end) this.completed();
   }
 
-  #finish(reason: ResetReason): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  protected override onBody(chunk: Buffer, end: boolean): void {
+    const sink = this.#sink;
+    if (end) this.#sink = undefined;
+    sink?.onData(chunk, end);
+  }
+
+  protected override onBodyEnd(trailers: Headers | undefined): void {
     const sink = this.#sink;
     this.#sink = undefined;
-    this.#onClosed();
-    if (!this.#ended) sink?.onReset(reason);
+    sink?.onEnd(trailers);
+  }
+
+  protected override onDrain(): void {
+    this.#sink?.onDrain();
+  }
+
+  protected override onBroken(code: ErrorCode | undefined, byPeer: boolean): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.onReset(resetReason(code, byPeer));
   }
 }
 
-function resetReason(code: number | undefined): ResetReason {
-  if (code === constants.NGHTTP2_REFUSED_STREAM) return 'remote refused stream reset';
-  if (code === undefined || code === constants.NGHTTP2_NO_ERROR || code === constants.NGHTTP2_INTERNAL_ERROR) return 'connection termination';
-  return 'remote reset';
+/** Envoy: StreamResetReason. */
+function resetReason(code: ErrorCode | undefined, byPeer: boolean): ResetReason {
+  if (code === undefined) return 'connection termination';
+  if (!byPeer) return 'protocol error';
+  return code === ErrorCode.RefusedStream ? 'remote refused stream reset' : 'remote reset';
 }

@@ -1,9 +1,13 @@
-/** HTTP/2 towards clients, on node:http2: one session per connection, one DownstreamStream per request. */
-import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+/** HTTP/2 towards clients: one connection, one DownstreamStream per request. */
 import type { Duplex } from 'node:stream';
-import { Headers, lowerName } from '../headers.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { Headers } from '../headers.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
-import { fromHttp2, toHttp2 } from './headers.ts';
+import { Http2Connection, type Http2Limits } from './connection.ts';
+import { ErrorCode, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
+import type { HeaderBlock } from './header-block.ts';
+import { sendsOverHttp2 } from './headers.ts';
+import { Http2Stream } from './stream.ts';
 
 export interface Http2ServerHandler {
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink;
@@ -13,210 +17,242 @@ export interface Http2ServerHandler {
 
 export interface Http2ServerOptions {
   readonly maxConcurrentStreams: number;
-  readonly maxHeadBytes: number;
+  /** Offers tunnels in streams (RFC 8441). Envoy: allow_connect. */
+  readonly allowConnect?: boolean;
+  readonly limits?: Partial<Http2Limits>;
+  readonly clock?: Clock;
 }
 
-const WINDOW = 1024 * 1024;
+/** Sent with the first GOAWAY: its answer tells that the client has read it. */
+const DRAIN_PING = Buffer.from('draining', 'latin1');
+/** For a client that does not answer. */
+const DRAIN_PATIENCE_MS = 1000;
 
-export class Http2ServerConnection {
-  readonly #session: ServerHttp2Session;
+export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream> {
   readonly #handler: Http2ServerHandler;
-  #open = 0;
+  readonly #options: Http2ServerOptions;
+  #preface = 0;
+  #draining: 'no' | 'announced' | 'final' = 'no';
+  #drainTimer: Timer | undefined;
 
   constructor(socket: Duplex, handler: Http2ServerHandler, options: Http2ServerOptions) {
+    super({ socket, limits: options.limits, clock: options.clock });
     this.#handler = handler;
-    this.#session = performServerHandshake(socket, {
-      maxHeaderListPairs: 256,
-      settings: { maxConcurrentStreams: options.maxConcurrentStreams, maxHeaderListSize: options.maxHeadBytes, initialWindowSize: WINDOW },
-    });
-    // The window of the connection as a whole starts at 64 KiB and is not a setting.
-    this.#session.setLocalWindowSize(WINDOW);
-    this.#session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: string[]) => this.#onStream(stream, headers, flags, raw));
-    this.#session.on('error', () => this.#session.destroy());
-    this.#session.once('close', () => handler.onClosed());
+    this.#options = options;
+    this.open([
+      settingsFrame([
+        [Setting.MaxConcurrentStreams, options.maxConcurrentStreams],
+        [Setting.InitialWindowSize, this.limits.streamWindow],
+        [Setting.MaxHeaderListSize, this.limits.maxHeadBytes],
+        ...(options.allowConnect === true ? [[Setting.EnableConnectProtocol, 1] as const] : []),
+      ]),
+    ]);
   }
 
   get busy(): boolean {
-    return this.#open > 0;
+    return this.streams.size > 0;
   }
 
-  /** GOAWAY; open requests finish. */
+  /** The client is told to go; what it sent before it knew is still answered. RFC 9113 §6.8 */
   drain(): void {
-    if (!this.#session.closed) this.#session.close();
+    if (this.#draining !== 'no' || this.closed) return;
+    this.#draining = 'announced';
+    const { outbox } = this.sender;
+    outbox.push(goAwayFrame(MAX_WINDOW, ErrorCode.None));
+    outbox.push(pingFrame(DRAIN_PING, false));
+    this.#drainTimer = this.clock.after(DRAIN_PATIENCE_MS, () => this.#drainFinally());
+    this.#drainTimer.unref();
   }
 
-  destroy(): void {
-    this.#session.destroy();
-  }
-
-  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: string[]): void {
-    const head = requestHead(headers, raw, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
-    if (head === undefined) {
-      stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
-      return;
+  protected override receive(chunk: Buffer): void {
+    let from = 0;
+    while (this.#preface < PREFACE.length && from < chunk.length) {
+      if (chunk[from] !== PREFACE[this.#preface]) return this.fail(ErrorCode.Protocol, 'the connection does not begin with the preface of HTTP/2');
+      from++;
+      this.#preface++;
     }
-    this.#open++;
-    const downstream = new Http2DownstreamStream(stream, head.method === 'HEAD');
-    stream.once('close', () => {
-      this.#open--;
-      if (this.#open === 0) this.#handler.onIdle();
-    });
-    downstream.attach(this.#handler.onRequest(downstream, head));
+    if (from < chunk.length) this.feed(chunk, from);
+  }
+
+  protected override onUnknownStream(streamId: number, block: HeaderBlock, end: boolean): void {
+    if (streamId % 2 === 0) return this.fail(ErrorCode.Protocol, 'a client opened a stream with an even number');
+    if (streamId <= this.lastRemoteId) return this.fail(ErrorCode.StreamClosed, 'HEADERS on a closed stream');
+    if (this.#draining === 'final') return;
+    this.lastRemoteId = streamId;
+    if (this.streams.size >= this.#options.maxConcurrentStreams) return this.writeReset(streamId, ErrorCode.RefusedStream);
+    if (block.tooLarge) return this.#refuse(streamId, '431');
+    const head = block.malformed ? undefined : requestHead(block, end, this.#options.allowConnect === true);
+    if (head === undefined) return this.writeReset(streamId, ErrorCode.Protocol);
+    const stream = new DownstreamHttp2Stream(this, streamId, head);
+    this.streams.set(streamId, stream);
+    if (end) stream.headEnded();
+    else stream.expectBody(block.contentLength);
+    stream.attach(this.#handler.onRequest(stream, head));
+  }
+
+  /** An answer without a request that anybody heard of. */
+  #refuse(streamId: number, status: string): void {
+    this.sender.writeHead(streamId, () => this.sender.field(':status', status), true);
+    this.writeReset(streamId, ErrorCode.None);
+  }
+
+  protected override isIdle(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId > this.lastRemoteId;
+  }
+
+  protected override onStreamOver(): void {
+    if (this.streams.size > 0) return;
+    this.#handler.onIdle();
+    if (this.#draining === 'final') this.finish();
+  }
+
+  protected override onGoAway(): void {
+    // The client opens no more streams; it will close when it has its answers.
+  }
+
+  protected override onSettled(): void {}
+
+  protected override onPong(payload: Buffer): void {
+    if (this.#draining === 'announced' && payload.equals(DRAIN_PING)) this.#drainFinally();
+  }
+
+  protected override onGone(): void {
+    this.#drainTimer?.cancel();
+    this.#handler.onClosed();
+  }
+
+  #drainFinally(): void {
+    this.#drainTimer?.cancel();
+    if (this.#draining !== 'announced' || this.closed) return;
+    this.#draining = 'final';
+    this.sender.outbox.push(goAwayFrame(this.lastRemoteId, ErrorCode.None));
+    if (this.streams.size === 0) this.finish();
   }
 }
 
-function requestHead(headers: IncomingHttpHeaders, raw: readonly string[], ended: boolean): RequestHead | undefined {
-  const method = headers[':method'];
-  const path = headers[':path'] ?? '';
-  if (method === undefined || (method !== 'CONNECT' && !path.startsWith('/') && path !== '*')) return undefined;
-  // An extended CONNECT would need a tunnel that is not offered here.
-  if (headers[':protocol'] !== undefined) return undefined;
-  const fields = new Headers();
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] ?? '';
-    if (name.charCodeAt(0) === 0x3a || name === 'host') continue;
-    fields.list.push(lowerName(name), raw[i + 1] ?? '', name);
+/** @returns undefined for a malformed request. RFC 9113 §8.3.1, RFC 8441 §4 */
+function requestHead(block: HeaderBlock, ended: boolean, allowsTunnels: boolean): RequestHead | undefined {
+  const { method, path, scheme, authority, protocol, contentLength } = block;
+  if (method === undefined || method === '' || block.status !== undefined) return undefined;
+  const headers = new Headers(block.list);
+  const common = { authority: authority ?? block.host ?? '', protocol: 'HTTP/2' as const, headers, bodyLength: ended ? 0 : contentLength };
+  if (ended && contentLength > 0) return undefined;
+  if (method === 'CONNECT' && protocol === undefined) {
+    return path === undefined && scheme === undefined && authority ? { ...common, method, path: '', scheme: '' } : undefined;
   }
-  joinCookies(fields);
-  const length = Number(headers['content-length'] ?? -1);
-  return {
-    method,
-    path,
-    authority: headers[':authority'] ?? headers.host ?? '',
-    scheme: headers[':scheme'] ?? '',
-    protocol: 'HTTP/2',
-    headers: fields,
-    bodyLength: ended ? 0 : length > 0 ? length : -1,
-  };
+  if (scheme === undefined || path === undefined || (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) || path.includes('#')) return undefined;
+  if (protocol === undefined) return { ...common, method, path, scheme };
+  // To the rest of the proxy it is what an HTTP/1.1 client would have asked for.
+  return allowsTunnels && method === 'CONNECT' ? { ...common, method: 'GET', path, scheme, upgrade: protocol } : undefined;
 }
 
-/** RFC 9113 §8.2.3: cookie crumbs become one field before they leave HTTP/2. */
-function joinCookies(headers: Headers): void {
-  const { list } = headers;
-  let first = -1;
-  let joined = '';
-  for (let i = 0; i < list.length; i += 3) {
-    if (list[i] !== 'cookie') continue;
-    joined = first < 0 ? (list[i + 1] ?? '') : `${joined}; ${list[i + 1] ?? ''}`;
-    if (first < 0) first = i;
-  }
-  if (first >= 0 && joined !== list[first + 1]) headers.set('cookie', joined);
-}
-
-class Http2DownstreamStream implements DownstreamStream {
-  readonly #stream: ServerHttp2Stream;
-  readonly #headRequest: boolean;
+class DownstreamHttp2Stream extends Http2Stream implements DownstreamStream {
+  readonly #connection: Http2ServerConnection;
+  readonly #isHead: boolean;
+  /** RFC 8441: an upgrade is accepted by 200. */
+  readonly #isTunnel: boolean;
   #sink: RequestSink | undefined;
-  #requestEnded = false;
-  #trailers: Headers | undefined;
-  #responseTrailers: Headers | undefined;
-  #finished = false;
+  /** Answered, perhaps before the sink was known. */
+  #answered = false;
+  /** Why it broke before the sink was known. */
+  #brokenEarly = false;
 
-  constructor(stream: ServerHttp2Stream, headRequest: boolean) {
-    this.#stream = stream;
-    this.#headRequest = headRequest;
+  constructor(connection: Http2ServerConnection, id: number, head: RequestHead) {
+    super(connection, id);
+    this.#connection = connection;
+    this.#isHead = head.method === 'HEAD';
+    this.#isTunnel = head.upgrade !== undefined;
   }
 
   attach(sink: RequestSink): void {
-    const stream = this.#stream;
-    if (this.#finished) {
-      // Answered already: what the client still sends is read and dropped.
-      stream.resume();
-      stream.on('error', () => {});
-      return;
-    }
+    if (this.#answered) return;
+    if (this.#brokenEarly) return sink.onReset('remote reset');
     this.#sink = sink;
-    stream.on('data', (chunk: Buffer) => this.#sink?.onData(chunk, false));
-    stream.on('trailers', (received: IncomingHttpHeaders) => {
-      this.#trailers = fromHttp2(received);
-    });
-    stream.on('end', () => {
-      this.#requestEnded = true;
-      this.#sink?.onEnd(this.#trailers);
-    });
-    stream.on('drain', () => this.#sink?.onDrain());
-    stream.on('error', () => {});
-    stream.on('aborted', () => this.#gone());
-    stream.on('close', () => this.#gone());
   }
 
+  // From the connection
+
+  override onBlock(block: HeaderBlock, end: boolean): void {
+    // Trailers: RFC 9113 §8.1.
+    if (!end || block.malformed || block.tooLarge || block.hasPseudo) return this.reset(ErrorCode.Protocol);
+    this.endRemote(new Headers(block.list));
+  }
+
+  protected override onBody(chunk: Buffer, end: boolean): void {
+    this.#sink?.onData(chunk, end);
+  }
+
+  protected override onBodyEnd(trailers: Headers | undefined): void {
+    this.#sink?.onEnd(trailers);
+  }
+
+  protected override onDrain(): void {
+    this.#sink?.onDrain();
+  }
+
+  protected override onBroken(code: ErrorCode | undefined, byPeer: boolean): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    this.#brokenEarly = true;
+    if (code === undefined) sink?.onReset('connection termination');
+    else sink?.onReset(byPeer ? 'remote reset' : 'protocol error');
+  }
+
+  // The answer
+
   sendInterim(status: number, headers: Headers): void {
-    if (!this.#usable || status === 101) return;
-    const block: OutgoingHttpHeaders = { ':status': status };
-    toHttp2(headers, block);
-    this.#stream.additionalHeaders(block);
+    if (status !== 101) this.#writeHead(status, headers, false);
   }
 
   sendHead(head: ResponseHead, end: boolean): void {
-    if (!this.#usable) return;
-    const block: OutgoingHttpHeaders = { ':status': head.status };
-    toHttp2(head.headers, block);
-    const stream = this.#stream;
-    if (end || this.#headRequest) {
-      this.#done();
-      stream.respond(block, { endStream: true });
-      this.#stopReading();
-      return;
-    }
-    stream.respond(block, { waitForTrailers: true });
-    stream.on('wantTrailers', () => {
-      const trailers: OutgoingHttpHeaders = {};
-      if (this.#responseTrailers) toHttp2(this.#responseTrailers, trailers);
-      if (Object.keys(trailers).length > 0) stream.sendTrailers(trailers);
-      else stream.close();
-    });
+    const isLast = end || this.#isHead;
+    const { status } = head;
+    if (isLast) this.#done();
+    this.#writeHead(status === 101 && this.#isTunnel ? 200 : status, head.headers, isLast);
+    if (isLast) this.#stopRequest();
   }
 
   sendData(chunk: Buffer, end: boolean): boolean {
-    if (!this.#usable) return true;
-    if (!end) return this.#stream.write(chunk);
+    if (!end) return this.writeData(chunk, false);
     this.#done();
-    this.#stream.end(chunk);
-    this.#stopReading();
+    this.writeData(chunk, true);
+    this.#stopRequest();
     return true;
   }
 
   sendEnd(trailers: Headers | undefined): void {
-    if (!this.#usable) return;
-    this.#responseTrailers = trailers;
     this.#done();
-    this.#stream.end();
-    this.#stopReading();
+    this.writeEnd(trailers);
+    this.#stopRequest();
   }
 
-  reset(): void {
-    this.#done();
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  override reset(code: ErrorCode = ErrorCode.Internal): void {
+    super.reset(code);
   }
 
   /** A stream of its own ends by itself; the other streams go on. */
   closeAfter(): void {}
 
-  pause(): void {
-    this.#stream.pause();
-  }
-
-  resume(): void {
-    this.#stream.resume();
-  }
-
-  get #usable(): boolean {
-    return !this.#finished && !this.#stream.destroyed && !this.#stream.closed;
+  #writeHead(status: number, headers: Headers, end: boolean): void {
+    const { sender } = this.#connection;
+    this.writeHead(() => {
+      sender.field(':status', String(status));
+      const { list } = headers;
+      for (let i = 0; i < list.length; i += 3) {
+        const name = list[i] ?? '';
+        if (sendsOverHttp2(name)) sender.field(name, list[i + 1] ?? '');
+      }
+    }, end);
   }
 
   #done(): void {
-    this.#finished = true;
+    this.#answered = true;
     this.#sink = undefined;
   }
 
   /** RFC 9113 §8.1: a complete answer before the end of the request tells the client to stop sending. */
-  #stopReading(): void {
-    if (!this.#requestEnded) this.#stream.resume();
-  }
-
-  #gone(): void {
-    const sink = this.#sink;
-    this.#done();
-    sink?.onReset('remote reset');
+  #stopRequest(): void {
+    this.resume();
+    if (this.localEnded && !this.remoteEnded) this.abandon(ErrorCode.None);
   }
 }

@@ -155,7 +155,7 @@ export class HostPool implements Http1ClientHandler {
     const { session, facts } = entry;
     const reused = session.requests > 0;
     this.#countRequest();
-    waiter.onStream(session.open(waiter.sink, () => this.#onStreamClosed(entry)), facts, reused);
+    waiter.onStream(session.openStream(waiter.sink, () => this.#onStreamClosed(entry)), facts, reused);
   }
 
   #countRequest(): void {

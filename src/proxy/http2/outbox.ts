@@ -1,0 +1,64 @@
+/** Frames on their way to the socket: what is made in one turn leaves in one write. */
+import type { Duplex } from 'node:stream';
+
+const MERGE_LIMIT = 16 * 1024;
+
+export class Outbox {
+  readonly #socket: Duplex;
+  #frames: Buffer[] = [];
+  #bytes = 0;
+  #scheduled = false;
+  #closed = false;
+  /** Small frames that nobody asked for, since the socket last took everything. Envoy: max_outbound_control_frames. */
+  controlFrames = 0;
+
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+  }
+
+  /** True when the socket asks to wait. */
+  get blocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  push(frame: Buffer): void {
+    if (this.#closed) return;
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  flush(): void {
+    const frames = this.#frames;
+    const [first] = frames;
+    if (first === undefined || this.#closed) return;
+    const bytes = this.#bytes;
+    this.#frames = [];
+    this.#bytes = 0;
+    if (frames.length === 1) {
+      this.#write(first);
+    } else if (bytes <= MERGE_LIMIT) {
+      this.#write(Buffer.concat(frames, bytes));
+    } else {
+      this.#socket.cork();
+      for (const frame of frames) this.#write(frame);
+      this.#socket.uncork();
+    }
+    if (!this.#socket.writableNeedDrain) this.controlFrames = 0;
+  }
+
+  /** What is left is written, then nothing more. */
+  close(): void {
+    this.flush();
+    this.#closed = true;
+  }
+
+  #write(frame: Buffer): void {
+    this.#socket.write(frame);
+  }
+}
