@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import type { Row } from './row.ts';
 import { mtlsHops, manyConnections, plainHop } from './rows/hop.ts';
+import { change } from './rows/change.ts';
 import { propagation } from './rows/propagation.ts';
 import { startUp } from './rows/start.ts';
 
-const ROWS: readonly Row[] = [startUp, plainHop, manyConnections, mtlsHops, propagation];
+const ROWS: readonly Row[] = [startUp, plainHop, manyConnections, mtlsHops, propagation, change];
 const wanted = process.argv[2];
 const options = { runs: Number(process.env['RUNS'] ?? 5), secondsPerRun: Number(process.env['SECONDS_PER_RUN'] ?? 5) };
 const chosen = ROWS.filter((row) => wanted === undefined || row.name === wanted);

@@ -1,0 +1,186 @@
+/** A sidecar as the control plane sees it: delta ADS, everything acknowledged at once, endpoints and routes asked for as
+ * clusters and listeners name them. It holds no more than which content of each resource it was sent last. */
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { encodeDeltaRequest } from '../../src/xds/client/delta-codec.ts';
+import { TypeUrl } from '../../src/xds/type-urls.ts';
+import { H2Stream } from './h2-stream.ts';
+import type { Ledger } from './ledger.ts';
+import { MARKER_SLOTS, markerSlot } from './marker.ts';
+import type { Resources } from './resources.ts';
+
+const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const NO_VERSIONS = {};
+
+export interface ProxyOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Encoded node message. */
+  readonly node: Uint8Array;
+  readonly resources: Resources;
+  /** Absent: a client that only collects its state, for comparison. */
+  readonly ledger?: Ledger;
+  /** Everything that was asked for is there; called once. */
+  complete(): void;
+  failed(reason: string): void;
+}
+
+export class SimulatedProxy {
+  readonly #options: ProxyOptions;
+  readonly #stream: H2Stream;
+  /** By number of the resource: number of the content, 0 for none. */
+  #held = new Uint32Array(1024);
+  /** By slot of the marker: the turn that was seen last. */
+  readonly #turns = new Uint16Array(MARKER_SLOTS);
+  readonly #pending = new Set<string>(['clusters', 'listeners']);
+  /** By type: names asked for, and how many clusters or listeners need each. */
+  readonly #asked = new Map<string, Map<string, number>>([[TypeUrl.Endpoints, new Map()], [TypeUrl.Route, new Map()]]);
+  #isComplete = false;
+  messages = 0;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#stream = new H2Stream({ host: options.host, port: options.port, path: PATH }, { message: (bytes) => this.#receive(bytes), ended: (reason) => options.failed(reason) });
+    this.#request(TypeUrl.Cluster, { node: options.node });
+    this.#request(TypeUrl.Listener);
+  }
+
+  get received(): number {
+    return this.#stream.received;
+  }
+
+  get held(): Uint32Array {
+    return this.#held;
+  }
+
+  close(): void {
+    this.#stream.close();
+    const { resources } = this.#options;
+    this.#held.forEach((content, id) => {
+      const known = resources.all[id];
+      if (content !== 0 && known) resources.drop(known, content);
+    });
+  }
+
+  #request(typeUrl: string, parts: { node?: Uint8Array; nonce?: string; subscribe?: readonly string[]; unsubscribe?: readonly string[] } = {}): void {
+    const { node, nonce = '', subscribe = [], unsubscribe = [] } = parts;
+    this.#stream.send(encodeDeltaRequest({ typeUrl, subscribe, unsubscribe, initialVersions: NO_VERSIONS, nonce }, node));
+  }
+
+  #receive(bytes: Buffer): void {
+    this.messages += 1;
+    const reader = new BinaryReader(bytes);
+    const resources: Uint8Array[] = [];
+    const removed: string[] = [];
+    let [typeUrl, nonce] = ['', ''];
+    while (reader.pos < reader.len) {
+      const [field, wireType] = reader.tag();
+      if (field === 2) resources.push(reader.bytes());
+      else if (field === 4) typeUrl = reader.string();
+      else if (field === 5) nonce = reader.string();
+      else if (field === 6) removed.push(reader.string());
+      else reader.skip(wireType, field);
+    }
+    const wanted = new Map<string, number>();
+    for (const resource of resources) this.#take(typeUrl, resource, wanted);
+    for (const name of removed) this.#drop(typeUrl, name, wanted);
+    this.#request(typeUrl, { nonce });
+    this.#follow(typeUrl, wanted);
+    if (!this.#isComplete) this.#checkComplete(typeUrl);
+  }
+
+  #take(typeUrl: string, bytes: Uint8Array, wanted: Map<string, number>): void {
+    const { resources } = this.#options;
+    const { name, version, value } = readResource(bytes);
+    const known = resources.known(typeUrl, name);
+    if (known.id >= this.#held.length) {
+      const more = new Uint32Array(Math.max(resources.all.length + 256, known.id + 1));
+      more.set(this.#held);
+      this.#held = more;
+    }
+    const content = resources.content(known, version, value);
+    const before = this.#held[known.id] ?? 0;
+    if (before === content.id) return;
+    content.holders += 1;
+    this.#held[known.id] = content.id;
+    for (const name of content.refers) wanted.set(name, (wanted.get(name) ?? 0) + 1);
+    if (before !== 0) {
+      for (const name of known.byId.get(before)?.refers ?? []) wanted.set(name, (wanted.get(name) ?? 0) - 1);
+      resources.drop(known, before);
+    }
+    if (!this.#isComplete) this.#pending.delete(`${typeUrl} ${name}`);
+    for (const marker of content.markers) {
+      const slot = markerSlot(marker);
+      const turn = this.#turns[slot] ?? 0;
+      if (turn >= marker.turn) continue;
+      this.#turns[slot] = marker.turn;
+      this.#options.ledger?.moved(marker, turn);
+    }
+  }
+
+  #drop(typeUrl: string, name: string, wanted: Map<string, number>): void {
+    const { resources } = this.#options;
+    const known = resources.known(typeUrl, name);
+    const before = this.#held[known.id] ?? 0;
+    this.#pending.delete(`${typeUrl} ${name}`);
+    if (before === 0) return;
+    for (const other of known.byId.get(before)?.refers ?? []) wanted.set(other, (wanted.get(other) ?? 0) - 1);
+    this.#held[known.id] = 0;
+    resources.drop(known, before);
+  }
+
+  /** Asks for what clusters and listeners newly name, and gives up what none names any more. */
+  #follow(typeUrl: string, wanted: ReadonlyMap<string, number>): void {
+    const next = typeUrl === TypeUrl.Cluster ? TypeUrl.Endpoints : TypeUrl.Route;
+    const asked = this.#asked.get(next);
+    if (wanted.size === 0 || !asked) return;
+    const subscribe: string[] = [];
+    const unsubscribe: string[] = [];
+    for (const [name, more] of wanted) {
+      if (more === 0) continue;
+      const before = asked.get(name) ?? 0;
+      const now = before + more;
+      if (before === 0) subscribe.push(name);
+      if (now > 0) asked.set(name, now);
+      else {
+        asked.delete(name);
+        unsubscribe.push(name);
+        this.#drop(next, name, new Map());
+      }
+    }
+    if (!this.#isComplete) for (const name of subscribe) this.#pending.add(`${next} ${name}`);
+    if (subscribe.length + unsubscribe.length > 0) this.#request(next, { subscribe, unsubscribe });
+  }
+
+  #checkComplete(typeUrl: string): void {
+    if (typeUrl === TypeUrl.Cluster) this.#pending.delete('clusters');
+    if (typeUrl === TypeUrl.Listener) this.#pending.delete('listeners');
+    if (this.#pending.size > 0) return;
+    this.#isComplete = true;
+    this.#options.complete();
+  }
+}
+
+function readResource(bytes: Uint8Array): { name: string; version: string; value: Uint8Array } {
+  const reader = new BinaryReader(bytes);
+  let [name, version] = ['', ''];
+  let value: Uint8Array = bytes;
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === 1 && wireType === WireType.LengthDelimited) version = reader.string();
+    else if (field === 2) value = readAny(reader.bytes());
+    else if (field === 3) name = reader.string();
+    else reader.skip(wireType, field);
+  }
+  return { name, version, value };
+}
+
+function readAny(bytes: Uint8Array): Uint8Array {
+  const reader = new BinaryReader(bytes);
+  let value: Uint8Array = new Uint8Array();
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === 2) value = reader.bytes();
+    else reader.skip(wireType, field);
+  }
+  return value;
+}
