@@ -6,8 +6,8 @@ import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extension
 import type { Security } from '../translate/security.ts';
 import type { TelemetryPlan } from '../translate/telemetry.ts';
 
-export const fingerprintTelemetry = ({ accessLog, tracing }: TelemetryPlan): string =>
-  hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { accessLog: [...accessLog], tracing })));
+export const fingerprintTelemetry = ({ accessLog, outcomes, tracing }: TelemetryPlan): string =>
+  hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { accessLog: [...accessLog, ...outcomes], tracing })));
 
 export const fingerprintSecurity = ({ http, tcp }: Security): string =>
   hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { httpFilters: [...http] }))) +

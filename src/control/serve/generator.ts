@@ -178,7 +178,7 @@ export class Generator {
       for (const plan of planClusters(context, service)) {
         const isDns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
         const endpoints = isDns ? context.snapshot.endpoints.get(service.key) : undefined;
-        const key = `${proxy.kind} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
+        const key = `${proxy.kind} ${proxy.outcomes ?? ''} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
         add(all, this.#memo.get(key, [service, plan.policy, settings, plan.accounts.join(), endpoints], () =>
           this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name }, () => encodeCluster(buildOutboundCluster(plan, context), [...serviceOrigins(service), ...(plan.policy?.origins ?? [])]))));
       }
@@ -190,14 +190,14 @@ export class Generator {
   #audience(context: Context): string {
     const { scope, proxy, labels } = context;
     const byLabels = this.#snapshot.hostPolicies.dependsOnLabels || scope.routing.some((r) => r.dependsOnLabels);
-    return `${proxy.kind} ${scope.key} ${[...proxy.lacks].join()} ${byLabels ? JSON.stringify(labels) : ''} ${localityText(proxy.locality)}`;
+    return `${proxy.kind} ${scope.key} ${[...proxy.lacks].join()} ${proxy.outcomes ?? ''} ${byLabels ? JSON.stringify(labels) : ''} ${localityText(proxy.locality)}`;
   }
 
   /** Replicas of one workload get the same listeners. */
   #workloadKey({ scope, proxy, labels, workload }: Context): string {
     const ports = workload ? [...workload.namedPorts] : [];
     const { locality } = proxy;
-    return JSON.stringify([locality, proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], [...proxy.lacks], proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
+    return JSON.stringify([locality, proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], [...proxy.lacks], proxy.outcomes, proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
   }
 
   #assignment(name: string, context: Context): EncodedResource {
@@ -243,7 +243,7 @@ export class Generator {
 
   #telemetry(context: Context, side: Side): StableTelemetry {
     const plan = telemetryPlan(context, side);
-    const logs = fingerprintTelemetry({ accessLog: plan.accessLog });
+    const logs = fingerprintTelemetry({ accessLog: plan.accessLog, outcomes: plan.outcomes });
     return this.#part(`telemetry ${this.#workloadKey(context)} ${side}`, [fingerprintTelemetry(plan)], () => ({ ...plan, logs }));
   }
 

@@ -4,8 +4,10 @@ import type { OutlierDetection } from '../../api/common/traffic-policy.ts';
 import type { MeshConfig } from '../../api/mesh-config.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { Cluster_DiscoveryType, Cluster_LbPolicy, type ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { UpstreamCodecSchema } from '../../xds/generated/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { EffectivePolicy } from './effective-policy.ts';
+import type { HttpFilterInit } from './http-filters.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
@@ -15,14 +17,15 @@ const UNLIMITED = 4_294_967_295;
 /** Which HTTP version goes upstream; `same` follows the downstream request. */
 export type UpstreamHttp = 'http1' | 'http2' | 'same' | 'none';
 
-/** Limits, balancing, ejection and timeouts of a cluster. Defaults are Istio's: LEAST_REQUEST, 10 s to connect, no limits. */
-export function clusterPolicy(policy: EffectivePolicy, http: UpstreamHttp, mesh: MeshConfig): ClusterInit {
+/** Limits, balancing, ejection and timeouts of a cluster. Defaults are Istio's: LEAST_REQUEST, 10 s to connect, no limits.
+ * @param filters that each request passes on its way to a host, retries too */
+export function clusterPolicy(policy: EffectivePolicy, http: UpstreamHttp, mesh: MeshConfig, filters: readonly HttpFilterInit[] = []): ClusterInit {
   const { connectionPool, loadBalancer, outlierDetection } = policy;
   return {
     connectTimeout: durationOf(connectionPool?.tcp?.connectTimeout) ?? durationOf(mesh.connectTimeout) ?? durationMs(10_000),
     circuitBreakers: { thresholds: [thresholds(connectionPool)] },
     ...keepalive(connectionPool, mesh),
-    ...protocolOptions(connectionPool, http),
+    ...protocolOptions(connectionPool, http, filters),
     ...balancing(loadBalancer),
     ...ejection(outlierDetection),
     commonLbConfig: {
@@ -51,7 +54,7 @@ function keepalive(pool: ConnectionPool | undefined, mesh: MeshConfig): ClusterI
   return { upstreamConnectionOptions: { tcpKeepalive: { keepaliveProbes: settings.probes, keepaliveTime: seconds(settings.time), keepaliveInterval: seconds(settings.interval) } } };
 }
 
-function protocolOptions(pool: ConnectionPool | undefined, http: UpstreamHttp): ClusterInit {
+function protocolOptions(pool: ConnectionPool | undefined, http: UpstreamHttp, filters: readonly HttpFilterInit[]): ClusterInit {
   const settings = pool?.http;
   const upgrades = http === 'http1' && settings?.h2UpgradePolicy === 'UPGRADE';
   const kind = settings?.useClientProtocol === true && http !== 'none' ? 'same' : upgrades ? 'http2' : http;
@@ -60,7 +63,7 @@ function protocolOptions(pool: ConnectionPool | undefined, http: UpstreamHttp): 
     maxRequestsPerConnection: positive(settings?.maxRequestsPerConnection),
     maxConnectionDuration: durationOf(pool?.tcp?.maxConnectionDuration),
   };
-  const isPlain = Object.values(common).every((v) => v === undefined);
+  const isPlain = filters.length === 0 && Object.values(common).every((v) => v === undefined);
   if ((kind === 'http1' || kind === 'none') && isPlain) return {};
   const ping = settings?.http2KeepAlive;
   const http2 = {
@@ -69,6 +72,7 @@ function protocolOptions(pool: ConnectionPool | undefined, http: UpstreamHttp): 
   };
   const options = pack(HttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: common,
+    httpFilters: filters.length === 0 ? [] : [...filters, codec()],
     upstreamProtocolOptions:
       kind === 'same'
         ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
@@ -79,6 +83,9 @@ function protocolOptions(pool: ConnectionPool | undefined, http: UpstreamHttp): 
   });
   return { typedExtensionProtocolOptions: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': options } };
 }
+
+/** Stands at the end of a cluster's filters. */
+const codec = (): HttpFilterInit => ({ name: 'envoy.filters.http.upstream_codec', configType: { case: 'typedConfig', value: pack(UpstreamCodecSchema) } });
 
 function balancing(settings: LoadBalancer | undefined): ClusterInit {
   if (settings?.consistentHash) return hashing(settings.consistentHash);

@@ -4,6 +4,7 @@ import { HTTPFaultSchema } from '../../xds/generated/envoy/extensions/filters/ht
 import { RouterSchema } from '../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
 import type { HttpFilterSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { FilterSchema } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
+import { peerFilter } from './agent.ts';
 import { pack, packStruct, type Init } from './message.ts';
 import type { Proxy } from './proxy.ts';
 
@@ -24,6 +25,7 @@ const ALPN_FILTER = 'istio.alpn';
 export function httpFilters(position: Position, proxy: Proxy, security: readonly HttpFilterInit[]): HttpFilterInit[] {
   return [
     ...announced(proxy, PEER_FILTER, 'io.istio.http.peer_metadata.Config', peerMetadata(position)),
+    ...(proxy.outcomes === undefined ? [] : [peerFilter(position === 'inbound' ? 'request' : 'response')]),
     ...security,
     ...(position === 'inbound' ? [] : announced(proxy, ALPN_FILTER, 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', ALPN_CONFIG)),
     { name: FAULT_FILTER, configType: { case: 'typedConfig', value: pack(HTTPFaultSchema) } },

@@ -33,7 +33,7 @@ export function httpManager(options: HttpManagerOptions, context: Context): Netw
     statPrefix,
     routeSpecifier: typeof routes === 'string' ? { case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } } : { case: 'routeConfig', value: routes },
     httpFilters: httpFilters(position, context.proxy, security),
-    accessLog: [...telemetry.accessLog],
+    accessLog: [...telemetry.accessLog, ...telemetry.outcomes],
     tracing: telemetry.tracing,
     ...normalization(config),
     streamIdleTimeout: durationOf(config.defaultConfig.proxyMetadata['ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT']) ?? ZERO_DURATION,

@@ -34,7 +34,7 @@ const ownTls: Partial<Connection> = { transport: 'tls', alpn: ['h2', 'http/1.1']
 /** `mtls http`, `http`, `tcp`, or `refused`. */
 function outcome(yaml: string, port: number, connection: Partial<Connection>): string {
   const context = contextFor(MESH + yaml, { workload: 'app' });
-  const listener = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [] }, security: { http: [], tcp: [] } });
+  const listener = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], outcomes: [] }, security: { http: [], tcp: [] } });
   return describe(findChain(listener, { port, transport: 'raw_buffer', ...connection }));
 }
 

@@ -1,8 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import type { RouteSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { isDetected, isHttp, type Protocol } from '../registry/model.ts';
 import { effectiveMtls, mtlsOnPort, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
+import { introduced } from './agent.ts';
 import type { Context } from './context.ts';
 import { tcpStats } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
@@ -10,6 +12,7 @@ import type { InboundPort } from './inbound-services.ts';
 import { Direction, httpInspector, originalDestinationFilter, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
 import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, inboundCluster, VIRTUAL_INBOUND } from './names.ts';
+import type { Proxy } from './proxy.ts';
 import type { Security } from './security.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import type { TelemetryPlan } from './telemetry.ts';
@@ -117,15 +120,16 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
 
 function httpFilter(plan: ChainPlan, parts: InboundParts) {
   const { context, telemetry, security } = parts;
-  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan), telemetry, security: security.http }, context);
+  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context.proxy), telemetry, security: security.http }, context);
 }
 
 function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundParts) {
   return [...security.tcp, ...tcpStats(context.proxy), tcpProxy({ statPrefix: plan.cluster, targets: [{ cluster: plan.cluster, weight: 1 }], telemetry })];
 }
 
-function inboundRoutes(plan: ChainPlan): Init<typeof RouteConfigurationSchema> {
+function inboundRoutes(plan: ChainPlan, proxy: Proxy): Init<typeof RouteConfigurationSchema> {
   const { cluster, destinationPort = 0 } = plan;
+  const route = inboundRoute(plan);
   return {
     name: cluster,
     validateClusters: false,
@@ -133,22 +137,22 @@ function inboundRoutes(plan: ChainPlan): Init<typeof RouteConfigurationSchema> {
       {
         name: `inbound|http|${destinationPort}`,
         domains: ['*'],
-        routes: [
-          {
-            name: 'default',
-            match: { pathSpecifier: { case: 'prefix', value: '/' } },
-            decorator: { operation: plan.operation },
-            action: {
-              case: 'route',
-              value: {
-                clusterSpecifier: { case: 'cluster', value: cluster },
-                timeout: ZERO_DURATION,
-                maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: ZERO_DURATION },
-              },
-            },
-          },
-        ],
+        routes: proxy.outcomes === undefined ? [route] : [introduced(route), route],
       },
     ],
   };
 }
+
+const inboundRoute = (plan: ChainPlan): Init<typeof RouteSchema> => ({
+  name: 'default',
+  match: { pathSpecifier: { case: 'prefix', value: '/' } },
+  decorator: { operation: plan.operation },
+  action: {
+    case: 'route',
+    value: {
+      clusterSpecifier: { case: 'cluster', value: plan.cluster },
+      timeout: ZERO_DURATION,
+      maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: ZERO_DURATION },
+    },
+  },
+});

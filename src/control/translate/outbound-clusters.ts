@@ -3,6 +3,7 @@ import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluste
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { HostPolicy } from '../registry/destination-rules.ts';
 import { isDetected, isHttp, isHttp2, type MeshService, type ServicePort } from '../registry/model.ts';
+import { introduction } from './agent.ts';
 import { clusterPolicy, type UpstreamHttp } from './cluster-policy.ts';
 import { hostPolicy, identitiesOf, type Context } from './context.ts';
 import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
@@ -40,7 +41,9 @@ export function buildOutboundCluster(plan: ClusterPlan, context: Context): Clust
   const { port, subset, policy } = plan;
   const effective = effectivePolicy(policy, port.port, subset);
   const http = upstreamHttp(port);
-  const base = clusterPolicy(effective, http, context.settings.config);
+  // Nobody outside the mesh is told who calls.
+  const filters = plan.service.isMeshExternal || http === 'none' ? [] : introduction(context.proxy);
+  const base = clusterPolicy(effective, http, context.settings.config, filters);
   return create(ClusterSchema, {
     ...base,
     ...discovery(plan, base, context),

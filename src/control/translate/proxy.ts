@@ -1,5 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Locality } from '../registry/model.ts';
+import { OUTCOMES_METADATA } from '../../xds/agent-contract.ts';
 import { NO_LOCALITY } from '../registry/workloads.ts';
 
 /** By the names under which a proxy announces them. */
@@ -19,15 +20,20 @@ export interface Proxy {
   readonly clusterId: string;
   readonly locality: Locality;
   readonly version: string;
-  /** Names of filters that this proxy has beyond stock Envoy's. */
+  /** Names of filters that this proxy has beyond stock Envoy's, as far as they are known here. */
   readonly extensions: ReadonlySet<string>;
   /** What this proxy cannot do although Envoy can. Our own sidecar says in its extensions what it has learned. */
   readonly lacks: ReadonlySet<Ability>;
   /** NONE: no interception; listeners bind their ports themselves. */
   readonly interception: 'REDIRECT' | 'TPROXY' | 'NONE';
+  /** Where a stock Envoy writes a line of every outcome for the agent beside it; absent: it has none, or counts by itself. */
+  readonly outcomes?: string;
   /** Canonical names for its own spans and metrics. */
   readonly workloadName: string;
 }
+
+/** Names of filters of Istio's build that make a difference to what a proxy gets. */
+const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set(['istio.stats', 'envoy.filters.http.peer_metadata', 'istio.alpn', ...ABILITIES]);
 
 export interface NodeFacts {
   id: string;
@@ -47,7 +53,8 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
   const dot = podName.lastIndexOf('.');
   const namespace = text(metadata['NAMESPACE']) || podName.slice(dot + 1);
   if (namespace === '') return { error: 'the node tells no namespace' };
-  const extensions = new Set(node.extensions.map((e) => e.name));
+  // Envoy announces a thousand of them.
+  const extensions = new Set(node.extensions.map((e) => e.name).filter((name) => KNOWN_EXTENSIONS.has(name)));
   const interception = text(metadata['INTERCEPTION_MODE']);
   const { region = '', zone = '', subZone = '' } = node.locality ?? {};
   return {
@@ -63,6 +70,7 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
       version: text(metadata['ISTIO_VERSION']),
       extensions,
       lacks: new Set(node.userAgentName === 'lateen' ? ABILITIES.filter((a) => !extensions.has(a)) : []),
+      outcomes: text(metadata[OUTCOMES_METADATA]) || undefined,
       interception: interception === 'NONE' || interception === 'TPROXY' ? interception : 'REDIRECT',
       workloadName: text(metadata['WORKLOAD_NAME']),
     },

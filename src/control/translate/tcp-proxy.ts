@@ -1,4 +1,5 @@
 import { TcpProxySchema } from '../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { onlyAtEnd } from './agent.ts';
 import type { NetworkFilterInit } from './http-filters.ts';
 import { durationOf, pack, type Init } from './message.ts';
 import type { TelemetryPlan } from './telemetry.ts';
@@ -18,6 +19,11 @@ export interface TcpProxyOptions {
   readonly sourceHash?: boolean;
 }
 
+function logs({ accessLog, outcomes }: TelemetryPlan): Init<typeof TcpProxySchema> {
+  if (outcomes.length === 0) return { accessLog: [...accessLog] };
+  return { accessLog: [...accessLog.map(onlyAtEnd), ...outcomes], accessLogOptions: { flushAccessLogOnConnected: true } };
+}
+
 /** The filter that passes bytes on. */
 export function tcpProxy(options: TcpProxyOptions): NetworkFilterInit {
   const { statPrefix, targets, telemetry } = options;
@@ -25,7 +31,7 @@ export function tcpProxy(options: TcpProxyOptions): NetworkFilterInit {
   const [only] = live;
   const value: Init<typeof TcpProxySchema> = {
     statPrefix,
-    accessLog: [...telemetry.accessLog],
+    ...logs(telemetry),
     idleTimeout: durationOf(options.idleTimeout),
     hashPolicy: options.sourceHash ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
     clusterSpecifier:

@@ -4,6 +4,7 @@ import type { AccessLogSchema } from '../../xds/generated/envoy/config/accesslog
 import { FileAccessLogSchema } from '../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import { ExpressionFilterSchema } from '../../xds/generated/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
 import { policiesFor } from '../registry/policies.ts';
+import { outcomeLog } from './agent.ts';
 import { buildTracing, type TracingInit } from './tracing.ts';
 import type { Context } from './context.ts';
 import { pack, type Init } from './message.ts';
@@ -32,6 +33,8 @@ const JSON_FIELDS: Readonly<Record<string, string>> = {
 export interface TelemetryPlan {
   readonly accessLog: readonly AccessLogInit[];
   readonly tracing?: TracingInit;
+  /** What the agent beside a stock Envoy is told. */
+  readonly outcomes: readonly AccessLogInit[];
 }
 
 export function telemetryPlan(context: Context, side: Side): TelemetryPlan {
@@ -40,7 +43,7 @@ export function telemetryPlan(context: Context, side: Side): TelemetryPlan {
   const policies = policiesFor(context.snapshot.telemetries, subject, config.rootNamespace).map((t) => t.spec ?? {});
   const logging = policies.flatMap((spec) => (spec.accessLogging ?? []).filter((l) => isFor(l, side)));
   const tracing = policies.flatMap((spec) => (spec.tracing ?? []).filter((t) => isFor(t, side)));
-  return { accessLog: accessLog(logging, context), tracing: buildTracing(tracing, context) };
+  return { accessLog: accessLog(logging, context), tracing: buildTracing(tracing, context), outcomes: outcomeLog(context.proxy, side === 'SERVER' ? 'destination' : 'source') };
 }
 
 const isFor = (rule: AccessLogging | Tracing, side: Side): boolean => {

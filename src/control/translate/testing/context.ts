@@ -12,6 +12,8 @@ export interface TestProxy {
   kind?: 'sidecar' | 'router';
   labels?: Record<string, string>;
   extensions?: string[];
+  /** Of the node, over what a test proxy says anyway. */
+  metadata?: Record<string, string>;
   locality?: { region: string; zone: string; subZone: string };
 }
 
@@ -23,7 +25,7 @@ export function contextFor(yaml: string | readonly string[], who: TestProxy = {}
   const labels = who.labels ?? workload?.labels ?? {};
   const read = readProxy({
     id: `${kind}~${address}~${workload?.name ?? 'client'}.${namespace}~${namespace}.svc.cluster.local`,
-    metadata: { NAMESPACE: namespace, LABELS: { ...labels }, WORKLOAD_NAME: who.workload ?? 'client' },
+    metadata: { NAMESPACE: namespace, LABELS: { ...labels }, WORKLOAD_NAME: who.workload ?? 'client', ...who.metadata },
     extensions: (who.extensions ?? []).map((name) => ({ name })),
     locality: who.locality,
   });
