@@ -42,6 +42,24 @@ test('gRPC passes over HTTP/2 on both sides with its trailers', async (t) => {
   assert.deepEqual([proxy.http[0]?.protocol, proxy.http[0]?.grpcStatus, proxy.http[0]?.responseCode], ['HTTP/2', 5, 200]);
 });
 
+test('a response over HTTP/2 that has no trailers ends for the client', async (t) => {
+  const server = createHttp2Server((_request, response) => response.end('hello'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const upstream = (server.address() as AddressInfo).port;
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream], { typed_extension_protocol_options: http2Options })], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+  const session = connectHttp2(`http://127.0.0.1:${await proxy.port()}`);
+  t.after(() => session.destroy());
+  for (const method of ['GET', 'POST']) {
+    const stream = session.request({ ':method': method, ':path': '/' }, { endStream: method === 'GET' });
+    if (method === 'POST') stream.end('body');
+    let text = '';
+    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+    await new Promise((resolve) => stream.once('close', resolve));
+    assert.deepEqual([method, text, stream.rstCode], [method, 'hello', 0]);
+  }
+});
+
 test('many streams share one connection to an HTTP/2 upstream', async (t) => {
   const upstream = await grpcLikeUpstream(t);
   const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream], { typed_extension_protocol_options: http2Options })], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
