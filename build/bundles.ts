@@ -20,6 +20,8 @@ const ENTRIES: Readonly<Record<string, string>> = {
   'apps/helloworld': 'samples/apps/helloworld/main.ts',
   'apps/tcp-echo': 'samples/apps/tcp-echo/main.ts',
   'apps/httpbin': 'samples/apps/httpbin/main.ts',
+  'apps/traffic-server': 'samples/apps/traffic/server.ts',
+  'apps/traffic-client': 'samples/apps/traffic/client.ts',
 };
 
 /** Native add-ons stay packages: they are copied beside the bundles. */

@@ -1,0 +1,84 @@
+/** Brings the mesh up in which nothing may fail, and its traffic. */
+import assert from 'node:assert/strict';
+import type { Order } from '../../../samples/apps/traffic/order.ts';
+import { eventually } from '../../../src/testkit/eventually.ts';
+import type { TestCluster } from '../harness.ts';
+import { ingressUrl, waitForPods } from '../steps/bookinfo.ts';
+import { client, deployment, gateway, routeTo, service, subsets, together } from './manifests.ts';
+import { portForward, type PortForward } from './port-forward.ts';
+import { openOf, sentOf, Traffic } from './traffic.ts';
+
+export interface LoadSettings {
+  /** Requests per second in all: a quarter each over HTTP/1.1, HTTP/2 and gRPC inside the mesh, a quarter through the ingress gateway. */
+  readonly perSecond: number;
+  /** WebSockets in all, a tenth of them through the ingress gateway. */
+  readonly sockets: number;
+}
+
+/** Asked for by the sidecars, as Istio's agent does by SECRET_TTL. */
+export const LIFETIME_SECONDS = 20;
+
+export interface ZeroMesh {
+  readonly cluster: TestCluster;
+  readonly traffic: Traffic;
+  /** Of the client's control pages. */
+  readonly control: string;
+  close(): void;
+}
+
+export async function install(cluster: TestCluster): Promise<void> {
+  await cluster.lateen('up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig);
+  await cluster.lateen('install', '--set', 'profile=default', '--set', `meshConfig.defaultConfig.proxyMetadata.SECRET_TTL=${LIFETIME_SECONDS}s`, '-y');
+  await cluster.kubectl('label', 'namespace', 'default', 'istio-injection=enabled');
+  await cluster.apply(together(
+    service('app'), service('sockets'), client(), gateway(),
+    deployment({ name: 'app', version: 'v1', replicas: 2 }), deployment({ name: 'app', version: 'v2', replicas: 1 }), deployment({ name: 'sockets', version: 'v1', replicas: 2 }),
+    subsets('app', { v1: 'v1', v2: 'v2' }), subsets('sockets', { v1: 'v1' }), routeTo('app', 'v1'), routeTo('sockets', 'v1'),
+  ));
+  await waitForPods(cluster, '2/2', []);
+}
+
+/** Starts the load and waits until all of it flows. */
+export async function startTraffic(cluster: TestCluster, settings: LoadSettings): Promise<ZeroMesh> {
+  const forward: PortForward = await portForward(cluster, 'pod/client', 7000);
+  const base = await ingressUrl(cluster);
+  const control = `http://127.0.0.1:${forward.port}`;
+  const traffic = await Traffic.start({ control, ...orders(settings, base) });
+  await eventually(async () => {
+    const window = await traffic.report();
+    assert.equal(openOf(window), settings.sockets, `${openOf(window)} WebSockets are open`);
+    assert.ok(Object.values(window.streams).every((stream) => stream.ok > 0));
+  }, { timeoutMs: 60_000, everyMs: 200 });
+  return {
+    cluster, traffic, control,
+    close() {
+      traffic.close();
+      forward.close();
+    },
+  };
+}
+
+function orders({ perSecond, sockets }: LoadSettings, ingress: string): { inside: Order; outside: Order } {
+  const share = perSecond / 4;
+  const edge = Math.floor(sockets / 10);
+  return {
+    inside: {
+      streams: [
+        { name: 'HTTP/1.1', protocol: 'http1', url: 'http://app:8080/', perSecond: share },
+        { name: 'HTTP/2', protocol: 'http2', url: 'http://app:8081/', perSecond: share },
+        { name: 'gRPC', protocol: 'grpc', url: 'http://app:8082/traffic.Server/Answer', perSecond: share },
+      ],
+      sockets: [{ name: 'WebSocket', url: 'ws://sockets:8080/ws', count: sockets - edge }],
+    },
+    outside: {
+      streams: [{ name: 'ingress', protocol: 'http1', url: `${ingress}/`, host: 'app.example.com', perSecond: share }],
+      sockets: [{ name: 'WebSocket, ingress', url: `${ingress.replace('http', 'ws')}/ws`, host: 'sockets.example.com', count: edge }],
+    },
+  };
+}
+
+/** Nearly all of the load must have been sent, or the window says nothing. */
+export function assertSent(window: { seconds: number } & Parameters<typeof sentOf>[0], perSecond: number): void {
+  const sent = sentOf(window);
+  assert.ok(sent > window.seconds * perSecond * 0.7, `only ${sent} requests in ${window.seconds.toFixed(1)} s`);
+}
