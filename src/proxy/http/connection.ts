@@ -1,5 +1,6 @@
 /** What is known of one client connection, for all requests on it. */
 import type { ConnectionFacts, Reporter } from '../outcome.ts';
+import type { ConnectionView } from '../net/chain-match.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 
 export interface PeerCertificate {
@@ -18,6 +19,8 @@ export interface DownstreamConnection {
   readonly local: SocketAddress;
   /** Of a redirected connection; otherwise `local`. */
   readonly originalDestination: SocketAddress;
+  /** How it was matched with a filter chain. */
+  readonly view: ConnectionView;
   readonly secure: boolean;
   /** The client's verified certificate. */
   readonly certificate?: PeerCertificate;

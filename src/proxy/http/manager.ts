@@ -6,7 +6,7 @@ import { Http2ServerConnection } from '../http2/server-session.ts';
 import { Headers } from '../headers.ts';
 import type { DownstreamConnection } from './connection.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
-import type { ManagerServices } from './services.ts';
+import type { Load, ManagerServices } from './services.ts';
 import type { DownstreamStream, RequestHead, RequestSink } from './stream.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
@@ -18,6 +18,7 @@ interface Served {
 }
 
 export class HttpManager {
+  /** @internal */
   readonly services: ManagerServices;
   readonly #connections = new Set<ClientConnection>();
   /** Monotonic ms at the last sweep: exact enough for time-outs of silence, and free. */
@@ -26,8 +27,15 @@ export class HttpManager {
   #draining = false;
   #whenEmpty: (() => void)[] = [];
 
-  constructor(services: ManagerServices) {
-    this.services = services;
+  constructor(services: Omit<ManagerServices, 'load'>) {
+    const load: Load = {
+      begin: () => void this.#activeRequests++,
+      end: () => {
+        this.#activeRequests--;
+        this.#checkEmpty();
+      },
+    };
+    this.services = { ...services, load };
     this.#coarseNow = services.clock.monotonic();
   }
 
@@ -44,18 +52,10 @@ export class HttpManager {
     return this.#coarseNow;
   }
 
-  /** @internal */
-  countRequests(change: 1 | -1): void {
-    this.#activeRequests += change;
-  }
-
   /** Takes over a connection. @param alpn what TLS agreed on */
   accept(socket: Duplex, connection: DownstreamConnection, alpn: string | undefined): void {
     const { codec } = this.services.settings;
-    const client = new ClientConnection(this, connection, () => {
-      this.#connections.delete(client);
-      this.#checkEmpty();
-    });
+    const client = new ClientConnection(this, connection);
     this.#connections.add(client);
     if (codec === 'http2' || alpn === 'h2' || alpn === 'istio-h2') client.serveHttp2(socket);
     else if (codec === 'http1' || (alpn !== undefined && alpn.includes('http/1'))) client.serveHttp1(socket, undefined);
@@ -94,8 +94,18 @@ export class HttpManager {
 
   /** No new requests on kept-alive connections; resolves when the last one is gone. */
   drain(): Promise<void> {
+    return this.handOver(() => undefined);
+  }
+
+  /** Each connection makes its next requests of another manager, or ends after the ones in progress where there is none. What
+   * is in progress ends as it began. Resolves when nothing is left here. */
+  handOver(successor: (connection: DownstreamConnection) => HttpManager | undefined): Promise<void> {
     this.#draining = true;
-    for (const client of this.#connections) client.drain();
+    for (const client of this.#connections) {
+      const next = successor(client.connection);
+      if (next) next.#adopt(client);
+      else client.drain();
+    }
     return new Promise((resolve) => {
       this.#whenEmpty.push(resolve);
       this.#checkEmpty();
@@ -107,8 +117,21 @@ export class HttpManager {
     for (const filter of this.services.settings.filters) filter.close?.();
   }
 
+  /** @internal */
+  gone(client: ClientConnection): void {
+    this.#connections.delete(client);
+    this.#checkEmpty();
+  }
+
+  #adopt(client: ClientConnection): void {
+    client.manager.#connections.delete(client);
+    this.#connections.add(client);
+    client.manager = this;
+    if (this.#draining) client.drain();
+  }
+
   #checkEmpty(): void {
-    if (this.#connections.size > 0) return;
+    if (this.#connections.size > 0 || this.#activeRequests > 0) return;
     for (const resolve of this.#whenEmpty) resolve();
     this.#whenEmpty = [];
   }
@@ -118,19 +141,18 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   readonly openedAt: number;
   /** Monotonic ms since which no request is in progress. */
   idleSince: number;
-  readonly #manager: HttpManager;
-  readonly #connection: DownstreamConnection;
-  readonly #onGone: () => void;
+  readonly connection: DownstreamConnection;
+  /** Whose settings the next request follows. */
+  manager: HttpManager;
   #served: Served | undefined;
   #socket: Duplex | undefined;
   #draining = false;
   /** Requests in progress; HTTP/1 never has more than one. */
   readonly #exchanges: Exchange[] = [];
 
-  constructor(manager: HttpManager, connection: DownstreamConnection, onGone: () => void) {
-    this.#manager = manager;
-    this.#connection = connection;
-    this.#onGone = onGone;
+  constructor(manager: HttpManager, connection: DownstreamConnection) {
+    this.manager = manager;
+    this.connection = connection;
     this.openedAt = manager.services.clock.monotonic();
     this.idleSince = this.openedAt;
   }
@@ -140,14 +162,14 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   }
 
   serveHttp1(socket: Duplex, first: Buffer | undefined): void {
-    const { settings } = this.#manager.services;
+    const { settings } = this.manager.services;
     const served = new Http1ServerConnection(socket, this, { limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders }, acceptHttp10: settings.acceptHttp10 });
     this.#serve(served);
     if (first) served.receive(first);
   }
 
   serveHttp2(socket: Duplex): void {
-    const { settings } = this.#manager.services;
+    const { settings } = this.manager.services;
     this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams: settings.maxConcurrentStreams, limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
   }
 
@@ -165,7 +187,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     const onGone = (): void => {
       settle();
       socket.destroy();
-      this.#onGone();
+      this.manager.gone(this);
     };
     const onData = (chunk: Buffer): void => {
       seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
@@ -197,26 +219,26 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   }
 
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink {
-    const exchange = new Exchange(stream, head, this.#connection, this);
+    const exchange = new Exchange(stream, head, this.connection, this);
     this.#exchanges.push(exchange);
-    this.#manager.countRequests(1);
+    exchange.services.load.begin();
     exchange.start();
     return exchange;
   }
 
   get services(): ManagerServices {
-    return this.#manager.services;
+    return this.manager.services;
   }
 
   get coarseNow(): number {
-    return this.#manager.coarseNow;
+    return this.manager.coarseNow;
   }
 
   onEnded(exchange: Exchange): void {
     const exchanges = this.#exchanges;
     const last = exchanges.pop();
     if (last !== undefined && last !== exchange) exchanges[exchanges.indexOf(exchange)] = last;
-    this.#manager.countRequests(-1);
+    exchange.services.load.end();
   }
 
   /** A copy: ending one changes the list. */
@@ -225,15 +247,15 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   }
 
   onBadRequest(error: HeadError): void {
-    this.#manager.refused(error, this.#connection);
+    this.manager.refused(error, this.connection);
   }
 
   onIdle(): void {
-    this.idleSince = this.#manager.coarseNow;
+    this.idleSince = this.manager.coarseNow;
   }
 
   onClosed(): void {
-    this.#onGone();
+    this.manager.gone(this);
   }
 
   #serve(served: Served): void {

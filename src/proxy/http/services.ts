@@ -20,8 +20,15 @@ export interface ProxyServices {
   date(): string;
 }
 
+/** Requests in progress that one connection manager began, wherever their connections have gone since. */
+export interface Load {
+  begin(): void;
+  end(): void;
+}
+
 export interface ManagerServices extends ProxyServices {
   readonly settings: ManagerSettings;
+  readonly load: Load;
 }
 
 /** @returns a function that gives the HTTP date for now */

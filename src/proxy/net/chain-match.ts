@@ -44,7 +44,7 @@ export function matchChain<C extends Matchable>(chains: readonly C[], view: Conn
   let left = narrowByDestination(chains, view);
   left = mostSpecific(left, ({ match }) => serverNameScore(match.serverNames, view.serverName));
   left = mostSpecific(left, ({ match }) => (match.transport === '' ? 0 : match.transport === view.transport ? 1 : -1));
-  left = mostSpecific(left, ({ match }) => (match.applications.length === 0 ? 0 : match.applications.some((name) => view.applications?.includes(name)) ? 1 : -1));
+  left = mostSpecific(left, ({ match }) => applicationScore(match.applications, view.applications ?? []));
   const source = parseAddress(view.source.address);
   left = mostSpecific(left, ({ match }) => longestPrefix(match.directSources, source));
   left = mostSpecific(left, ({ match }) => sourceTypeScore(match.sourceType, view));
@@ -87,6 +87,13 @@ function serverNameScore(names: readonly string[], name: string | undefined): nu
     if (pattern.startsWith('*.') && name.endsWith(pattern.slice(1)) && pattern.length > best) best = pattern.length;
   }
   return best;
+}
+
+/** What the client offers first weighs most. */
+function applicationScore(names: readonly string[], offered: readonly string[]): number {
+  if (names.length === 0) return 0;
+  const at = offered.findIndex((name) => names.includes(name));
+  return at < 0 ? -1 : offered.length - at;
 }
 
 function sourceTypeScore(type: ChainMatch['sourceType'], view: ConnectionView): number {

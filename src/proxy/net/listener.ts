@@ -4,19 +4,18 @@ import type { Duplex } from 'node:stream';
 import type { Log } from '../../base/log.ts';
 import { formatAddress } from './format-address.ts';
 import type { ChainSettings, ListenerSettings } from '../config/listeners.ts';
-import { connectionInput } from '../filters/access-input.ts';
-import { deniedDetails } from '../filters/rbac-http.ts';
 import type { DownstreamConnection } from '../http/connection.ts';
-import { HttpManager } from '../http/manager.ts';
 import type { ProxyServices } from '../http/services.ts';
 import type { ConnectionFacts } from '../outcome.ts';
 import type { BindOptions, ListenerState, SocketAddress } from '../runtime-contract.ts';
 import type { SecretSource } from '../secret-source.ts';
+import { Chain } from './chain.ts';
 import { type ConnectionView, matchChain, narrowByDestination, needsContent } from './chain-match.ts';
-import { inspect, type Inspected } from './inspect.ts';
+import { FirstBytes } from './first-bytes.ts';
+import { FirstWord, type Waiting } from './first-word.ts';
+import type { Inspected } from './inspect.ts';
 import type { OriginalDestination } from './original-dst.ts';
-import { TcpProxy } from './tcp-proxy.ts';
-import { createTlsTerminator, type TlsAccepted, type TlsTerminator } from './tls-server.ts';
+import type { TlsAccepted } from './tls-server.ts';
 
 export interface ListenerDeps {
   readonly services: ProxyServices;
@@ -28,14 +27,15 @@ export interface ListenerDeps {
   handOver(destination: SocketAddress): ListenerRuntime | undefined;
 }
 
-/** A filter chain with its connections. */
-interface Chain {
-  readonly settings: ChainSettings;
-  readonly match: ChainSettings['match'];
-  readonly tls: TlsTerminator | undefined;
-  readonly http: HttpManager | undefined;
-  readonly tcp: TcpProxy | undefined;
+/** What the first bytes said, and what was begun before they came. */
+interface FirstSeen {
+  /** Undefined: nobody looked. */
+  readonly found: Inspected | undefined;
+  readonly stream: Duplex;
+  readonly start?: ChainStart;
 }
+
+type ChainStart = Waiting & { readonly chain: Chain };
 
 export class ListenerRuntime {
   settings: ListenerSettings;
@@ -48,12 +48,14 @@ export class ListenerRuntime {
   /** Chains of earlier versions whose connections have not ended yet. */
   readonly #retired = new Set<Chain>();
   /** Connections that no chain has yet. */
-  readonly #early = new Set<Socket>();
+  readonly #early = new Set<FirstBytes>();
+  readonly #firstWord: FirstWord;
   #draining = false;
 
   constructor(settings: ListenerSettings, deps: ListenerDeps) {
     this.settings = settings;
     this.#deps = deps;
+    this.#firstWord = new FirstWord(deps.services.clock, usualSpeaker(settings));
     this.#adopt(settings);
   }
 
@@ -94,10 +96,10 @@ export class ListenerRuntime {
   }
 
   get activeRequests(): number {
-    return [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + (chain.http?.activeRequests ?? 0), 0);
+    return [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + chain.activeRequests, 0);
   }
 
-  /** New settings for new connections; chains that did not change keep theirs, the others let theirs finish. */
+  /** New settings, also for the requests to come on connections that are open. Chains that did not change keep theirs. */
   update(settings: ListenerSettings): void {
     this.settings = settings;
     this.#adopt(settings);
@@ -109,14 +111,12 @@ export class ListenerRuntime {
   }
 
   sweep(now: number): void {
-    for (const chain of [...this.#all(), ...this.#retired]) {
-      chain.http?.sweep(now);
-      chain.tcp?.sweep(now);
-    }
+    for (const chain of this.#all()) chain.sweep(now);
+    for (const chain of this.#retired) chain.sweep(now);
   }
 
   state(): ListenerState {
-    const activeConnections = [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + (chain.http?.activeConnections ?? 0) + (chain.tcp?.activeConnections ?? 0), this.#early.size);
+    const activeConnections = [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + chain.activeConnections, this.#early.size);
     return { name: this.settings.name, bound: this.#bound, activeConnections };
   }
 
@@ -124,15 +124,15 @@ export class ListenerRuntime {
   async drain(): Promise<void> {
     this.#draining = true;
     this.#server?.close();
-    for (const socket of this.#early) socket.destroy();
-    await Promise.all([...this.#all(), ...this.#retired].map((chain) => chain.http?.drain() ?? chain.tcp?.drained()));
+    for (const reading of this.#early) reading.destroy();
+    await Promise.all([...this.#all(), ...this.#retired].map((chain) => chain.drain()));
   }
 
   close(): void {
     this.#draining = true;
     this.#server?.close();
-    for (const socket of this.#early) socket.destroy();
-    for (const chain of [...this.#all(), ...this.#retired]) closeChain(chain);
+    for (const reading of this.#early) reading.destroy();
+    for (const chain of [...this.#all(), ...this.#retired]) chain.close();
   }
 
   #all(): Chain[] {
@@ -144,32 +144,27 @@ export class ListenerRuntime {
     const take = (next: ChainSettings): Chain => {
       const same = before.get(next.fingerprint);
       before.delete(next.fingerprint);
-      return same ?? this.#makeChain(next);
+      return same ?? new Chain(next, this.#deps.services, this.#deps.secrets);
     };
     this.#chains = settings.chains.map(take);
     this.#default = settings.defaultChain && take(settings.defaultChain);
     for (const chain of before.values()) this.#retire(chain);
-  }
-
-  #makeChain(settings: ChainSettings): Chain {
-    const { services, secrets } = this.#deps;
-    const { terminal } = settings;
-    return {
-      settings,
-      match: settings.match,
-      tls: settings.tls && createTlsTerminator(settings.tls, secrets),
-      http: terminal.kind === 'http' ? new HttpManager({ ...services, settings: terminal.manager }) : undefined,
-      tcp: terminal.kind === 'tcp' ? new TcpProxy(services, terminal.proxy) : undefined,
-    };
+    for (const chain of this.#retired) chain.revoke((connection) => this.#successor(connection));
   }
 
   #retire(chain: Chain): void {
     this.#retired.add(chain);
-    const done = chain.http?.drain() ?? chain.tcp?.drained() ?? Promise.resolve();
-    void done.then(() => {
-      this.#retired.delete(chain);
-      closeChain(chain);
-    });
+    void chain.retire((connection) => this.#successor(connection)).then(() => this.#retired.delete(chain));
+  }
+
+  /** A TLS session was agreed on with the old chain: it goes on in a chain that has TLS too, and in no other. */
+  #successor(connection: DownstreamConnection): Chain | undefined {
+    const next = this.#find(connection.view);
+    return next && (next.tls !== undefined) === connection.secure ? next : undefined;
+  }
+
+  #find(view: ConnectionView): Chain | undefined {
+    return matchChain(this.#chains, view) ?? this.#default;
   }
 
   #onConnection(socket: Socket): void {
@@ -191,66 +186,61 @@ export class ListenerRuntime {
     const view: ConnectionView = { destination, source };
     const { inspectTls, inspectHttp } = this.settings;
     const candidates = narrowByDestination(this.#chains, view);
-    if ((inspectTls || inspectHttp) && (needsContent(candidates) || candidates.some((chain) => chain.tls))) {
-      return this.#inspect(socket, { tls: inspectTls, http: inspectHttp }, (found) => this.#dispatch(socket, view, found));
-    }
-    this.#dispatch(socket, view, undefined);
+    if ((inspectTls || inspectHttp) && (needsContent(candidates) || candidates.some((chain) => chain.tls))) return this.#inspect(socket, view);
+    this.#dispatch(socket, view, { found: undefined, stream: socket });
   }
 
-  /** Reads first bytes until they say what this is, and puts them back. */
-  #inspect(socket: Socket, wants: { tls: boolean; http: boolean }, done: (found: Inspected | undefined) => void): void {
-    const { clock } = this.#deps.services;
-    const { inspectTimeoutMs, continueOnTimeout } = this.settings;
-    let seen: Buffer = Buffer.alloc(0);
-    this.#early.add(socket);
-    const settle = (): void => {
-      timer?.cancel();
-      this.#early.delete(socket);
-      socket.removeListener('data', onData);
-      socket.removeListener('end', onEnd);
-      socket.removeListener('close', onClose);
-      socket.pause();
-      if (seen.length > 0) socket.unshift(seen);
-    };
-    const onData = (chunk: Buffer): void => {
-      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-      const found = inspect(seen, wants);
-      if (found === 'more') return;
-      settle();
-      done(found);
-    };
-    const onEnd = (): void => {
-      if (seen.length === 0) return void socket.destroy();
-      settle();
-      done({ kind: 'raw', application: undefined });
-    };
-    const onClose = (): void => {
-      timer?.cancel();
-      this.#early.delete(socket);
-    };
-    const onTimeout = (): void => {
-      settle();
-      if (continueOnTimeout) done(undefined);
-      else socket.destroy();
-    };
-    const timer = inspectTimeoutMs > 0 ? clock.after(inspectTimeoutMs, onTimeout) : undefined;
-    socket.on('data', onData);
-    socket.on('end', onEnd);
-    socket.on('close', onClose);
-    socket.resume();
+  /** Waits for the client's first bytes, or for the server's. */
+  #inspect(socket: Socket, base: ConnectionView): void {
+    const { settings } = this;
+    const start = this.#headStart(socket, base);
+    const reading = new FirstBytes(
+      socket,
+      { tls: settings.inspectTls, http: settings.inspectHttp, timeoutMs: settings.inspectTimeoutMs, continueOnTimeout: settings.continueOnTimeout, clock: this.#deps.services.clock },
+      {
+        onSpeaks: () => start?.clientSpeaks(),
+        onKnown: (found, stream) => {
+          this.#early.delete(reading);
+          this.#dispatch(socket, base, { found, stream, start });
+        },
+        onGone: () => {
+          this.#early.delete(reading);
+          start?.discard();
+        },
+      },
+    );
+    this.#early.add(reading);
+    start?.begin(() => {
+      reading.stop();
+      this.#early.delete(reading);
+      this.#dispatch(socket, base, { found: { kind: 'raw', application: undefined }, stream: socket, start });
+    });
   }
 
-  #dispatch(socket: Socket, base: ConnectionView, found: Inspected | undefined): void {
+  /** Should the client wait for the server's word, these are plain bytes: connecting need not wait for what the client says. */
+  #headStart(socket: Socket, base: ConnectionView): ChainStart | undefined {
+    const chain = this.#find(rawView(base));
+    if (!chain?.tcp || chain.tls) return undefined;
+    const connection = this.#connection(chain, socket, rawView(base), undefined);
+    if (chain.denies(connection) !== undefined) return undefined;
+    const { tcp } = chain;
+    return { chain, ...this.#firstWord.await(formatAddress(base.destination), (onSpeaks) => tcp.headStart(connection, onSpeaks)) };
+  }
+
+  #dispatch(socket: Socket, base: ConnectionView, first: FirstSeen): void {
+    const { found, stream, start } = first;
     const hello = found?.kind === 'tls' ? found.hello : undefined;
     const view: ConnectionView = {
       ...base,
       serverName: hello?.serverName,
-      transport: found === undefined ? 'raw_buffer' : found.kind === 'tls' ? 'tls' : 'raw_buffer',
+      transport: found?.kind === 'tls' ? 'tls' : 'raw_buffer',
       applications: hello?.alpn ?? (found?.kind === 'raw' && found.application !== undefined ? [found.application] : []),
     };
-    const chain = matchChain(this.#chains, view) ?? this.#default;
+    const chain = this.#find(view);
+    if (chain && chain === start?.chain && start.admit(stream)) return;
+    start?.discard();
     if (!chain) return this.#refuse(socket, view, 'NR', 'filter_chain_not_found');
-    if (!chain.tls) return this.#serve(chain, socket, this.#connection(chain, socket, view, undefined), undefined);
+    if (!chain.tls) return this.#serve(chain, stream, this.#connection(chain, socket, view, undefined), undefined);
     chain.tls.accept(socket, hello, {
       onSecure: (accepted) => {
         accepted.socket.on('error', noop);
@@ -275,6 +265,7 @@ export class ListenerRuntime {
       remote: view.source,
       local,
       originalDestination: view.destination,
+      view,
       secure: accepted !== undefined,
       certificate: accepted?.certificate,
       reporter: this.settings.reporter,
@@ -283,11 +274,10 @@ export class ListenerRuntime {
   }
 
   #serve(chain: Chain, socket: Duplex, connection: DownstreamConnection, alpn: string | undefined): void {
-    for (const rules of chain.settings.access) {
-      const { allowed, policy } = rules(connectionInput(connection));
-      if (allowed) continue;
+    const denied = chain.denies(connection);
+    if (denied !== undefined) {
       socket.destroy();
-      return this.#record(connection, [], deniedDetails(policy));
+      return this.#record(connection, [], denied);
     }
     if (chain.http) chain.http.accept(socket, connection, alpn);
     else chain.tcp?.accept(socket, connection);
@@ -296,7 +286,7 @@ export class ListenerRuntime {
   #refuse(socket: Socket, view: ConnectionView, flag: string, details: string): void {
     socket.destroy();
     const facts: ConnectionFacts = { downstreamRemote: formatAddress(view.source), downstreamLocal: formatAddress(view.destination), requestedServerName: view.serverName };
-    const connection: DownstreamConnection = { facts, remote: view.source, local: view.destination, originalDestination: view.destination, secure: false, reporter: this.settings.reporter, listener: this.settings.name };
+    const connection: DownstreamConnection = { facts, remote: view.source, local: view.destination, originalDestination: view.destination, view, secure: false, reporter: this.settings.reporter, listener: this.settings.name };
     this.#record(connection, [flag], details);
   }
 
@@ -315,15 +305,20 @@ export function routeNames(settings: ListenerSettings): string[] {
   return chains.flatMap((chain) => (chain.terminal.kind === 'http' && chain.terminal.manager.routes.name !== undefined ? [chain.terminal.manager.routes.name] : []));
 }
 
-function closeChain(chain: Chain): void {
-  chain.http?.close();
-  chain.tcp?.close();
-  chain.tls?.close();
-}
-
 /** `::ffff:1.2.3.4` is how a dual-stack socket shows IPv4. */
 function plain(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+/** Callers of the workload mostly begin with TLS; a listener for all addresses of a port is there for HTTP. Behind an address of its
+ * own can be anything. */
+function usualSpeaker({ reporter, address }: ListenerSettings): 'client' | 'server' {
+  return reporter === 'destination' || address.address === '0.0.0.0' || address.address === '::' ? 'client' : 'server';
+}
+
+/** How a connection looks whose client says nothing. */
+function rawView(base: ConnectionView): ConnectionView {
+  return { ...base, transport: 'raw_buffer', applications: [] };
 }
 
 /** The kernel's number for the socket; Node has no public way to it. */

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { eventually } from '../testkit/eventually.ts';
+import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy, typed } from './testkit/proxy.ts';
+import { httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
+
+interface Client {
+  readonly socket: Socket;
+  /** Everything that came. */
+  readonly text: () => string;
+  readonly closed: Promise<unknown>;
+  ask(path?: string): Promise<string>;
+}
+
+async function open(t: TestContext, port: number, localAddress = '127.0.0.1'): Promise<Client> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  t.after(() => socket.destroy());
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  socket.on('error', () => {});
+  const closed = new Promise((resolve) => socket.on('close', resolve));
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return {
+    socket, closed,
+    text: () => text,
+    async ask(path = '/') {
+      text = '';
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+      return eventually(() => {
+        assert.match(text, /\r\n\r\n/);
+        return text;
+      });
+    },
+  };
+}
+
+const networkRbac = (fields: object) => typed('envoy.filters.network.rbac', 'envoy.extensions.filters.network.rbac.v3.RBAC', { stat_prefix: 'x', ...fields });
+const denyAll = { rules: { action: 'DENY', policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } } } };
+const httpDeny = typed('envoy.filters.http.rbac', 'envoy.extensions.filters.http.rbac.v3.RBAC', denyAll);
+
+test('a changed chain serves the next request of a connection that stays open; a chain that did not change is the same', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
+  const chain = (name: string, source: string, extra = {}) => ({ name, filter_chain_match: { direct_source_prefix_ranges: [{ address_prefix: source, prefix_len: 32 }] }, filters: [hcm(inlineRoutes([routeTo('up')]), extra)] });
+  const build = (extra = {}) => ({ ...listener([]), filter_chains: [chain('stays', '127.0.0.1'), chain('changes', '127.0.0.2', extra)] });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [build()] });
+  const port = await proxy.port();
+  const stays = await open(t, port);
+  const changes = await open(t, port, '127.0.0.2');
+  assert.match(await changes.ask(), /server: envoy\r\n/);
+  proxy.apply({ listeners: [build({ server_name: 'new' })] });
+  assert.match(await changes.ask(), /server: new\r\n/);
+  assert.match(await stays.ask(), /server: envoy\r\n/);
+  assert.equal(proxy.runtime.snapshot().listeners[0]?.activeConnections, 2);
+});
+
+test('a request in progress ends as it began, the next one on its connection follows the new rules', async (t) => {
+  const held: (() => void)[] = [];
+  const upstream = await httpUpstream(t, (_request, response) => void held.push(() => response.end('late')));
+  const build = (filters: object[]) => listener([hcm(inlineRoutes([routeTo('up')]), {}, filters as never)]);
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [build([])] });
+  const client = await open(t, await proxy.port());
+  const first = client.ask();
+  await eventually(() => assert.equal(held.length, 1));
+  proxy.apply({ listeners: [build([httpDeny])] });
+  assert.equal(proxy.runtime.snapshot().activeRequests, 1);
+  held[0]?.();
+  assert.match(await first, /^HTTP\/1.1 200 OK(?!.*connection: close)/s);
+  assert.match(await client.ask(), /^HTTP\/1.1 403/);
+  assert.equal(proxy.runtime.snapshot().activeRequests, 0);
+});
+
+test('a connection that no chain takes any more ends after the request in progress', async (t) => {
+  const held: (() => void)[] = [];
+  const upstream = await httpUpstream(t, (_request, response) => void held.push(() => response.end('late')));
+  const build = (source: string) => ({ ...listener([]), filter_chains: [{ filter_chain_match: { direct_source_prefix_ranges: [{ address_prefix: source, prefix_len: 32 }] }, filters: [hcm(inlineRoutes([routeTo('up')]))] }] });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [build('127.0.0.1')] });
+  const client = await open(t, await proxy.port());
+  const first = client.ask();
+  await eventually(() => assert.equal(held.length, 1));
+  proxy.apply({ listeners: [build('127.0.0.9')] });
+  held[0]?.();
+  assert.match(await first, /^HTTP\/1.1 200 OK.*connection: close/s);
+  await client.closed;
+});
+
+test('a TCP stream goes on through pushes, and is cut only when the new policy would refuse it', async (t) => {
+  const upstream = await tcpUpstream(t, (socket) => socket.pipe(socket));
+  const build = (filters: object[]) => listener([...filters, tcpProxy('up')] as never);
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [build([])] });
+  const client = await open(t, await proxy.port());
+  client.socket.write('one');
+  await eventually(() => assert.equal(client.text(), 'one'));
+  proxy.apply({ listeners: [build([networkRbac({ rules: { action: 'ALLOW', policies: { all: { permissions: [{ any: true }], principals: [{ any: true }] } } } })])] });
+  client.socket.write('two');
+  await eventually(() => assert.equal(client.text(), 'onetwo'));
+  proxy.apply({ listeners: [build([networkRbac(denyAll)])] });
+  await client.closed;
+  assert.equal(proxy.tcp[0]?.details, 'connection_revoked');
+});
+
+test('a WebSocket stays open through pushes', async (t) => {
+  const upstream = await tcpUpstream(t, (socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+      socket.pipe(socket);
+    });
+  });
+  const build = (server: string) => listener([hcm(inlineRoutes([routeTo('up')]), { server_name: server, upgrade_configs: [{ upgrade_type: 'websocket' }] })]);
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [build('a')] });
+  const client = await open(t, await proxy.port());
+  client.socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  await eventually(() => assert.match(client.text(), /101 Switching/));
+  for (const name of ['b', 'c', 'd']) {
+    proxy.apply({ listeners: [build(name)] });
+    client.socket.write(name);
+    await eventually(() => assert.ok(client.text().endsWith(name)));
+  }
+  assert.equal(proxy.http.length, 0);
+});
