@@ -1,6 +1,6 @@
 /** ServiceEntry: a service that Kubernetes does not know, inside or outside the mesh. Istio: networking.istio.io/v1. */
 import { WorkloadSelector } from './common/selectors.ts';
-import { AGE, resourceOf, type Kind, type MeshObjectWithSpec } from './schema/kind.ts';
+import { AGE, resourceOf, type Kind, type MeshObjectWithSpec, type MeshStatus } from './schema/kind.ts';
 import { atMostOneOf, portNumber } from './schema/rules.ts';
 import { list, object, oneOfWords, required, rule, string, type Infer } from './schema/schema.ts';
 import { WorkloadEntrySpec } from './workload-entry.ts';
@@ -40,7 +40,10 @@ export const ServiceEntrySpec = object(
   },
 );
 export type ServiceEntrySpec = Infer<typeof ServiceEntrySpec>;
-export type ServiceEntry = MeshObjectWithSpec<ServiceEntrySpec>;
+/** The status also keeps the addresses that the control plane gave to hosts. Istio: networking.v1.ServiceEntryStatus. */
+export interface ServiceEntry extends MeshObjectWithSpec<ServiceEntrySpec> {
+  status?: MeshStatus & { addresses?: { value?: string; host?: string }[] };
+}
 
 export const ServiceEntryKind: Kind<ServiceEntrySpec> = {
   group: 'networking.istio.io',

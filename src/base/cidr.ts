@@ -34,6 +34,36 @@ export function cidrContains(range: Cidr, address: Uint8Array): boolean {
   return ((range.address[whole] ?? 0) & mask) === ((address[whole] ?? 0) & mask);
 }
 
+/** Many ranges at once: asks in time that depends on how many different lengths they have, not on how many there are. */
+export class CidrSet {
+  /** By length of the address and of the prefix, longest prefix first. */
+  readonly #groups: { readonly bytes: number; readonly prefix: number; readonly networks: Set<string> }[] = [];
+  readonly size: number;
+
+  constructor(ranges: readonly Cidr[]) {
+    this.size = ranges.length;
+    for (const { address, prefix } of ranges) {
+      let group = this.#groups.find((g) => g.bytes === address.length && g.prefix === prefix);
+      if (!group) this.#groups.push((group = { bytes: address.length, prefix, networks: new Set() }));
+      group.networks.add(network(address, prefix));
+    }
+    this.#groups.sort((a, b) => b.prefix - a.prefix);
+  }
+
+  /** Length of the longest prefix that contains the address; -1 when none does. */
+  longest(address: Uint8Array): number {
+    return this.#groups.find((g) => g.bytes === address.length && g.networks.has(network(address, g.prefix)))?.prefix ?? -1;
+  }
+}
+
+/** The address with everything behind the prefix cleared, as a key. */
+function network(address: Uint8Array, prefix: number): string {
+  const whole = prefix >> 3;
+  const rest = prefix & 7;
+  const head = String.fromCharCode(...address.subarray(0, whole));
+  return rest === 0 ? head : head + String.fromCharCode((address[whole] ?? 0) & (0xff << (8 - rest)) & 0xff);
+}
+
 function parseV6(text: string): Uint8Array {
   const bytes = new Uint8Array(16);
   const [head = '', tail] = text.split('::');

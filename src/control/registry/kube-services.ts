@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import type { Stored } from '../../kube/object.ts';
 import type { MeshService, MeshSettings, Resolution, ServicePort } from './model.ts';
@@ -18,13 +19,17 @@ export function kubeService(object: Stored<Service>, settings: MeshSettings): Me
     name: metadata.name,
     namespace,
     origin: 'Kubernetes',
+    entries: [],
     ports: (spec.ports ?? []).map((port): ServicePort => ({
       name: port.name ?? '',
       port: port.port,
       protocol: protocolOf({ port: port.port, name: port.name, transport: port.protocol, appProtocol: port.appProtocol }),
       targetPort: port.targetPort ?? port.port,
+      mutualTls: 'all',
     })),
     addresses: (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter((ip) => ip !== '' && ip !== 'None'),
+    externalAddresses: externalAddresses(object),
+    allocatedAddresses: [],
     resolution: resolutionOf(spec),
     isMeshExternal: false,
     exportTo: exportedTo(exportTo, settings.config.defaultServiceExportTo),
@@ -32,6 +37,7 @@ export function kubeService(object: Stored<Service>, settings: MeshSettings): Me
     selector: spec.selector,
     aliasOf: spec.type === 'ExternalName' ? spec.externalName : undefined,
     subjectAltNames: [],
+    publishesNotReady: spec.publishNotReadyAddresses === true,
     createdMs: Date.parse(metadata.creationTimestamp) || 0,
   };
 }
@@ -39,4 +45,12 @@ export function kubeService(object: Stored<Service>, settings: MeshSettings): Me
 function resolutionOf(spec: NonNullable<Service['spec']>): Resolution {
   if (spec.type === 'ExternalName') return 'alias';
   return spec.clusterIP === 'None' ? 'passthrough' : 'endpoints';
+}
+
+/** Addresses at which kube-proxy, too, takes a pod's calls as meant for the service. Those of the loopback are the machine's
+ * own business: whoever says localhost means localhost. */
+function externalAddresses({ spec, status }: Stored<Service>): string[] {
+  if (spec?.clusterIP === 'None' || spec?.type === 'ExternalName') return [];
+  const balancers = (status?.loadBalancer?.ingress ?? []).flatMap((i) => (i.ip ? [i.ip] : []));
+  return [...new Set([...(spec?.externalIPs ?? []), ...balancers])].filter((ip) => isIP(ip) !== 0 && !ip.startsWith('127.') && ip !== '::1');
 }

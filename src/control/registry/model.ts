@@ -12,7 +12,11 @@ export interface ServicePort {
   readonly protocol: Protocol;
   /** Number or name of the pod's port. Set of Kubernetes services; of ServiceEntries a number. */
   readonly targetPort: number | string;
+  /** How many of its endpoints take mutual TLS. Without any endpoint: `all`, since there is nobody to be called otherwise. */
+  readonly mutualTls: Share;
 }
+
+export type Share = 'all' | 'some' | 'none';
 
 /** How clients find endpoints. `passthrough`: the address that the caller dialled. */
 export type Resolution = 'endpoints' | 'passthrough' | 'dns' | 'dns-round-robin' | 'alias';
@@ -25,9 +29,15 @@ export interface MeshService {
   readonly name: string;
   readonly namespace: string;
   readonly origin: 'Kubernetes' | 'External';
+  /** Names of the ServiceEntries of its namespace that it is made of, or that add endpoints to it. */
+  readonly entries: readonly string[];
   readonly ports: readonly ServicePort[];
   /** Virtual addresses or ranges; empty of headless services. */
   readonly addresses: readonly string[];
+  /** By which the cluster knows it besides: external IPs and those of a load balancer. */
+  readonly externalAddresses: readonly string[];
+  /** Given by the control plane to an entry that names none: used by proxies that answer their workload's DNS queries. */
+  readonly allocatedAddresses: readonly string[];
   readonly resolution: Resolution;
   readonly isMeshExternal: boolean;
   readonly exportTo: readonly string[];
@@ -36,6 +46,8 @@ export interface MeshService {
   /** Of `alias`: the name that stands behind this one. */
   readonly aliasOf?: string;
   readonly subjectAltNames: readonly string[];
+  /** Pods are endpoints also when they are not ready or about to end. Kubernetes: `publishNotReadyAddresses`. */
+  readonly publishesNotReady: boolean;
   /** Milliseconds since the epoch: the oldest of two objects wins a conflict. */
   readonly createdMs: number;
 }
@@ -54,6 +66,8 @@ export interface Endpoint {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly workloadName: string;
+  /** Of a pod that has a DNS name of its own under its service's: `web-0`. */
+  readonly hostname: string;
   readonly locality: Locality;
   /** Relative; 0 stands for 1. */
   readonly weight: number;
@@ -95,10 +109,12 @@ export interface MeshSettings {
   readonly clusterId: string;
 }
 
-/** The mesh object behind a service; a Kubernetes Service is none. */
-export const serviceOrigins = (service: Pick<MeshService, 'origin' | 'namespace' | 'name'>): Origin[] => (service.origin === 'External' ? [originOf('ServiceEntry', service)] : []);
+/** The mesh objects behind a service; a Kubernetes Service is none. */
+export const serviceOrigins = ({ namespace, entries }: Pick<MeshService, 'namespace' | 'entries'>): Origin[] => entries.map((name) => originOf('ServiceEntry', { namespace, name }));
 
 export const isHttp = (protocol: Protocol): boolean => protocol === 'HTTP' || protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';
 export const isHttp2 = (protocol: Protocol): boolean => protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';
 export const isTls = (protocol: Protocol): boolean => protocol === 'HTTPS' || protocol === 'TLS';
+/** A Kubernetes service without an address of its own: clients call its pods. */
+export const isHeadless = (service: MeshService): boolean => service.origin === 'Kubernetes' && service.resolution === 'passthrough';
 export const isDetected = (protocol: Protocol): boolean => protocol === 'Unsupported';

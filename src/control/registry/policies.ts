@@ -3,6 +3,7 @@ import type { MutualTlsMode, PeerAuthentication } from '../../api/peer-authentic
 import type { RequestAuthentication } from '../../api/request-authentication.ts';
 import type { Telemetry } from '../../api/telemetry.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
+import type { Endpoint } from './model.ts';
 import { originsOf, type Origin } from './origin.ts';
 import { labelsMatch } from './visibility.ts';
 
@@ -66,6 +67,12 @@ const hasSelector = (policy: Stored<PeerAuthentication>): boolean => Object.keys
 const said = (mode: MutualTlsMode | undefined): Mtls | undefined => (mode === undefined || mode === 'UNSET' ? undefined : mode);
 
 export const mtlsOnPort = (effective: EffectiveMtls, port: number): Mtls => effective.ports.get(port) ?? effective.mode;
+
+/** A server that a policy tells to take plaintext only is called in plaintext, although it has a sidecar. */
+export function acceptsMutualTls(endpoint: Endpoint, index: PolicyIndex<PeerAuthentication>, rootNamespace: string): boolean {
+  if (!endpoint.speaksMutualTls) return false;
+  return index.size === 0 || mtlsOnPort(effectiveMtls(index, endpoint, rootNamespace), endpoint.port) !== 'DISABLE';
+}
 
 export type AuthorizationIndex = PolicyIndex<AuthorizationPolicy>;
 export type RequestAuthenticationIndex = PolicyIndex<RequestAuthentication>;

@@ -115,16 +115,85 @@ test('an object that is removed and made again is there again', () => {
   assert.deepEqual(again.routing, first.routing);
 });
 
-test('a second ServiceEntry for a host in one namespace is left out and named', () => {
-  const entry = (name: string) => `---
+const entry = (name: string, spec: string) => `---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: ${name}, namespace: default}
-spec: {hosts: [example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
+spec: {hosts: [example.com], ${spec}}
 `;
-  const { services, leftOut } = new SnapshotBuilder().build(yamlMesh(entry('one') + entry('two')), 0);
-  assert.equal(services.length, 1);
-  assert.deepEqual(leftOut.map((l) => l.name), ['two']);
+const webPort = '{number: 80, name: http, protocol: HTTP}';
+const at = (...addresses: string[]) => `resolution: STATIC, endpoints: [${addresses.map((a) => `{address: ${a}}`).join(', ')}]`;
+
+test('entries for one host in one namespace are one service, with the ports and endpoints of all', () => {
+  const yaml = entry('one', `ports: [${webPort}], ${at('192.0.2.1')}`) + entry('two', `ports: [${webPort}, {number: 443, name: tls, protocol: TLS}], ${at('192.0.2.2')}`);
+  const { services, endpoints, leftOut } = new SnapshotBuilder().build(yamlMesh(yaml), 0);
+  assert.deepEqual(services.map((s) => [s.name, s.entries, s.ports.map((p) => p.port)]), [['one', ['one', 'two'], [80, 443]]]);
+  assert.deepEqual([...(endpoints.get('default/example.com')?.byPort ?? [])].map(([port, list]) => [port, list.map((e) => e.address)]), [[80, ['192.0.2.1', '192.0.2.2']], [443, ['192.0.2.2']]]);
+  assert.deepEqual(leftOut, []);
+});
+
+for (const [what, second, reason] of [
+  ['another resolution', `ports: [${webPort}], resolution: DNS`, /another resolution/],
+  ['another location', `location: MESH_INTERNAL, ports: [${webPort}], ${at('192.0.2.2')}`, /another location/],
+  ['another protocol on a port', `ports: [{number: 80, name: tcp, protocol: TCP}], ${at('192.0.2.2')}`, /another protocol on port 80/],
+] as const) {
+  test(`a second entry for a host with ${what} is left out, and says so`, () => {
+    const { endpoints, leftOut } = new SnapshotBuilder().build(yamlMesh(entry('one', `ports: [${webPort}], ${at('192.0.2.1')}`) + entry('two', second)), 0);
+    assert.deepEqual(endpoints.get('default/example.com')?.byPort.get(80)?.map((e) => e.address), ['192.0.2.1']);
+    assert.deepEqual(leftOut.map((l) => l.name), ['two']);
+    assert.match(leftOut[0]?.reason ?? '', reason);
+  });
+}
+
+test('an entry for the host of a Kubernetes service adds its endpoints and names, and nothing else', () => {
+  const yaml = `${MESH}---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: vm, namespace: default}
+spec: {hosts: [reviews.default.svc.cluster.local], ports: [{number: 80, name: http, protocol: TCP}, {number: 81, name: more, protocol: TCP}], resolution: STATIC, subjectAltNames: ["spiffe://x/ns/y/sa/z"], endpoints: [{address: 192.0.2.1, ports: {http: 9080}}]}
+`;
+  const { services, endpoints } = new SnapshotBuilder().build(yamlMesh(yaml), 0);
+  const reviews = services.find((s) => s.key === REVIEWS);
+  assert.deepEqual([reviews?.origin, reviews?.ports.map((p) => p.protocol), reviews?.subjectAltNames], ['Kubernetes', ['HTTP'], ['spiffe://x/ns/y/sa/z']]);
+  assert.deepEqual(endpoints.get(REVIEWS)?.byPort.get(80)?.map((e) => `${e.address}:${e.port}`), ['10.244.0.2:9080', '10.244.0.3:9080', '10.244.0.4:9080', '192.0.2.1:9080']);
+});
+
+test('a Kubernetes service selects WorkloadEntries as it selects pods, healthy ones only', () => {
+  const machine = (name: string, address: string, more = '') => `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: ${name}, namespace: default}
+spec: {address: ${address}, labels: {app: reviews}, serviceAccount: vm}
+${more}
+`;
+  const sick = 'status: {conditions: [{type: Healthy, status: "False"}]}';
+  const { endpoints } = new SnapshotBuilder().build(yamlMesh(MESH + machine('vm-1', '192.0.2.1') + machine('vm-2', '192.0.2.2', sick)), 0);
+  const found = endpoints.get(REVIEWS);
+  assert.deepEqual(found?.byPort.get(80)?.filter((e) => e.address.startsWith('192')).map((e) => `${e.address}:${e.port}`), ['192.0.2.1:9080']);
+  assert.deepEqual(found?.accounts, ['default/sa', 'default/vm']);
+});
+
+test('pods of a service that publishes them in any state are endpoints while they start and end', () => {
+  const inputs = yamlMesh(MESH.replace('spec: {selector: {app: reviews}', 'spec: {publishNotReadyAddresses: true, selector: {app: reviews}'));
+  const next = withSlices(inputs, (slice) => ({ ...slice, endpoints: slice.endpoints.map((e, i) => ({ ...e, conditions: { ready: i !== 0, terminating: i === 1 } })) }));
+  assert.equal(addresses(new SnapshotBuilder(), next).length, 3);
+});
+
+test('a port says how many of its endpoints take mutual TLS', () => {
+  const share = (yaml: string) => new SnapshotBuilder().build(yamlMesh(MESH + yaml), 0).services.find((s) => s.key === REVIEWS)?.ports[0]?.mutualTls;
+  const plain = (replicas: number) => `---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: old, namespace: default}
+spec: {replicas: ${replicas}, template: {metadata: {labels: {app: reviews, "security.istio.io/tlsMode": disabled}}, spec: {containers: []}}}
+`;
+  const policy = (mode: string) => `---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: default}
+spec: {mtls: {mode: ${mode}}}
+`;
+  assert.deepEqual([share(''), share(plain(1)), share(policy('STRICT')), share(policy('DISABLE'))], ['all', 'some', 'all', 'none']);
 });
 
 test('a ServiceEntry that selects pods has them as endpoints', () => {

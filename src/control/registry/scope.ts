@@ -1,7 +1,7 @@
 import type { Sidecar, SidecarEgress } from '../../api/sidecar.ts';
 import type { Stored } from '../../kube/object.ts';
 import { hostCovers, isWildcard, mostSpecific } from './hosts.ts';
-import type { MeshService, MeshSettings } from './model.ts';
+import type { MeshService, MeshSettings, ServicePort } from './model.ts';
 import { byAge } from './policies.ts';
 import { isVisible, labelsMatch } from './visibility.ts';
 import { MESH_GATEWAY, type RoutingRules } from './virtual-services.ts';
@@ -11,7 +11,11 @@ export interface Scope {
   /** Equal for proxies that share it. */
   readonly key: string;
   readonly namespace: string;
+  /** Sorted by host, so that what is made of them does not depend on the order in which objects were created. */
   readonly services: readonly MeshService[];
+  /** Services of the mesh that calls can reach although they are out of sight: all of them, when what is unknown is let
+   * through. None when it is refused. */
+  readonly hidden: readonly MeshService[];
   readonly byHost: ReadonlyMap<string, MeshService>;
   /** For sidecars, oldest first. */
   readonly routing: readonly RoutingRules[];
@@ -20,7 +24,7 @@ export interface Scope {
   /** The rules for a host: of the most specific VirtualService host that covers it; of equals, the oldest that says
    * something about HTTP, or about TLS and TCP. */
   readonly rulesFor: (host: string, about: 'http' | 'l4') => RoutingRules | undefined;
-  /** False when an egress listener for that port leaves the service out. */
+  /** False when the service is out of sight, or an egress listener for that port leaves it out. */
   readonly allows: (service: MeshService, port: number) => boolean;
 }
 
@@ -48,27 +52,38 @@ export function sidecarFor(objects: readonly Stored<Sidecar>[], subject: { names
 export function buildScope(inputs: ScopeInputs): Scope {
   const { namespace, sidecar, settings } = inputs;
   const egress = sidecar?.spec?.egress;
-  const seen = inputs.services.filter((s) => isVisible(s.exportTo, s.namespace, namespace) && (!egress || egress.some((e) => imports(e, s.host, s.namespace, namespace))));
+  const outbound = sidecar?.spec?.outboundTrafficPolicy?.mode ?? (settings.config.outboundTrafficPolicy.mode === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY');
+  const sees = (s: MeshService) => isVisible(s.exportTo, s.namespace, namespace) && (!egress || egress.some((e) => imports(e, s.host, s.namespace, namespace)));
   const byHost = new Map<string, MeshService>();
-  for (const service of seen) {
+  for (const service of inputs.services) {
+    if (!sees(service)) continue;
     const other = byHost.get(service.host);
     if (!other || isPreferred(service, other, namespace)) byHost.set(service.host, service);
   }
+  if (outbound !== 'REGISTRY_ONLY') for (const service of inputs.services) if (!byHost.has(service.host) && service.ports.some(isMixed)) byHost.set(service.host, service);
+  const imported = allowance(egress, namespace);
+  const allows: Scope['allows'] = (service, port) =>
+    byHost.get(service.host) === service && ((sees(service) && imported(service, port)) || (outbound !== 'REGISTRY_ONLY' && service.ports.some((p) => p.port === port && isMixed(p))));
   const routing = inputs.routing.filter(
     (r) => r.gateways.has(MESH_GATEWAY) && isVisible(r.exportTo, r.namespace, namespace) && (!egress || r.hosts.some((h) => egress.some((e) => imports(e, h, r.namespace, namespace)))),
   );
   return {
     key: sidecar ? `${namespace}~${sidecar.metadata.namespace}/${sidecar.metadata.name}` : namespace,
     namespace,
-    services: [...byHost.values()],
+    services: [...byHost.values()].sort((a, b) => (a.host < b.host ? -1 : 1)),
+    hidden: outbound === 'REGISTRY_ONLY' ? [] : inputs.services.filter((s) => !s.isMeshExternal && s.ports.some((p) => !allows(s, p.port))),
     byHost,
     routing,
-    outbound: sidecar?.spec?.outboundTrafficPolicy?.mode ?? (settings.config.outboundTrafficPolicy.mode === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY'),
+    outbound,
     sidecar,
     rulesFor: rulesIndex(routing),
-    allows: allowance(egress, namespace),
+    allows,
   };
 }
+
+/** Only the service's own cluster can tell which endpoints of such a port take mutual TLS: it stays in sight, or its calls
+ * would have to choose between plaintext where mutual TLS is meant and mutual TLS where nobody understands it. */
+const isMixed = (port: ServicePort): boolean => port.mutualTls === 'some';
 
 /** The client's namespace first, then Kubernetes over ServiceEntry, then the oldest. */
 function isPreferred(a: MeshService, b: MeshService, namespace: string): boolean {

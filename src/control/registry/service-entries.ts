@@ -1,9 +1,10 @@
 import type { ServiceEntry } from '../../api/service-entry.ts';
 import type { WorkloadEntry, WorkloadEntrySpec } from '../../api/workload-entry.ts';
 import type { Stored } from '../../kube/object.ts';
-import { push, summed, workloadEndpoint } from './endpoints.ts';
-import type { Endpoint, MeshService, MeshSettings, Resolution, ServiceEndpoints, Workload } from './model.ts';
-import { originsOf } from './origin.ts';
+import { allocatedAddresses } from './allocated-addresses.ts';
+import { push, workloadEndpoint } from './endpoints.ts';
+import type { Endpoint, MeshService, MeshSettings, Resolution, Workload } from './model.ts';
+import { originsOf, type Origin } from './origin.ts';
 import { declaredProtocol } from './protocol.ts';
 import { exportedTo, labelsMatch } from './visibility.ts';
 import { parseLocality } from './workloads.ts';
@@ -22,14 +23,18 @@ export function entryServices(object: Stored<ServiceEntry>, settings: MeshSettin
     name: metadata.name,
     namespace,
     origin: 'External',
-    ports: (spec.ports ?? []).map((port) => ({ name: port.name, port: port.number, protocol: declaredProtocol(port.protocol), targetPort: port.targetPort ?? port.number })),
+    entries: [metadata.name],
+    ports: (spec.ports ?? []).map((port) => ({ name: port.name, port: port.number, protocol: declaredProtocol(port.protocol), targetPort: port.targetPort ?? port.number, mutualTls: 'all' })),
     addresses: spec.addresses ?? [],
+    externalAddresses: [],
+    allocatedAddresses: allocatedAddresses(object, host),
     resolution: RESOLUTION[spec.resolution ?? 'NONE'] ?? 'passthrough',
     isMeshExternal: spec.location !== 'MESH_INTERNAL',
     exportTo: exportedTo(spec.exportTo, settings.config.defaultServiceExportTo),
     labels: metadata.labels ?? {},
     selector: spec.workloadSelector?.labels,
     subjectAltNames: spec.subjectAltNames ?? [],
+    publishesNotReady: false,
     createdMs: Date.parse(metadata.creationTimestamp) || 0,
   }));
 }
@@ -39,39 +44,62 @@ export interface EntryBackends {
   readonly entries: readonly Stored<WorkloadEntry>[];
 }
 
-/** Where a service of a ServiceEntry is: its own list, what its selector finds, or (of DNS) the host itself. */
-export function entryEndpoints(service: MeshService, object: Stored<ServiceEntry>, backends: EntryBackends): ServiceEndpoints {
+/** Where a ServiceEntry says that a service is, by port: its own list, what its selector finds, or (of DNS) the host itself.
+ * @param service may have ports of other objects too; they are matched by number */
+export function entryEndpoints(service: MeshService, object: Stored<ServiceEntry>, backends: EntryBackends): Map<number, Endpoint[]> {
   const { spec } = object;
   const byPort = new Map<number, Endpoint[]>();
-  for (const port of service.ports) {
-    const target = Number(port.targetPort);
-    for (const endpoint of spec.endpoints ?? []) push(byPort, port.port, entryEndpoint(endpoint, { port: port.name, fallback: target, namespace: service.namespace, name: service.name }));
-    if (isSelecting(service)) {
-      for (const endpoint of selected(service, backends, { name: port.name, target })) push(byPort, port.port, endpoint);
-    }
-    const isDns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
-    if (isDns && !byPort.has(port.port) && !service.host.startsWith('*')) {
-      push(byPort, port.port, entryEndpoint({ address: service.host }, { port: port.name, fallback: target, namespace: service.namespace, name: '' }));
-    }
+  const selector = spec.workloadSelector?.labels ?? {};
+  const isDns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
+  for (const port of spec.ports ?? []) {
+    if (!service.ports.some((p) => p.port === port.number)) continue;
+    const at = { port: port.name, fallback: port.targetPort ?? port.number, namespace: service.namespace, name: object.metadata.name };
+    for (const endpoint of spec.endpoints ?? []) push(byPort, port.number, entryEndpoint(endpoint, at));
+    if (Object.keys(selector).length > 0) for (const endpoint of selected(selector, backends, at)) push(byPort, port.number, endpoint);
+    if (isDns && !byPort.has(port.number) && !service.host.startsWith('*')) push(byPort, port.number, entryEndpoint({ address: service.host }, { ...at, name: '' }));
   }
-  return summed(service, byPort, originsOf('WorkloadEntry', isSelecting(service) ? selectedEntries(service, backends) : []));
+  return byPort;
 }
 
-const isSelecting = (service: MeshService): boolean => service.selector !== undefined && Object.keys(service.selector).length > 0;
+/** The WorkloadEntries that a Kubernetes service selects, by port. A port named by the service is looked up in the entry. */
+export function selectedEntries(service: MeshService, entries: readonly Stored<WorkloadEntry>[]): Map<number, Endpoint[]> {
+  const byPort = new Map<number, Endpoint[]>();
+  if (Object.keys(service.selector ?? {}).length === 0) return byPort;
+  for (const port of service.ports) {
+    const at = { port: port.name, fallback: Number(port.targetPort) || port.port, namespace: service.namespace, name: '' };
+    for (const endpoint of selected(service.selector ?? {}, { workloads: [], entries }, at)) push(byPort, port.port, endpoint);
+  }
+  return byPort;
+}
 
-const selectedEntries = (service: MeshService, { entries }: EntryBackends): Stored<WorkloadEntry>[] =>
-  entries.filter((e) => e.metadata.namespace === service.namespace && labelsMatch(service.selector, { ...e.metadata.labels, ...e.spec.labels }));
+interface PortAt {
+  readonly port: string;
+  readonly fallback: number;
+  readonly namespace: string;
+  readonly name: string;
+}
 
-function selected(service: MeshService, backends: EntryBackends, port: { name: string; target: number }): Endpoint[] {
-  const pods = backends.workloads
-    .filter((w) => w.namespace === service.namespace && w.isReady && labelsMatch(service.selector, w.labels))
-    .map((w) => workloadEndpoint(w, port.target));
-  const entries = selectedEntries(service, backends)
-    .map((e) => entryEndpoint({ ...e.spec, labels: { ...e.metadata.labels, ...e.spec.labels } }, { port: port.name, fallback: port.target, namespace: service.namespace, name: e.metadata.name }));
+function selected(selector: Readonly<Record<string, string>>, backends: EntryBackends, at: PortAt): Endpoint[] {
+  const pods = backends.workloads.filter((w) => w.namespace === at.namespace && w.isReady && labelsMatch(selector, w.labels)).map((w) => workloadEndpoint(w, at.fallback));
+  const entries = matching(selector, at.namespace, backends.entries)
+    .filter(isHealthy)
+    .map((e) => entryEndpoint({ ...e.spec, labels: { ...e.metadata.labels, ...e.spec.labels } }, { ...at, name: e.metadata.name }));
   return [...pods, ...entries];
 }
 
-function entryEndpoint(spec: WorkloadEntrySpec, at: { port: string; fallback: number; namespace: string; name: string }): Endpoint {
+const matching = (selector: Readonly<Record<string, string>>, namespace: string, entries: readonly Stored<WorkloadEntry>[]): Stored<WorkloadEntry>[] =>
+  entries.filter((e) => e.metadata.namespace === namespace && labelsMatch(selector, { ...e.metadata.labels, ...e.spec.labels }));
+
+/** WorkloadEntries that have a part in a service. */
+export function machineOrigins(service: MeshService, objects: readonly Stored<ServiceEntry>[], entries: readonly Stored<WorkloadEntry>[]): Origin[] {
+  const selectors = [service.origin === 'Kubernetes' ? service.selector : undefined, ...objects.map((o) => o.spec.workloadSelector?.labels)];
+  return originsOf('WorkloadEntry', [...new Set(selectors.flatMap((s) => (s && Object.keys(s).length > 0 ? matching(s, service.namespace, entries) : [])))]);
+}
+
+/** The agent of a machine reports its health on its WorkloadEntry; entries that nobody checks have no such condition. */
+const isHealthy = (entry: Stored<WorkloadEntry>): boolean => !entry.status?.conditions?.some((c) => c.type === 'Healthy' && c.status === 'False');
+
+function entryEndpoint(spec: WorkloadEntrySpec, at: PortAt): Endpoint {
   const labels = spec.labels ?? {};
   return {
     address: spec.address ?? '',
@@ -80,6 +108,7 @@ function entryEndpoint(spec: WorkloadEntrySpec, at: { port: string; fallback: nu
     namespace: at.namespace,
     serviceAccount: spec.serviceAccount ?? '',
     workloadName: at.name,
+    hostname: '',
     locality: parseLocality(spec.locality),
     weight: spec.weight ?? 0,
     speaksMutualTls: labels['security.istio.io/tlsMode'] === 'istio',

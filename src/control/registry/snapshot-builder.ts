@@ -4,12 +4,13 @@ import type { VirtualService } from '../../api/virtual-service.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
 import { objectKey } from '../../kube/object.ts';
 import { indexHostPolicies, type HostPolicy, type HostPolicyIndex } from './destination-rules.ts';
-import { sliceEndpoints } from './endpoints.ts';
+import { sliceEndpoints, summed } from './endpoints.ts';
 import { kubeService } from './kube-services.ts';
 import { DependencyMemo, ObjectMemo, sameItems, Stable } from './memo.ts';
-import type { MeshService, ServiceEndpoints, Workload } from './model.ts';
-import { byAge, indexPolicies } from './policies.ts';
-import { entryEndpoints, entryServices, type EntryBackends } from './service-entries.ts';
+import { mergeServices } from './merge-services.ts';
+import type { Endpoint, MeshService, ServiceEndpoints, Share, Workload } from './model.ts';
+import { acceptsMutualTls, byAge, indexPolicies, type PeerAuthenticationIndex } from './policies.ts';
+import { entryEndpoints, entryServices, machineOrigins, selectedEntries, type EntryBackends } from './service-entries.ts';
 import type { LeftOut, MeshInputs, MeshSnapshot } from './snapshot.ts';
 import { routingRules, type RoutingRules } from './virtual-services.ts';
 import { nodeLocality, podWorkload } from './workloads.ts';
@@ -22,6 +23,9 @@ export class SnapshotBuilder {
   readonly #indexes = new DependencyMemo<unknown>();
   readonly #services = new ObjectMemo<KubeObject, MeshService[]>();
   readonly #stableServices = new Stable<MeshService>();
+  readonly #stableMerged = new Stable<MeshService>();
+  readonly #shares = new DependencyMemo<readonly Share[]>();
+  readonly #told = new DependencyMemo<MeshService>();
   readonly #stableWorkloads = new Stable<Workload>();
   readonly #stablePolicies = new Stable<HostPolicy>();
   readonly #stableRouting = new Stable<RoutingRules>();
@@ -34,7 +38,10 @@ export class SnapshotBuilder {
     const leftOut: LeftOut[] = [];
     const { settings } = inputs;
     const workloads = this.#workloads(inputs);
-    const services = this.#meshServices(inputs, leftOut);
+    const found = this.#meshServices(inputs, leftOut);
+    const peerAuthentications = this.#index('peer', [inputs.peerAuthentications], () => indexPolicies(inputs.peerAuthentications));
+    const endpoints = this.#allEndpoints(inputs, found, workloads);
+    const services = this.#withShares(found, endpoints, { peerAuthentications, rootNamespace: settings.config.rootNamespace });
     this.#count += 1;
     const snapshot: MeshSnapshot = {
       version: `${new Date(nowMs).toISOString()}/${this.#count}`,
@@ -42,12 +49,12 @@ export class SnapshotBuilder {
       settings,
       services,
       workloads,
-      endpoints: this.#allEndpoints(inputs, services, workloads),
+      endpoints,
       routing: this.#index('routing', [settings, inputs.virtualServices], () => this.#routing(inputs)),
       hostPolicies: this.#index('hostPolicies', [settings, inputs.destinationRules], () => this.#hostPolicies(inputs)),
       gateways: inputs.gateways,
       sidecars: inputs.sidecars,
-      peerAuthentications: this.#index('peer', [inputs.peerAuthentications], () => indexPolicies(inputs.peerAuthentications)),
+      peerAuthentications,
       requestAuthentications: this.#index('request', [inputs.requestAuthentications], () => indexPolicies(inputs.requestAuthentications)),
       authorizationPolicies: this.#index('authorization', [inputs.authorizationPolicies], () => indexPolicies(inputs.authorizationPolicies)),
       telemetries: this.#index('telemetry', [inputs.telemetries], () => indexPolicies(inputs.telemetries)),
@@ -96,13 +103,27 @@ export class SnapshotBuilder {
       this.#stableServices.turn();
       return kept.sort((a, b) => a.createdMs - b.createdMs || (a.key < b.key ? -1 : 1));
     });
-    const seen = new Map<string, MeshService>();
-    for (const service of all) {
-      const first = seen.get(service.key);
-      if (first) leftOut.push({ kind: 'ServiceEntry', namespace: service.namespace, name: service.name, reason: `host ${service.host} is already defined by ${first.name} in this namespace` });
-      else seen.set(service.key, service);
-    }
-    return this.#sameList('services', [...seen.values()]);
+    const merged = this.#index('merged', [all], () => {
+      const left: LeftOut[] = [];
+      const kept = mergeServices(all, (object) => void left.push(object)).map((s) => this.#stableMerged.keep(s.key, s));
+      this.#stableMerged.turn();
+      return { services: kept, left };
+    });
+    leftOut.push(...merged.left);
+    return this.#sameList('services', merged.services);
+  }
+
+  /** Says of every port how many of its endpoints take mutual TLS. */
+  #withShares(services: readonly MeshService[], endpoints: ReadonlyMap<string, ServiceEndpoints>, by: MutualTlsRules): readonly MeshService[] {
+    const told = services.map((service) => {
+      const found = endpoints.get(service.key);
+      const shares = this.#shares.get(service.key, [service, found, by.peerAuthentications, by.rootNamespace], () => service.ports.map((port) => mutualTlsShare(found?.byPort.get(port.port) ?? [], by)));
+      if (shares.every((share) => share === 'all')) return service;
+      return this.#told.get(service.key, [service, shares.join()], () => ({ ...service, ports: service.ports.map((port, i) => ({ ...port, mutualTls: shares[i] ?? 'all' })) }));
+    });
+    this.#shares.sweep();
+    this.#told.sweep();
+    return this.#sameList('told services', told);
   }
 
   #hostPolicies(inputs: MeshInputs): HostPolicyIndex {
@@ -128,28 +149,38 @@ export class SnapshotBuilder {
       const slices = Map.groupBy(inputs.endpointSlices, (s) => `${s.metadata.namespace}/${s.metadata.labels?.[SERVICE_NAME]}`);
       const entries = new Map(inputs.serviceEntries.map((e) => [objectKey(e), e]));
       const backends: EntryBackends = { workloads: [...workloads.values()], entries: inputs.workloadEntries };
-      const out = new Map<string, ServiceEndpoints>();
-      for (const service of services) {
-        const made = service.origin === 'Kubernetes'
-          ? this.#kubeEndpoints(service, slices.get(`${service.namespace}/${service.name}`) ?? [], workloads)
-          : this.#entryEndpoints(service, entries.get(`${service.namespace}/${service.name}`), backends);
-        if (made) out.set(service.key, made);
-      }
-      return out;
+      return new Map(services.map((service) => {
+        const own = service.entries.flatMap((name) => entries.get(`${service.namespace}/${name}`) ?? []);
+        const parts = { slices: service.origin === 'Kubernetes' ? (slices.get(`${service.namespace}/${service.name}`) ?? []) : [], entries: own };
+        return [service.key, this.#serviceEndpoints(service, parts, { workloads, backends })];
+      }));
     });
   }
 
-  #kubeEndpoints(service: MeshService, slices: readonly Stored<EndpointSlice>[], workloads: ReadonlyMap<string, Workload>): ServiceEndpoints {
+  #serviceEndpoints(service: MeshService, parts: { slices: readonly Stored<EndpointSlice>[]; entries: readonly Stored<ServiceEntry>[] }, from: { workloads: ReadonlyMap<string, Workload>; backends: EntryBackends }): ServiceEndpoints {
+    const { slices, entries } = parts;
+    const { workloads, backends } = from;
     const behind = slices.flatMap((s) => s.endpoints.map((e) => workloads.get(e.addresses[0] ?? '')));
-    return this.#endpoints.get(service.key, [service, ...slices, ...behind], () => sliceEndpoints(service, slices, (address) => workloads.get(address)));
+    // Selectors of entries and of services find machines; those of entries find pods too.
+    const machines = service.selector !== undefined || entries.some((e) => e.spec.workloadSelector) ? backends.entries : undefined;
+    const pods = entries.some((e) => e.spec.workloadSelector) ? backends.workloads : [];
+    return this.#endpoints.get(service.key, [service, ...slices, ...behind, ...entries, machines, ...pods], () =>
+      summed(service, [
+        sliceEndpoints(service, slices, (address) => workloads.get(address)),
+        ...(service.origin === 'Kubernetes' ? [selectedEntries(service, backends.entries)] : []),
+        ...entries.map((entry) => entryEndpoints(service, entry, backends)),
+      ], machineOrigins(service, entries, backends.entries)));
   }
+}
 
-  #entryEndpoints(service: MeshService, entry: Stored<ServiceEntry> | undefined, backends: EntryBackends): ServiceEndpoints | undefined {
-    if (!entry) return undefined;
-    const isSelecting = service.selector !== undefined;
-    const deps = isSelecting ? [service, entry, backends.entries, ...backends.workloads] : [service, entry];
-    return this.#endpoints.get(`entry ${service.key}`, deps, () => entryEndpoints(service, entry, backends));
-  }
+interface MutualTlsRules {
+  readonly peerAuthentications: PeerAuthenticationIndex;
+  readonly rootNamespace: string;
+}
+
+function mutualTlsShare(endpoints: readonly Endpoint[], by: MutualTlsRules): Share {
+  const takers = endpoints.filter((e) => acceptsMutualTls(e, by.peerAuthentications, by.rootNamespace)).length;
+  return takers === endpoints.length ? 'all' : takers === 0 ? 'none' : 'some';
 }
 
 /** For tests and tools: one snapshot out of objects, without watching anything. */

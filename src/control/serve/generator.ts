@@ -25,7 +25,8 @@ import { inboundPorts } from '../translate/inbound-services.ts';
 import { localityText } from '../translate/locality.ts';
 import { inboundCluster, parseCluster, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from '../translate/names.ts';
 import { buildOutboundCluster, planClusters } from '../translate/outbound-clusters.ts';
-import { buildOutboundListener, buildVirtualOutbound, planOutbound, type OutboundPlan } from '../translate/outbound-listeners.ts';
+import { buildOutboundListener, buildVirtualOutbound } from '../translate/outbound-listeners.ts';
+import { planOutbound, type OutboundPlan } from '../translate/outbound-plan.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import { buildSecret } from '../translate/secrets.ts';
 import { buildSecurity, type Security } from '../translate/security.ts';
@@ -39,9 +40,9 @@ export type Resources = ReadonlyMap<string, EncodedResource>;
 /** With a digest of the access logs alone. */
 type StableTelemetry = TelemetryPlan & { readonly logs: string };
 
-interface PlannedListener {
-  readonly plan: OutboundPlan;
-  readonly text: string;
+interface PlannedOutbound {
+  readonly listeners: readonly { readonly plan: OutboundPlan; readonly text: string }[];
+  readonly hidden: { readonly addresses: readonly string[]; readonly text: string };
 }
 
 /** Makes the resources of proxies out of the newest snapshot. What several proxies share is made and encoded once; what did
@@ -190,14 +191,14 @@ export class Generator {
   #audience(context: Context): string {
     const { scope, proxy, labels } = context;
     const byLabels = this.#snapshot.hostPolicies.dependsOnLabels || scope.routing.some((r) => r.dependsOnLabels);
-    return `${proxy.kind} ${scope.key} ${[...proxy.lacks].join()} ${proxy.outcomes ?? ''} ${byLabels ? JSON.stringify(labels) : ''} ${localityText(proxy.locality)}`;
+    return `${proxy.kind} ${scope.key} ${proxy.answersDns ? 'dns ' : ''}${[...proxy.lacks].join()} ${proxy.outcomes ?? ''} ${byLabels ? JSON.stringify(labels) : ''} ${localityText(proxy.locality)}`;
   }
 
   /** Replicas of one workload get the same listeners. */
   #workloadKey({ scope, proxy, labels, workload }: Context): string {
     const ports = workload ? [...workload.namedPorts] : [];
     const { locality } = proxy;
-    return JSON.stringify([locality, proxy.kind, scope.key, proxy.namespace, labels, [...proxy.extensions], [...proxy.lacks], proxy.outcomes, proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
+    return JSON.stringify([locality, proxy.kind, proxy.answersDns, proxy.interception, scope.key, proxy.namespace, labels, [...proxy.extensions], [...proxy.lacks], proxy.outcomes, proxy.workloadName, proxy.clusterId, proxy.workloadName === '' ? proxy.name : '', ports]);
   }
 
   #assignment(name: string, context: Context): EncodedResource {
@@ -259,11 +260,12 @@ export class Generator {
   }
 
   /** The list is the same object as long as no listener differs, so that it need not be looked through for each proxy. */
-  #outboundPlans(context: Context): readonly PlannedListener[] {
+  #outboundPlans(context: Context): PlannedOutbound {
     const audience = this.#audience(context);
     return this.#once(`outbound ${audience}`, () => {
-      const plans = planOutbound(context).map((plan) => ({ plan, text: JSON.stringify(plan) }));
-      return this.#part(`outbound ${audience}`, plans.map((p) => p.text), () => plans);
+      const { plans, hidden } = planOutbound(context);
+      const planned: PlannedOutbound = { listeners: plans.map((plan) => ({ plan, text: JSON.stringify(plan) })), hidden: { addresses: hidden, text: hidden.join() } };
+      return this.#part(`outbound ${audience}`, [planned.hidden.text, ...planned.listeners.map((p) => p.text)], () => planned);
     });
   }
 
@@ -284,11 +286,12 @@ export class Generator {
       const make = (key: string, deps: readonly unknown[], build: () => Listener, at: { name: string; origins: readonly Origin[] }) =>
         add(all, this.#memo.get(key, [...deps, at.origins.join()], () =>
           this.#safely(key, { kind: 'Listener', namespace: context.proxy.namespace, name: at.name }, () => encode(ListenerSchema, at.name, build(), at))));
-      make(`${audience} ${VIRTUAL_OUTBOUND} ${client.logs}`, [settings, scope.outbound], () => buildVirtualOutbound(context, client), { name: VIRTUAL_OUTBOUND, origins: [...sidecarOrigins(context), ...telemetries] });
-      for (const { plan, text } of plans) {
+      const { addresses, text: hidden } = plans.hidden;
+      make(`${audience} ${VIRTUAL_OUTBOUND} ${client.logs}`, [settings, scope.outbound, hidden], () => buildVirtualOutbound(addresses, context, client), { name: VIRTUAL_OUTBOUND, origins: [...sidecarOrigins(context), ...telemetries] });
+      for (const { plan, text } of plans.listeners) {
         // Spans are named after the workload, but TCP has none: those listeners are shared by all that log alike.
-        const key = plan.http === undefined ? `${audience} ${plan.name} ${client.logs}` : `${who} ${plan.name}`;
-        make(key, plan.http === undefined ? [text, settings, scope.outbound] : [text, settings, scope.outbound, client], () => buildOutboundListener(plan, context, client), { name: plan.name, origins: [...plan.origins, ...telemetries] });
+        const key = !hasHttp(plan) ? `${audience} ${plan.name} ${client.logs}` : `${who} ${plan.name}`;
+        make(key, !hasHttp(plan) ? [text, settings, scope.outbound] : [text, settings, scope.outbound, client], () => buildOutboundListener(plan, context, client), { name: plan.name, origins: [...plan.origins, ...telemetries] });
       }
       make(`${who} ${VIRTUAL_INBOUND}`, [shape, settings, snapshot.peerAuthentications, server, security], () => buildInboundListener(ports, { context, telemetry: server, security }), { name: VIRTUAL_INBOUND, origins: [...sidecarOrigins(context), ...telemetries, ...policies] });
       return all;
@@ -324,6 +327,8 @@ export class Generator {
     });
   }
 }
+
+const hasHttp = (plan: OutboundPlan): boolean => plan.http !== undefined || plan.chains.some((c) => c.http !== undefined);
 
 function encodeCluster(cluster: Cluster, origins: readonly Origin[]): EncodedResource {
   const isEds = cluster.clusterDiscoveryType.case === 'type' && cluster.clusterDiscoveryType.value === Cluster_DiscoveryType.EDS;

@@ -11,7 +11,8 @@ import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/
 import { buildInboundListener } from './inbound-listener.ts';
 import { inboundPorts } from './inbound-services.ts';
 import { buildOutboundCluster, planClusters } from './outbound-clusters.ts';
-import { buildOutboundListener, planOutbound } from './outbound-listeners.ts';
+import { buildOutboundListener } from './outbound-listeners.ts';
+import { planOutbound } from './outbound-plan.ts';
 import { telemetryPlan } from './telemetry.ts';
 import { contextFor } from './testing/context.ts';
 
@@ -42,7 +43,7 @@ const paths = (logs: readonly AccessLog[]) => logs.map((log) => anyUnpack(config
 
 function listeners(context = stock()) {
   const telemetry = telemetryPlan(context, 'CLIENT');
-  const made = planOutbound(context).map((plan) => buildOutboundListener(plan, context, telemetry));
+  const made = planOutbound(context).plans.map((plan) => buildOutboundListener(plan, context, telemetry));
   const outbound = (port: number) => made.find((l) => l.name.endsWith(`_${port}`)) ?? assert.fail();
   const inbound = buildInboundListener(inboundPorts(context), { context, telemetry: telemetryPlan(context, 'SERVER'), security: { http: [], tcp: [] } });
   return { outbound, inbound };

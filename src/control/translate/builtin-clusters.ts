@@ -5,17 +5,20 @@ import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/
 import type { MeshConfig } from '../../api/mesh-config.ts';
 import type { UpstreamHttp } from './cluster-policy.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
-import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
+import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, MESH_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
+import { meshClientSocket } from './tls.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
 /** From this address a sidecar calls its own application: capture rules let it pass, so that nothing loops. */
 export const LOOP_FREE_ADDRESS = '127.0.0.6';
 
-/** Where traffic goes that belongs to no known service: to whom it was meant for, or nowhere. */
+/** Where traffic goes that belongs to no known service: to whom it was meant for (with mutual TLS when that is a workload of
+ * the mesh that a scope hides), or nowhere. */
 export function passthroughClusters(mesh: MeshConfig): Cluster[] {
   return [
     create(ClusterSchema, { ...originalDestination(PASSTHROUGH_CLUSTER, 'same', mesh) }),
+    create(ClusterSchema, { ...originalDestination(MESH_PASSTHROUGH_CLUSTER, 'none', mesh), transportSocket: meshClientSocket({ sni: '', payload: 'tcp', identities: [] }) }),
     create(ClusterSchema, { name: BLACKHOLE_CLUSTER, connectTimeout: connectTimeout(mesh), clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } }),
   ];
 }

@@ -32,3 +32,11 @@ export function identitiesOf(accounts: readonly string[], settings: MeshSettings
     return domains.map((domain) => `spiffe://${domain}/ns/${namespace}/sa/${name}`);
   });
 }
+
+/** Addresses and ranges by which the proxy's workload calls a service. */
+export function addressesOf(service: MeshService, proxy: Pick<Context['proxy'], 'answersDns' | 'address'>): string[] {
+  const isV6 = proxy.address.includes(':');
+  const given = proxy.answersDns ? service.allocatedAddresses.filter((a) => a.includes(':') === isV6) : [];
+  const own = service.addresses.length === 0 ? given : service.addresses;
+  return [...own, ...service.externalAddresses];
+}

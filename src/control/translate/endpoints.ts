@@ -5,7 +5,7 @@ import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/en
 import type { LbEndpointSchema } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_components_pb.js';
 import type { HostPolicy } from '../registry/destination-rules.ts';
 import type { Endpoint, Locality, MeshService } from '../registry/model.ts';
-import { effectiveMtls, mtlsOnPort } from '../registry/policies.ts';
+import { acceptsMutualTls } from '../registry/policies.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { labelsMatch } from '../registry/visibility.ts';
 import { effectivePolicy } from './effective-policy.ts';
@@ -48,7 +48,8 @@ export function buildAssignment(plan: AssignmentPlan, client: AssignmentClient):
 }
 
 function lbEndpoint(endpoint: Endpoint, client: AssignmentClient): Init<typeof LbEndpointSchema> {
-  const speaksTls = endpoint.speaksMutualTls && acceptsMutualTls(endpoint, client.snapshot);
+  const { peerAuthentications, settings } = client.snapshot;
+  const speaksTls = acceptsMutualTls(endpoint, peerAuthentications, settings.config.rootNamespace);
   const { address, port } = endpoint;
   const isSocket = address.startsWith('unix://');
   return {
@@ -82,10 +83,3 @@ export const canonicalName = (labels: Readonly<Record<string, string>>, fallback
 
 export const canonicalRevision = (labels: Readonly<Record<string, string>>): string =>
   labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
-
-/** A server that a policy tells to take plaintext only is called in plaintext, although it has a sidecar. */
-function acceptsMutualTls(endpoint: Endpoint, snapshot: MeshSnapshot): boolean {
-  if (snapshot.peerAuthentications.size === 0) return true;
-  const effective = effectiveMtls(snapshot.peerAuthentications, endpoint, snapshot.settings.config.rootNamespace);
-  return mtlsOnPort(effective, endpoint.port) !== 'DISABLE';
-}

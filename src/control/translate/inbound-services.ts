@@ -1,5 +1,5 @@
 import type { SidecarIngress } from '../../api/sidecar.ts';
-import type { MeshService, Protocol } from '../registry/model.ts';
+import { isDetected, isHttp, type MeshService, type Protocol } from '../registry/model.ts';
 import { declaredProtocol, protocolOf } from '../registry/protocol.ts';
 import { labelsMatch } from '../registry/visibility.ts';
 import type { Context } from './context.ts';
@@ -16,21 +16,39 @@ export interface InboundPort {
   readonly endpoint?: string;
 }
 
-/** Ports of the workload, by the services that select it or by its Sidecar object. Two services on one port: the older
- * decides its protocol. */
+/** Ports of the workload, by the services that select it or by its Sidecar object. The order in which services were created
+ * does not matter: see `shared`. */
 export function inboundPorts(context: Context): InboundPort[] {
   const ingress = context.scope.sidecar?.spec?.ingress;
   if (ingress && ingress.length > 0) return ingress.map((i) => ingressPort(i, context));
   const byPort = new Map<number, InboundPort>();
   for (const service of servicesOf(context)) {
-    for (const port of service.ports) {
-      const target = targetPort(port.targetPort, context);
-      if (target === undefined || port.protocol === 'UDP' || byPort.has(target)) continue;
-      byPort.set(target, { port: target, protocol: port.protocol, service, servicePort: port.port });
+    for (const { port: servicePort, protocol, targetPort: wanted } of service.ports) {
+      const port = targetPort(wanted, context);
+      if (port === undefined || protocol === 'UDP') continue;
+      const other = byPort.get(port);
+      const own: InboundPort = { port, protocol, service, servicePort };
+      byPort.set(port, other ? shared(other, own) : own);
     }
   }
   return [...byPort.values()].sort((a, b) => a.port - b.port);
 }
+
+/** One port by two services: it goes by the name of the one with an address of its own, or the first by name; where they call
+ * its protocol differently, by what both can mean. */
+function shared(a: InboundPort, b: InboundPort): InboundPort {
+  const rank = ({ service, servicePort }: InboundPort) => `${service && service.addresses.length > 0 ? 0 : 1} ${service?.host} ${String(servicePort).padStart(5, '0')}`;
+  return { ...(rank(a) <= rank(b) ? a : b), protocol: commonProtocol(a.protocol, b.protocol) };
+}
+
+function commonProtocol(a: Protocol, b: Protocol): Protocol {
+  if (a === b) return a;
+  if (isHttp(a) && isHttp(b)) return 'HTTP';
+  // Bytes either way; otherwise the first of them tell.
+  return isOpaque(a) && isOpaque(b) ? 'TCP' : 'Unsupported';
+}
+
+const isOpaque = (protocol: Protocol): boolean => !isHttp(protocol) && !isDetected(protocol);
 
 /** Services whose endpoints the workload is one of. */
 export function servicesOf(context: Context): MeshService[] {

@@ -2,6 +2,8 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 
 export const PASSTHROUGH_CLUSTER = 'PassthroughCluster';
+/** As the first, but with mutual TLS: for workloads of the mesh that a scope hides. */
+export const MESH_PASSTHROUGH_CLUSTER = 'MeshPassthroughCluster';
 export const BLACKHOLE_CLUSTER = 'BlackHoleCluster';
 export const INBOUND_PASSTHROUGH_CLUSTER = 'InboundPassthroughCluster';
 export const VIRTUAL_OUTBOUND = 'virtualOutbound';

@@ -2,8 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { HostPolicy } from '../registry/destination-rules.ts';
-import { isDetected, isHttp, isHttp2, type MeshService, type ServicePort } from '../registry/model.ts';
 import { introduction } from './agent.ts';
+import { isDetected, isHeadless, isHttp, isHttp2, type MeshService, type ServicePort } from '../registry/model.ts';
 import { clusterPolicy, type UpstreamHttp } from './cluster-policy.ts';
 import { hostPolicy, identitiesOf, type Context } from './context.ts';
 import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
@@ -105,7 +105,9 @@ function security(plan: ClusterPlan, effective: EffectivePolicy, context: Contex
   const identities = named.length > 0 ? named : identitiesOf(accounts, context.settings);
   const socket = meshClientSocket({ sni: tls?.sni || meshSni(at), payload: payload(port), identities });
   if (tls?.mode === 'ISTIO_MUTUAL') return { transportSocket: socket };
-  if (config.enableAutoMtls === false || service.isMeshExternal || isPassthrough(service, context)) return {};
+  if (config.enableAutoMtls === false || service.isMeshExternal) return {};
+  // Where the caller chooses the host there is nothing to tell hosts apart by: all of them, or none. Istio: the same.
+  if (isPassthrough(service, context)) return isHeadless(service) && port.mutualTls === 'all' ? { transportSocket: socket } : {};
   return {
     transportSocketMatches: [
       { name: 'tlsMode-istio', match: { tlsMode: 'istio' }, transportSocket: socket },

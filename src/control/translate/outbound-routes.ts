@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema, type RouteConfiguration } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
-import { isDetected, isHttp, type MeshService } from '../registry/model.ts';
+import { isDetected, isHeadless, isHttp, type MeshService, type Protocol } from '../registry/model.ts';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
-import { hostPolicy, type Context } from './context.ts';
+import { addressesOf, hostPolicy, type Context } from './context.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
 import { outboundCluster, PASSTHROUGH_CLUSTER } from './names.ts';
 import { retryPolicy } from './retry.ts';
@@ -62,12 +62,12 @@ export function buildOutboundRoutes(name: string, context: Context): RouteConfig
 function sharedHosts(view: RouteView): HostPlan[] {
   const { context, port } = view;
   return context.scope.services
-    .filter((service) => service.ports.some((p) => p.port === port && (isHttp(p.protocol) || isUnaddressed(service, p.protocol))) && context.scope.allows(service, port))
+    .filter((service) => service.ports.some((p) => p.port === port && (isHttp(p.protocol) || isUnaddressed(service, p.protocol, context))) && context.scope.allows(service, port))
     .map((service) => serviceHost(service, view, domains(service, context)));
 }
 
 /** A detected port of a service without address of its own shares the port's listener. */
-const isUnaddressed = (service: MeshService, protocol: Parameters<typeof isDetected>[0]): boolean => isDetected(protocol) && service.addresses.length === 0 && service.resolution !== 'passthrough';
+const isUnaddressed = (service: MeshService, protocol: Protocol, context: Context): boolean => isDetected(protocol) && addressesOf(service, context.proxy).length === 0 && !isHeadless(service);
 
 function serviceHost(service: MeshService, view: RouteView, names: string[]): HostPlan {
   return { name: `${service.host}:${view.port}`, domains: names, service, rules: view.context.scope.rulesFor(service.host, 'http'), view };
@@ -104,7 +104,7 @@ function bareHosts(view: RouteView): HostPlan[] {
 
 /** Names by which clients in the proxy's namespace may call a service. */
 export function domains(service: MeshService, context: Context): string[] {
-  const plain = service.addresses.filter((address) => !address.includes('/')).map((address) => (address.includes(':') ? `[${address}]` : address));
+  const plain = addressesOf(service, context.proxy).filter((address) => !address.includes('/')).map((address) => (address.includes(':') ? `[${address}]` : address));
   const suffix = `.svc.${context.settings.clusterDomain}`;
   const names = [service.host];
   if (service.origin === 'Kubernetes' && service.host.endsWith(suffix)) {

@@ -1,6 +1,6 @@
 import type { Address } from '../../xds/generated/envoy/config/core/v3/address_pb.js';
 import type { CidrRange } from '../../xds/generated/envoy/config/core/v3/address_pb.js';
-import { type Cidr, parseCidr } from '../../base/cidr.ts';
+import { type Cidr, CidrSet, parseCidr } from '../../base/cidr.ts';
 import { ConfigError } from '../errors.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 
@@ -20,3 +20,5 @@ export function cidrOf(range: CidrRange): Cidr {
   if (cidr === undefined) throw new ConfigError(`${text} is not an address range`);
   return cidr;
 }
+
+export const cidrSetOf = (ranges: readonly CidrRange[] | undefined): CidrSet => new CidrSet((ranges ?? []).map(cidrOf));

@@ -14,7 +14,7 @@ import { compileTls } from '../net/tls-settings.ts';
 import type { AccessLogSettings, Reporter } from '../outcome.ts';
 import { durationMs } from '../route/numbers.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
-import { cidrOf, socketAddress } from './address.ts';
+import { cidrSetOf, socketAddress } from './address.ts';
 import { looseConfig, messageType, sourceBytes, unpack } from './decode.ts';
 import { compileAccessLogs, compileHttpManager, type ManagerContext } from './http-manager.ts';
 
@@ -106,13 +106,13 @@ function compileChain(message: FilterChain, context: ManagerContext): ChainSetti
 function compileMatch(message: FilterChainMatch | undefined): ChainMatch {
   return {
     destinationPort: message?.destinationPort,
-    destinations: (message?.prefixRanges ?? []).map(cidrOf),
+    destinations: cidrSetOf(message?.prefixRanges),
     serverNames: (message?.serverNames ?? []).map((name) => name.toLowerCase()),
     transport: message?.transportProtocol ?? '',
     applications: message?.applicationProtocols ?? [],
-    directSources: (message?.directSourcePrefixRanges ?? []).map(cidrOf),
+    directSources: cidrSetOf(message?.directSourcePrefixRanges),
     sourceType: (['any', 'local', 'external'] as const)[message?.sourceType ?? 0] ?? 'any',
-    sources: (message?.sourcePrefixRanges ?? []).map(cidrOf),
+    sources: cidrSetOf(message?.sourcePrefixRanges),
     sourcePorts: message?.sourcePorts ?? [],
   };
 }

@@ -1,17 +1,17 @@
 /** Chooses the filter chain of a connection. Criteria are applied one after the other, each keeps only the chains that match it most
  * specifically, and there is no way back to a less specific one. Envoy: `config.listener.v3.FilterChainMatch`. */
-import { type Cidr, cidrContains, parseAddress } from '../../base/cidr.ts';
+import { type CidrSet, parseAddress } from '../../base/cidr.ts';
 
 export interface ChainMatch {
   readonly destinationPort?: number;
-  readonly destinations: readonly Cidr[];
+  readonly destinations: CidrSet;
   readonly serverNames: readonly string[];
   /** `tls`, `raw_buffer` or empty for any. */
   readonly transport: string;
   readonly applications: readonly string[];
-  readonly directSources: readonly Cidr[];
+  readonly directSources: CidrSet;
   readonly sourceType: 'any' | 'local' | 'external';
-  readonly sources: readonly Cidr[];
+  readonly sources: CidrSet;
   readonly sourcePorts: readonly number[];
 }
 
@@ -70,11 +70,10 @@ function mostSpecific<T>(items: readonly T[], score: (item: T) => number): reado
 }
 
 /** 0 when no ranges are given, else prefix length + 1 of the longest that contains the address, or -1. */
-function longestPrefix(ranges: readonly Cidr[], address: Uint8Array | undefined): number {
-  if (ranges.length === 0) return 0;
-  let best = -1;
-  if (address) for (const range of ranges) if (range.prefix + 1 > best && cidrContains(range, address)) best = range.prefix + 1;
-  return best;
+function longestPrefix(ranges: CidrSet, address: Uint8Array | undefined): number {
+  if (ranges.size === 0) return 0;
+  const longest = address ? ranges.longest(address) : -1;
+  return longest < 0 ? -1 : longest + 1;
 }
 
 /** Exact beats wildcard, a longer wildcard beats a shorter one. */

@@ -7,10 +7,11 @@ import { type ChainMatch, type ConnectionView, matchChain, narrowByDestination, 
 import { readClientHello } from './client-hello.ts';
 import { inspect } from './inspect.ts';
 import { parseSubjectAltName, sansMatch } from './tls-settings.ts';
-import { parseCidr } from '../../base/cidr.ts';
+import { CidrSet, parseCidr } from '../../base/cidr.ts';
 
-const any: ChainMatch = { destinations: [], serverNames: [], transport: '', applications: [], directSources: [], sourceType: 'any', sources: [], sourcePorts: [] };
-const cidrs = (...ranges: string[]) => ranges.map((range) => parseCidr(range) ?? assert.fail(range));
+const none = new CidrSet([]);
+const any: ChainMatch = { destinations: none, serverNames: [], transport: '', applications: [], directSources: none, sourceType: 'any', sources: none, sourcePorts: [] };
+const cidrs = (...ranges: string[]) => new CidrSet(ranges.map((range) => parseCidr(range) ?? assert.fail(range)));
 const chain = (name: string, match: Partial<ChainMatch>) => ({ name, match: { ...any, ...match } });
 const base: ConnectionView = { destination: { address: '10.0.0.5', port: 80 }, source: { address: '10.0.0.9', port: 4000 }, transport: 'raw_buffer', applications: [] };
 

@@ -1,5 +1,6 @@
 /** For tests: what Envoy would do with routes and filter chains, as far as our translation uses them. Written from Envoy's
  * documentation, apart from the translation, so that both would have to be wrong in the same way. */
+import { cidrContains, parseAddress, parseCidr } from '../../../base/cidr.ts';
 import type { FilterChain } from '../../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
 import type { Listener } from '../../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import type { HeaderMatcher, Route, RouteMatch, VirtualHost } from '../../../xds/generated/envoy/config/route/v3/route_components_pb.js';
@@ -86,16 +87,19 @@ export function textMatches(matcher: StringMatcher, text: string): boolean {
 
 export interface Connection {
   port: number;
+  /** Where the caller dialled; default: no address that any chain names. */
+  address?: string;
   transport: 'tls' | 'raw_buffer';
   alpn?: readonly string[];
   serverName?: string;
 }
 
-/** The chain of a listener that takes a connection: Envoy decides by port, then name, then transport, then protocol, and does
+/** The chain of a listener that takes a connection: Envoy decides by port, then address, then name, then transport, then protocol, and does
  * not go back when a later step finds nothing. */
 export function findChain(listener: Listener, connection: Connection): FilterChain | undefined {
   const steps: ((chain: FilterChain) => 'exact' | 'any' | 'no')[] = [
     ({ filterChainMatch: m }) => (m?.destinationPort === undefined ? 'any' : m.destinationPort === connection.port ? 'exact' : 'no'),
+    ({ filterChainMatch: m }) => (!m || m.prefixRanges.length === 0 ? 'any' : m.prefixRanges.some((r) => contains(`${r.addressPrefix}/${r.prefixLen}`, connection.address)) ? 'exact' : 'no'),
     ({ filterChainMatch: m }) => (!m || m.serverNames.length === 0 ? 'any' : m.serverNames.some((n) => n === connection.serverName || (n.startsWith('*.') && connection.serverName?.endsWith(n.slice(1)))) ? 'exact' : 'no'),
     ({ filterChainMatch: m }) => (!m || m.transportProtocol === '' ? 'any' : m.transportProtocol === connection.transport ? 'exact' : 'no'),
     ({ filterChainMatch: m }) => (!m || m.applicationProtocols.length === 0 ? 'any' : m.applicationProtocols.some((p) => connection.alpn?.includes(p)) ? 'exact' : 'no'),
@@ -106,4 +110,10 @@ export function findChain(listener: Listener, connection: Connection): FilterCha
     left = exact.length > 0 ? exact : left.filter((c) => step(c) === 'any');
   }
   return left[0] ?? listener.defaultFilterChain;
+}
+
+function contains(range: string, address: string | undefined): boolean {
+  const cidr = parseCidr(range);
+  const bytes = address === undefined ? undefined : parseAddress(address);
+  return cidr !== undefined && bytes !== undefined && cidrContains(cidr, bytes);
 }

@@ -1,0 +1,182 @@
+/** Which listeners a sidecar needs for what its workload calls, and what traffic to each of them can turn out to be. */
+import { isDetected, isHeadless, isHttp, serviceOrigins, type MeshService, type ServicePort } from '../registry/model.ts';
+import type { Origin } from '../registry/origin.ts';
+import { MESH_GATEWAY } from '../registry/virtual-services.ts';
+import { addressesOf, hostPolicy, type Context } from './context.ts';
+import { effectivePolicy } from './effective-policy.ts';
+import { l4Routes } from './l4-routes.ts';
+import { MESH_PASSTHROUGH_CLUSTER } from './names.ts';
+import type { TcpTarget } from './tcp-proxy.ts';
+
+const ANY = '0.0.0.0';
+const MESH: ReadonlySet<string> = new Set([MESH_GATEWAY]);
+
+/** One listener to be made. */
+export interface OutboundPlan {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** Name of the routes when HTTP is possible. */
+  http?: string;
+  /** Connections that are told by their address or by the name that they ask for. */
+  readonly chains: OutboundChain[];
+  /** Connections that are none of these: passed on to whom they were meant for, or refused, unless a service takes them. */
+  fallback?: OutboundChain;
+  /** Mesh objects behind its chains. */
+  readonly origins: Origin[];
+}
+
+export interface OutboundChain {
+  readonly serverNames: readonly string[];
+  readonly subnets: readonly string[];
+  /** Name of the routes when connections to these subnets can be HTTP. */
+  readonly http?: string;
+  /** Where other connections go. */
+  readonly targets: readonly TcpTarget[];
+  readonly idleTimeout?: string;
+  readonly sourceHash: boolean;
+}
+
+export interface Outbound {
+  readonly plans: readonly OutboundPlan[];
+  /** Addresses of workloads that a scope hides and whose ports have no listener. */
+  readonly hidden: readonly string[];
+}
+
+/** HTTP ports are shared by all services on `0.0.0.0_PORT`; other ports have a listener for each virtual address. Pods of
+ * headless services are told by address on the shared listener: a listener for each pod would not scale.
+ * Istio: buildSidecarOutboundListeners. */
+export function planOutbound(context: Context): Outbound {
+  const plans = new Plans();
+  for (const service of context.scope.services) {
+    if (service.resolution === 'alias') continue;
+    const origins = [...serviceOrigins(service), ...(context.scope.rulesFor(service.host, 'l4')?.origins ?? []), ...(hostPolicy(context, service)?.origins ?? [])];
+    for (const port of service.ports) {
+      if (port.protocol === 'UDP' || !context.scope.allows(service, port.port)) continue;
+      place(plans, { service, port, context, origins });
+    }
+  }
+  const hidden = placeHidden(plans, context);
+  return { plans: plans.all, hidden };
+}
+
+/** Listeners by address and port. A name or a subnet can lead to one place only: the first keeps it, as do those that take
+ * all the rest. */
+class Plans {
+  readonly #byName = new Map<string, OutboundPlan>();
+  readonly #taken = new Map<OutboundPlan, Set<string>>();
+
+  get all(): OutboundPlan[] {
+    return [...this.#byName.values()];
+  }
+
+  find(address: string, port: number): OutboundPlan | undefined {
+    return this.#byName.get(`${address}_${port}`);
+  }
+
+  at(address: string, port: number): OutboundPlan {
+    const name = `${address}_${port}`;
+    return this.#byName.getOrInsertComputed(name, () => ({ name, address, port, chains: [], origins: [] }));
+  }
+
+  add(plan: OutboundPlan, chains: readonly OutboundChain[], origins: readonly Origin[]): void {
+    plan.origins.push(...origins);
+    const taken = this.#taken.getOrInsertComputed(plan, () => new Set());
+    for (const chain of chains) {
+      if (chain.serverNames.length === 0 && chain.subnets.length === 0) plan.fallback ??= chain;
+      else this.#addNarrow(plan, chain, taken);
+    }
+  }
+
+  #addNarrow(plan: OutboundPlan, chain: OutboundChain, taken: Set<string>): void {
+    const isFree = (name: string, subnet: string) => !taken.has(`${name} ${subnet}`);
+    const anyName = chain.serverNames.length === 0;
+    const anySubnet = chain.subnets.length === 0;
+    const names = anyName ? [''] : anySubnet ? chain.serverNames.filter((name) => isFree(name, '')) : chain.serverNames;
+    const subnets = anySubnet ? [''] : chain.subnets.filter((subnet) => names.every((name) => isFree(name, subnet)));
+    if (names.length === 0 || subnets.length === 0) return;
+    for (const name of names) for (const subnet of subnets) taken.add(`${name} ${subnet}`);
+    plan.chains.push({ ...chain, serverNames: anyName ? [] : names, subnets: anySubnet ? [] : subnets });
+  }
+}
+
+interface Placement {
+  readonly service: MeshService;
+  readonly port: ServicePort;
+  readonly context: Context;
+  readonly origins: readonly Origin[];
+}
+
+function place(plans: Plans, at: Placement): void {
+  const { service, port, context } = at;
+  if (isHttp(port.protocol)) plans.at(ANY, port.port).http = String(port.port);
+  if (isHeadless(service)) return placePods(plans, at);
+  if (isHttp(port.protocol)) return;
+  const addresses = addressesOf(service, context.proxy);
+  const ranges = addresses.filter((a) => a.includes('/'));
+  for (const address of addresses.filter((a) => !a.includes('/'))) {
+    const plan = plans.at(address, port.port);
+    if (isDetected(port.protocol)) plan.http ??= ownRoutes(at);
+    plans.add(plan, chains(at, false), at.origins);
+  }
+  if (ranges.length > 0) plans.add(plans.at(ANY, port.port), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins);
+  if (addresses.length > 0) return;
+  const shared = plans.at(ANY, port.port);
+  if (isDetected(port.protocol)) shared.http ??= String(port.port);
+  plans.add(shared, chains(at, true), at.origins);
+}
+
+/** Routes of one service alone: where the address has told which it is. */
+const ownRoutes = ({ service, port }: Placement): string => `${service.host}:${port.port}`;
+
+/** Calls to the pods' own addresses, whatever name the client uses. Pods listen on the port that the service points at. */
+function placePods(plans: Plans, at: Placement): void {
+  const { service, port } = at;
+  const http = isHttp(port.protocol) || isDetected(port.protocol) ? { http: ownRoutes(at) } : {};
+  for (const [target, subnets] of podsByPort(at.context, service, port)) {
+    plans.add(plans.at(ANY, target), chains(at, false).map((c) => (c.subnets.length === 0 ? { ...c, subnets, ...(c.serverNames.length === 0 ? http : {}) } : c)), at.origins);
+  }
+}
+
+function podsByPort(context: Context, service: MeshService, port: ServicePort): Map<number, string[]> {
+  const endpoints = context.snapshot.endpoints.get(service.key)?.byPort.get(port.port) ?? [];
+  return new Map([...Map.groupBy(endpoints, (e) => e.port)].map(([target, list]) => [target, list.map((e) => e.address)]));
+}
+
+/** What a scope hides must not be called in plaintext when it takes mutual TLS: its addresses lead to the mesh's own
+ * passthrough. A port whose endpoints differ in this is never hidden.
+ * @returns addresses for which no listener stands in the way */
+function placeHidden(plans: Plans, context: Context): string[] {
+  const byListener = new Map<OutboundPlan, Set<string>>();
+  const rest = new Set<string>();
+  for (const service of context.scope.hidden) {
+    for (const port of service.ports) {
+      if (port.protocol === 'UDP' || port.mutualTls === 'none' || context.scope.allows(service, port.port)) continue;
+      for (const [number, addresses] of hiddenAddresses(context, service, port)) {
+        const plan = plans.find(ANY, number);
+        const into = plan ? byListener.getOrInsertComputed(plan, () => new Set()) : rest;
+        for (const address of addresses) into.add(address);
+      }
+    }
+  }
+  for (const [plan, addresses] of byListener) plans.add(plan, [hiddenChain([...addresses].sort())], []);
+  return [...rest].sort();
+}
+
+export const hiddenChain = (subnets: readonly string[]): OutboundChain => ({ serverNames: [], subnets, targets: [{ cluster: MESH_PASSTHROUGH_CLUSTER, weight: 1 }], sourceHash: false });
+
+function hiddenAddresses(context: Context, service: MeshService, port: ServicePort): Iterable<[number, readonly string[]]> {
+  return isHeadless(service) ? podsByPort(context, service, port) : [[port.port, addressesOf(service, context.proxy)]];
+}
+
+function chains({ service, port, context }: Placement, bySni: boolean): OutboundChain[] {
+  const view = { context, port: port.port, gateways: MESH };
+  const policy = effectivePolicy(hostPolicy(context, service), port.port);
+  const idleTimeout = policy.connectionPool?.tcp?.idleTimeout;
+  const sourceHash = policy.loadBalancer?.consistentHash?.useSourceIp === true;
+  return l4Routes(service, port, { view, bySni }).map((route) => ({ ...route, idleTimeout, sourceHash }));
+}
+
+/** Names of routes that these listeners need. */
+export const routeNames = ({ plans }: Outbound): string[] =>
+  [...new Set(plans.flatMap((p) => [p.http, ...p.chains.map((c) => c.http)]).filter((name) => name !== undefined))];
