@@ -1,4 +1,5 @@
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
+import type { DestinationRule } from '../../api/destination-rule.ts';
 import type { ServiceEntry } from '../../api/service-entry.ts';
 import type { VirtualService } from '../../api/virtual-service.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
@@ -8,10 +9,11 @@ import { sliceEndpoints, summed } from './endpoints.ts';
 import { kubeService } from './kube-services.ts';
 import { DependencyMemo, ObjectMemo, sameItems, Stable } from './memo.ts';
 import { mergeServices } from './merge-services.ts';
-import type { Endpoint, MeshService, ServiceEndpoints, Share, Workload } from './model.ts';
+import type { Endpoint, MeshService, MeshSettings, ServiceEndpoints, Share, Workload } from './model.ts';
 import { acceptsMutualTls, byAge, indexPolicies, type PeerAuthenticationIndex } from './policies.ts';
 import { entryEndpoints, entryServices, machineOrigins, selectedEntries, type EntryBackends } from './service-entries.ts';
 import type { LeftOut, MeshInputs, MeshSnapshot } from './snapshot.ts';
+import { keepSubsetsInUse } from './subsets-in-use.ts';
 import { routingRules, type RoutingRules } from './virtual-services.ts';
 import { nodeLocality, podWorkload } from './workloads.ts';
 
@@ -31,6 +33,7 @@ export class SnapshotBuilder {
   readonly #stableRouting = new Stable<RoutingRules>();
   readonly #endpoints = new DependencyMemo<ServiceEndpoints>();
   readonly #listOf = new Map<string, readonly unknown[]>();
+  #rulesBefore: readonly Stored<DestinationRule>[] = [];
   #count = 0;
 
   /** @param nowMs only for the version's text */
@@ -42,6 +45,8 @@ export class SnapshotBuilder {
     const peerAuthentications = this.#index('peer', [inputs.peerAuthentications], () => indexPolicies(inputs.peerAuthentications));
     const endpoints = this.#allEndpoints(inputs, found, workloads);
     const services = this.#withShares(found, endpoints, { peerAuthentications, rootNamespace: settings.config.rootNamespace });
+    const routing = this.#index('routing', [settings, inputs.virtualServices], () => this.#routing(inputs));
+    const destinationRules = this.#destinationRules(inputs, routing, leftOut);
     this.#count += 1;
     const snapshot: MeshSnapshot = {
       version: `${new Date(nowMs).toISOString()}/${this.#count}`,
@@ -50,8 +55,8 @@ export class SnapshotBuilder {
       services,
       workloads,
       endpoints,
-      routing: this.#index('routing', [settings, inputs.virtualServices], () => this.#routing(inputs)),
-      hostPolicies: this.#index('hostPolicies', [settings, inputs.destinationRules], () => this.#hostPolicies(inputs)),
+      routing,
+      hostPolicies: this.#index('hostPolicies', [settings, destinationRules], () => this.#hostPolicies(destinationRules, settings)),
       gateways: inputs.gateways,
       sidecars: inputs.sidecars,
       peerAuthentications,
@@ -126,8 +131,16 @@ export class SnapshotBuilder {
     return this.#sameList('told services', told);
   }
 
-  #hostPolicies(inputs: MeshInputs): HostPolicyIndex {
-    const index = indexHostPolicies(inputs.destinationRules, inputs.settings, (key, policy) => this.#stablePolicies.keep(key, policy));
+  /** With the subsets that routes still ask for. */
+  #destinationRules({ destinationRules, settings }: MeshInputs, routing: readonly RoutingRules[], leftOut: LeftOut[]): readonly Stored<DestinationRule>[] {
+    const kept = this.#index('subsets in use', [settings, destinationRules, routing], () => keepSubsetsInUse(destinationRules, this.#rulesBefore, { routing, settings }));
+    this.#rulesBefore = kept.rules;
+    leftOut.push(...kept.leftOut);
+    return kept.rules;
+  }
+
+  #hostPolicies(destinationRules: readonly Stored<DestinationRule>[], settings: MeshSettings): HostPolicyIndex {
+    const index = indexHostPolicies(destinationRules, settings, (key, policy) => this.#stablePolicies.keep(key, policy));
     this.#stablePolicies.turn();
     return index;
   }
