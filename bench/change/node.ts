@@ -1,7 +1,7 @@
 /** The node message of a pod's sidecar, as ours sends it. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { NodeSchema } from '../../src/xds/generated/envoy/config/core/v3/base_pb.js';
-import { ANNOUNCED_EXTENSIONS } from '../../src/proxy/bootstrap/xds-node.ts';
+import { OWN_ANNOUNCEMENT } from '../../src/proxy/bootstrap/xds-node.ts';
 import type { MeshPod } from './mesh.ts';
 
 export const encodeNode = ({ name, namespace, address, labels }: MeshPod): Uint8Array =>
@@ -10,5 +10,5 @@ export const encodeNode = ({ name, namespace, address, labels }: MeshPod): Uint8
     cluster: `${labels['app']}.${namespace}`,
     metadata: { NAMESPACE: namespace, LABELS: { ...labels }, CLUSTER_ID: 'Kubernetes', ISTIO_VERSION: '1.30.0', WORKLOAD_NAME: labels['app'] ?? '' },
     userAgentName: 'lateen',
-    extensions: ANNOUNCED_EXTENSIONS.map((extension) => ({ name: extension, category: 'envoy.filters.http' })),
+    extensions: OWN_ANNOUNCEMENT.extensions.map((extension) => ({ name: extension, category: 'envoy.filters.http' })),
   }));

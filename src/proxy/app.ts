@@ -17,9 +17,11 @@ import type { ProxyView, ServerState } from './admin/proxy-view.ts';
 import { prometheusRoutes, readinessRoutes, statusRoutes } from './admin/status-pages.ts';
 import type { ProxySettings } from './bootstrap/settings.ts';
 import { encodeNode } from './bootstrap/xds-node.ts';
+import type { Announcement } from './bootstrap/xds-node.ts';
 import type { BindOptions, ProxyRuntime } from './runtime-contract.ts';
 import { createRuntime } from './runtime.ts';
 import { requestCertificate } from './secrets/signing-client.ts';
+import type { SignedWorkload } from './secrets/signing-client.ts';
 import { createWorkloadSecrets } from './secrets/workload-secrets.ts';
 import type { WorkloadSecrets } from './secrets/workload-secrets.ts';
 import { createPeerCodec } from './telemetry/peer-codec.ts';
@@ -34,6 +36,12 @@ export interface ProxyAppOptions {
   /** Tests bind elsewhere. */
   readonly bind?: BindOptions;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Default: what this proxy is. Comparisons with stock Envoy introduce it as that, to be sent the same. */
+  readonly announcement?: Announcement;
+  /** Where the workload's certificate comes from; default: signed by the authority of the settings. */
+  readonly certificate?: () => Promise<SignedWorkload>;
+  /** Longest wait of an access-log line; default 50 ms. */
+  readonly logFlushMs?: number;
   /** Called when an admin page asks the process to end. */
   readonly onQuit?: () => void;
 }
@@ -84,8 +92,8 @@ class App implements ProxyApp, ProxyView {
     for (const [scope, level] of settings.logLevels) this.levels.set(scope, level);
     this.#log = options.log ?? createLog(this.levels);
     this.#onQuit = options.onQuit ?? (() => {});
-    this.telemetry = new Telemetry({ settings, env: options.env ?? {}, log: this.#log.scope('telemetry'), clock });
-    this.secrets = createWorkloadSecrets({ request: () => requestOwnCertificate(settings), policy: settings.identity, log: this.#log.scope('identity'), clock });
+    this.telemetry = new Telemetry({ settings, env: options.env ?? {}, log: this.#log.scope('telemetry'), clock, logFlushMs: options.logFlushMs });
+    this.secrets = createWorkloadSecrets({ request: options.certificate ?? (() => requestOwnCertificate(settings)), policy: settings.identity, log: this.#log.scope('identity'), clock });
     this.runtime = createRuntime({
       outcomes: this.telemetry,
       secrets: this.secrets,
@@ -96,7 +104,7 @@ class App implements ProxyApp, ProxyView {
       bind: options.bind ?? {},
       node: { id: settings.nodeId, cluster: settings.nodeCluster },
     });
-    this.#ads = this.#createAds();
+    this.#ads = this.#createAds(options.announcement);
     this.#pages = this.#createPages();
   }
 
@@ -163,7 +171,7 @@ class App implements ProxyApp, ProxyView {
     this.#log.info('drained');
   }
 
-  #createAds(): AdsClient {
+  #createAds(announcement: Announcement | undefined): AdsClient {
     const { settings } = this;
     const log = this.#log.scope('xds');
     return createAdsClient({
@@ -172,7 +180,7 @@ class App implements ProxyApp, ProxyView {
         const tls = settings.isDiscoveryPlaintext ? undefined : { trustedCaPem: root, serverName: settings.discovery.host };
         return { channel: createGrpcChannel({ ...settings.discovery, tls }), headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), clusterid: settings.workload.clusterId } };
       },
-      node: encodeNode(settings),
+      node: encodeNode(settings, announcement),
       apply: (update) => this.runtime.apply(update),
       lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
       wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener],

@@ -1,5 +1,9 @@
-/** Scenarios in which we mean to differ from Envoy, with the reason. A scenario that stops to differ fails until it is removed. */
-export const DIFFERENCES: Readonly<Record<string, string>> = {
-  'a folded header': 'obs-fold is ambiguous to whoever stands behind us (RFC 9112 §5.2 lets a server refuse it): we answer 400, Envoy joins the lines',
-  'x-forwarded-for is appended for an edge proxy': 'for a client on the loopback Envoy appends the machine’s own address instead of 127.0.0.1; we append what the socket says',
+/** Where we mean to differ from Envoy, and why. A scenario that stops to differ fails until it is removed from here. */
+export interface Difference {
+  /** Paths of what is observed, e.g. `[0].answer.headers.x-a`; all that begins so may differ, everything else must be equal. */
+  readonly at: readonly string[];
+  readonly why: string;
+}
+
+export const DIFFERENCES: Readonly<Record<string, Difference>> = {
 };

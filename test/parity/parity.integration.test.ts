@@ -1,86 +1,80 @@
-/** The same requests through Envoy and through our data path, with the same resources: the answers, what the upstream saw, and the
- * flags and details of the access log have to be equal. Differences that we mean stand in DIFFERENCES with their reason. */
+/** Every scenario through Envoy and through our proxy, sent the same by the same control plane: what it says must come true of
+ * both, and all that is observed must be equal. Then each field that it covers is taken out, and something must be different.
+ * `PARITY=word` runs the scenarios whose name contains the word. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { eventually } from '../../src/testkit/eventually.ts';
-import type { ServerProcess } from '../../src/testkit/server-process.ts';
-import { bundleStaticProxy, startEnvoy, startStaticProxy } from '../../src/testkit/static-proxy/start.ts';
+import { differences, unmet, type Observation } from './lab/observation.ts';
+import { checkObject } from './lab/check-object.ts';
 import { DIFFERENCES } from './differences.ts';
-import { sendRaw, type RawAnswer } from './raw-client.ts';
-import { resourcesOf, typed, type Scenario } from './scenario.ts';
+import { LabAuthority } from './lab/identities.ts';
+import { mutate } from './lab/mutate.ts';
+import { bundleLateen } from './lab/proxies.ts';
+import { objectsOf, runScenario } from './lab/run-scenario.ts';
+import { Side } from './lab/side.ts';
+import type { Scenario, Step } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { startUpstream, type SeenRequest, type Upstream } from './upstream.ts';
 
-const ENVOY_PORTS = 23000;
-const LATEEN_PORTS = 24000;
-const CLOSED_PORT = 9;
-const LOG_FORMAT = { flags: '%RESPONSE_FLAGS%', details: '%RESPONSE_CODE_DETAILS%', code: '%RESPONSE_CODE%', id: '%REQ(X-SCENARIO)%' };
+const word = process.env['PARITY'] ?? '';
+const chosen = SCENARIOS.filter(({ name }) => name.includes(word));
 
-interface Observation {
-  answer: { status: number; headers: Record<string, string | undefined>; body: string };
-  upstream: { method: string; path: string; body: string; headers: Record<string, string | undefined> }[];
-  log: { flags: string; details: string } | undefined;
-}
-
-test('our data path answers as Envoy does', async (t) => {
+test('our proxy does as Envoy does, and every covered field has an effect', async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'lateen-parity-'));
+  chmodSync(home, 0o755);
   t.after(() => rmSync(home, { recursive: true, force: true }));
-  const upstream = await startUpstream();
-  t.after(() => upstream.close());
-  const resources = (listen: number, log: Record<string, unknown>[]) => resourcesOf(SCENARIOS, { listen, up: upstream.port, closed: CLOSED_PORT }, log);
-  await bundleStaticProxy();
-  process.env['LOG_OUTCOMES'] = '1';
-  const lateen = await startStaticProxy(home, resources(LATEEN_PORTS, []), LATEEN_PORTS);
-  t.after(() => lateen.stop());
-  const envoy = await startEnvoy(home, resources(ENVOY_PORTS, [{ name: 'envoy.access_loggers.stdout', typed_config: typed('envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', { log_format: { json_format: LOG_FORMAT } }) }]), ENVOY_PORTS);
-  t.after(() => envoy.stop());
+  await bundleLateen();
+  const authority = new LabAuthority();
+  const [envoy, lateen] = await Promise.all([Side.start('envoy', join(home, 'envoy'), authority), Side.start('lateen', join(home, 'lateen'), authority)]);
+  t.after(() => Promise.all([envoy.close(), lateen.close()]));
 
-  for (const [i, scenario] of SCENARIOS.entries()) {
-    await t.test(scenario.name, async () => {
-      const theirs = await observe(scenario, { process: envoy, port: ENVOY_PORTS + i, id: `envoy-${i}`, upstream });
-      const ours = await observe(scenario, { process: lateen, port: LATEEN_PORTS + i, id: `lateen-${i}`, upstream });
-      const difference = DIFFERENCES[scenario.name];
-      if (difference) assert.notDeepEqual(ours, theirs, `no longer differs; remove it from the list: ${difference}`);
-      else assert.deepEqual(ours, theirs);
+  for (const scenario of chosen) {
+    await t.test(scenario.name, async (each) => {
+      const objects = objectsOf(scenario);
+      const [theirs, ours] = await Promise.all([runScenario(envoy, scenario, objects), runScenario(lateen, scenario, objects)]);
+      assert.deepEqual(lateen.control.digests(), envoy.control.digests(), 'both were sent the same');
+      compare(scenario, theirs, ours);
+      for (const field of scenario.covers ?? []) await each.test(`${field} has an effect`, () => assertEffect({ side: lateen, scenario, field, before: ours }));
     });
   }
 });
 
-async function observe(scenario: Scenario, through: { process: ServerProcess; port: number; id: string; upstream: Upstream }): Promise<Observation> {
-  through.upstream.take();
-  if (scenario.headers?.includes('x-warm: 1')) await sendRaw(through.port, requestText(scenario, `${through.id}-warm`));
-  const answer = await sendRaw(through.port, requestText(scenario, through.id));
-  const seen = through.upstream.take().filter((request) => request.headers['x-scenario'] === through.id);
-  return { answer: reduceAnswer(scenario, answer), upstream: seen.map((request) => reduceSeen(scenario, request)), log: await readLog(through.process, through.id, answer) };
+function compare(scenario: Scenario, theirs: readonly Observation[], ours: readonly Observation[]): void {
+  const difference = DIFFERENCES[scenario.name];
+  const isMeant = (line: string) => difference?.at.some((path) => line.startsWith(path)) === true;
+  const failed = [...missed(scenario, theirs).map((line) => `Envoy ${line}`), ...missed(scenario, ours).map((line) => `Lateen ${line}`)].filter((line) => !isMeant(line.replace(/^\w+ /, '')));
+  const different = differences([...theirs], [...ours]);
+  const unmeant = different.filter((line) => !isMeant(line));
+  assert.deepEqual({ failed, differs: unmeant }, { failed: [], differs: [] }, report(failed, unmeant));
+  for (const path of difference?.at ?? []) assert.ok(different.some((line) => line.startsWith(path)), `${path} no longer differs; take it off the list: ${difference?.why}`);
 }
 
-function requestText(scenario: Scenario, id: string): string {
-  if (scenario.raw !== undefined) return scenario.raw.replace('{id}', `x-scenario: ${id}`);
-  const headers = [...(scenario.headers?.some((header) => header.startsWith('host:')) ? [] : ['host: x']), `x-scenario: ${id}`, ...(scenario.headers ?? []), ...(scenario.body === undefined ? [] : [`content-length: ${scenario.body.length}`])];
-  return `${scenario.method ?? 'GET'} ${scenario.path ?? '/'} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n${scenario.body ?? ''}`;
+const report = (failed: readonly string[], differs: readonly string[]) => ['', ...failed.map((line) => `not as expected: ${line}`), ...differs.map((line) => `Envoy ≠ Lateen: ${line}`)].join('\n');
+
+/** Expectations that did not come true, as `[step].path: …`. */
+function missed(scenario: Scenario, observations: readonly Observation[]): string[] {
+  const acting = scenario.steps.filter((step) => step.do !== 'change');
+  return acting.flatMap((step, i) => unmetStep(step, observations[i] ?? {}, `[${i}]`));
 }
 
-const pick = (headers: Record<string, string>, names: readonly string[]) => Object.fromEntries(names.map((name) => [name, headers[name]]));
-
-/** Addresses and times in texts differ from run to run; everything else of the body is compared. */
-function reduceAnswer(scenario: Scenario, answer: RawAnswer): Observation['answer'] {
-  return { status: answer.status, headers: pick(answer.headers, ['content-length', 'transfer-encoding', 'connection', ...(scenario.compare ?? [])]), body: answer.body.replaceAll(/127\.0\.0\.1:\d+/g, 'ADDRESS') };
+function unmetStep(step: Step, observation: Observation, path: string): string[] {
+  if (step.do === 'change') return [];
+  if (step.do === 'together') return step.steps.flatMap((part, i) => unmetStep(part, (observation['parts'] as readonly Observation[])[i] ?? {}, `${path}.parts[${i}]`));
+  if (step.do === 'talk') {
+    const { received, end, seen, log } = step.expect;
+    return unmet(observation, { received, end, seen, log }, path);
+  }
+  const { seen, log, shares, end = 'complete', ...answer } = step.expect;
+  if (step.times !== undefined) return unmet({ shares: observation['tally'] }, { shares }, path);
+  return unmet(observation, { answer: { ...answer, end }, seen, log }, path);
 }
 
-function reduceSeen(scenario: Scenario, request: SeenRequest): Observation['upstream'][number] {
-  return { method: request.method, path: request.path, body: request.body, headers: pick(request.headers, scenario.sees ?? []) };
-}
-
-/** Requests that were refused before their head could be read carry no scenario header: they are told by status alone. */
-async function readLog(process: ServerProcess, id: string, answer: RawAnswer): Promise<Observation['log']> {
-  if (answer.status === 400 || answer.status === 426 || answer.status === 0) return undefined;
-  return eventually(() => {
-    const line = process.output().split('\n').find((text) => text.includes(`"${id}"`));
-    assert.ok(line, `an access-log line of ${id}`);
-    const { flags, details } = JSON.parse(line.slice(line.indexOf('{'))) as { flags: string | null; details: string };
-    return { flags: flags ?? '-', details: details.replaceAll(/127\.0\.0\.1:\d+/g, 'ADDRESS') };
-  }, { timeoutMs: 4000 });
+async function assertEffect(of: { side: Side; scenario: Scenario; field: string; before: readonly Observation[] }): Promise<void> {
+  const { side, scenario, field, before } = of;
+  const objects = mutate(objectsOf(scenario), field, scenario.without?.[field]);
+  // An object that is refused without the field: it cannot be ignored.
+  if (objects.flatMap(checkObject).length > 0) return;
+  const after = await runScenario(side, scenario, objects);
+  assert.notDeepEqual(differences([...before], [...after]), [], `${field} was taken out, and nothing was different`);
 }

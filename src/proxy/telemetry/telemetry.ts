@@ -20,6 +20,7 @@ export interface TelemetryDeps {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly clock?: Clock;
+  readonly logFlushMs?: number;
   readonly openLog?: (path: string) => (batch: string, done: () => void) => void;
   readonly spanTransport?: SpanTransport;
 }
@@ -39,7 +40,7 @@ export class Telemetry implements OutcomeSink {
     this.#log = log;
     this.#istio = new IstioMetrics(this.registry, { own: settings.workload, hostFallback: settings.role === 'sidecar', buckets: histogramBuckets(settings.workload.annotations, log) });
     this.registry.gauge('istio_build', 'Version of the proxy.', ['component', 'tag']).resolve('proxy', 'lateen').value = 1;
-    this.accessLog = new AccessLog({ clock, log: log.scope('accesslog'), open: deps.openLog });
+    this.accessLog = new AccessLog({ clock, log: log.scope('accesslog'), open: deps.openLog, flushMs: deps.logFlushMs });
     this.spans = new SpanSink({
       owner: { nodeId: settings.nodeId, zone: deps.zone ?? '', workload: settings.workload, env: deps.env ?? {} },
       service: settings.nodeCluster,

@@ -50,8 +50,8 @@ test('operators that do not exist are named and print a dash', () => {
 
 test('JSON keeps numbers, nests, and prints null for what is missing', () => {
   const format: JsonObject = { code: '%RESPONSE_CODE%', duration: '%DURATION%', flags: '%RESPONSE_FLAGS%', both: '%REQ(:METHOD)% %RESPONSE_CODE%', nested: { agent: '%REQ(USER-AGENT)%' }, constant: true };
-  assert.deepEqual(JSON.parse(compileJson(format).line(outboundOutcome())), { code: 200, duration: 12, flags: null, both: 'GET 200', nested: { agent: 'curl/8' }, constant: true });
-  assert.deepEqual(JSON.parse(compileJson(format, { omitEmpty: true }).line(outboundOutcome())), { code: 200, duration: 12, both: 'GET 200', nested: { agent: 'curl/8' }, constant: true });
+  assert.deepEqual(JSON.parse(compileJson(format).line(outboundOutcome())), { code: 200, duration: 12, flags: '-', both: 'GET 200', nested: { agent: 'curl/8' }, constant: true });
+  assert.deepEqual(JSON.parse(compileJson(format, { omitEmpty: true }).line(outboundOutcome())), { code: 200, duration: 12, flags: '-', both: 'GET 200', nested: { agent: 'curl/8' }, constant: true });
 });
 
 const settings = (init: MessageInitShape<typeof FileAccessLogSchema>, filter?: Uint8Array): AccessLogSettings => ({

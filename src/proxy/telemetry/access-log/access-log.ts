@@ -15,6 +15,8 @@ import type { LineWriter } from './line-writer.ts';
 
 export interface AccessLogDeps {
   readonly clock: Clock;
+  /** Longest wait of a line before it is written; default 50 ms. Envoy: --file-flush-interval-msec. */
+  readonly flushMs?: number;
   readonly log: Log;
   /** Default: the file system. */
   readonly open?: (path: string) => (batch: string, done: () => void) => void;
@@ -73,7 +75,7 @@ export class AccessLog {
   #writer(path: string): LineWriter {
     const known = this.#writers.get(path);
     if (known) return known;
-    const writer = createLineWriter((this.#deps.open ?? openPath)(path), { clock: this.#deps.clock });
+    const writer = createLineWriter((this.#deps.open ?? openPath)(path), { clock: this.#deps.clock, delayMs: this.#deps.flushMs });
     this.#writers.set(path, writer);
     return writer;
   }

@@ -25,8 +25,9 @@ const FLAG_NAMES: Readonly<Record<string, string>> = {
 const SIMPLE: Simple = {
   PROTOCOL: http((o) => o.protocol),
   RESPONSE_CODE: (o) => (o.kind === 'http' ? o.responseCode : 0),
-  RESPONSE_FLAGS: (o) => (o.flags.length === 0 ? undefined : o.flags.join(',')),
-  RESPONSE_FLAGS_LONG: (o) => (o.flags.length === 0 ? undefined : o.flags.map((flag) => FLAG_NAMES[flag] ?? flag).join(',')),
+  // Unlike all else, these say that there is nothing.
+  RESPONSE_FLAGS: (o) => (o.flags.length === 0 ? '-' : o.flags.join(',')),
+  RESPONSE_FLAGS_LONG: (o) => (o.flags.length === 0 ? '-' : o.flags.map((flag) => FLAG_NAMES[flag] ?? flag).join(',')),
   RESPONSE_CODE_DETAILS: http((o) => o.details.replaceAll(' ', '_')),
   // Of connections; a request's details are its response code details.
   CONNECTION_TERMINATION_DETAILS: (o) => (o.kind === 'tcp' ? o.details : undefined),

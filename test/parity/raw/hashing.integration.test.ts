@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { bundleStaticProxy, startEnvoy, startStaticProxy, type StaticResources } from '../../src/testkit/static-proxy/start.ts';
+import { bundleStaticProxy, startEnvoy, startStaticProxy, type StaticResources } from '../../../src/testkit/static-proxy/start.ts';
 import { sendRaw } from './raw-client.ts';
 import { typed } from './scenario.ts';
 

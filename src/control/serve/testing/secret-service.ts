@@ -1,0 +1,38 @@
+/** For tests: the secrets that an agent beside Envoy would serve, over SDS. */
+import { create } from '@bufbuild/protobuf';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { systemClock } from '../../../base/clock.ts';
+import { createAdsService, type AdsService } from '../../../xds/ads-server.ts';
+import { SecretSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import type { EncodedResource } from '../../../xds/resource.ts';
+import { encode } from '../encode.ts';
+
+export interface WorkloadCertificate {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly rootPem: string;
+}
+
+/** @param certificateOf by the id of the node that asks */
+export function secretService(certificateOf: (nodeId: string) => WorkloadCertificate): AdsService {
+  const { definition, implementation } = createAdsService({
+    clock: systemClock,
+    admit: (node) => {
+      const secrets = secretsOf(certificateOf(node.id));
+      return Promise.resolve({ client: { source: { version: () => '1', resources: (_type, names) => (names === 'all' ? secrets : new Map([...secrets].filter(([name]) => names.has(name)))) }, closed() {} } });
+    },
+  });
+  const method = definition['StreamAggregatedResources'];
+  if (!method) throw new Error('no such method');
+  return {
+    definition: { StreamSecrets: { ...method, path: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets' } },
+    implementation: { StreamSecrets: (call: ServerDuplexStream<unknown, unknown>) => (implementation['StreamAggregatedResources'] as (c: typeof call) => void)(call) },
+  };
+}
+
+function secretsOf(leaf: WorkloadCertificate): Map<string, EncodedResource> {
+  const inline = (text: string) => ({ specifier: { case: 'inlineString' as const, value: text } });
+  const own = create(SecretSchema, { name: 'default', type: { case: 'tlsCertificate', value: { certificateChain: inline(leaf.certificatePem), privateKey: inline(leaf.keyPem) } } });
+  const root = create(SecretSchema, { name: 'ROOTCA', type: { case: 'validationContext', value: { trustedCa: inline(leaf.rootPem) } } });
+  return new Map([own, root].map((secret) => [secret.name, encode(SecretSchema, secret.name, secret)]));
+}

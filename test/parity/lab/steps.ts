@@ -1,0 +1,145 @@
+/** Does the steps of a scenario on one side and tells what was observed. */
+import type { Socket } from 'node:net';
+import type { MeshInputs } from '../../../src/control/registry/snapshot.ts';
+import { eventually } from '../../../src/testkit/eventually.ts';
+import type { Ask, Step, Talk, TalkLine } from '../scenario.ts';
+import type { LogLine } from './access-log.ts';
+import { askHttp2, Http1Connection, openHttp2, overTls, refused, requestText, type Fields, type Request, type Result } from './client.ts';
+import { addressFor, placeOf } from './dial.ts';
+import { DialError } from './namespace.ts';
+import { observeAnswer, observeLog, observeSeen, type Observation } from './observation.ts';
+import type { Side } from './side.ts';
+
+const TIMEOUT_MS = 10_000;
+/** For what no event announces, e.g. a mirrored request that must not come. */
+const PATIENCE_MS = 250;
+
+export interface StepContext {
+  readonly side: Side;
+  readonly mesh: MeshInputs;
+  /** In the header `x-scenario`; unique among the requests of a run. */
+  readonly id: string;
+}
+
+/** `ask` and `talk` only; changes are the runner's. */
+export async function doStep(step: Exclude<Step, { do: 'change' }>, context: StepContext): Promise<Observation> {
+  if (step.do === 'together') return { parts: await Promise.all(step.steps.map((part, i) => doStep(part, { ...context, id: `${context.id}.${i}` }))) };
+  return step.do === 'ask' ? doAsk(step, context) : doTalk(step, context);
+}
+
+interface Open {
+  readonly socket: Socket;
+  readonly localPort: number;
+}
+
+async function open(step: Ask | Talk, authority: string, context: StepContext): Promise<Open> {
+  const { network } = context.side;
+  const at = step.at ?? addressFor(authority, step.from ?? 'client', { mesh: context.mesh, isTls: step.tls !== undefined });
+  const [host = '', port] = at.split(':');
+  const namespace = step.from === 'world' ? network.world : network.places.client;
+  const socket = await namespace.connect({ host, port: Number(port) });
+  const localPort = socket.localPort ?? 0;
+  return { socket: step.tls ? await overTls(socket, step.tls) : socket, localPort };
+}
+
+async function doAsk(step: Ask, context: StepContext): Promise<Observation> {
+  let line: Open;
+  try {
+    line = await open(step, step.authority, context);
+  } catch (error) {
+    return { answer: observeAnswer(refused(error instanceof DialError ? error.code : ((error as NodeJS.ErrnoException).code ?? String(error)))), seen: [] };
+  }
+  if (step.times !== undefined) return doMany(step, line, context);
+  const timeoutMs = step.leaveAfterMs ?? step.timeoutMs ?? TIMEOUT_MS;
+  const request = requestOf(step, context.id);
+  let result: Result;
+  if (step.version === 2) {
+    const session = await openHttp2(line.socket);
+    result = await askHttp2(session, request, timeoutMs);
+    session.destroy();
+  } else {
+    const connection = new Http1Connection(line.socket);
+    connection.write(step.raw === undefined ? requestText(request) : step.raw.replace('{id}', `x-scenario: ${context.id}`));
+    result = await connection.read(step.method, timeoutMs);
+    connection.close();
+  }
+  return { answer: observeAnswer(result), ...(await theRest(step, line, context)) };
+}
+
+function requestOf(step: Ask, id: string): Request {
+  const own: Fields = [['x-scenario', id], ...(step.app ? [['x-app', JSON.stringify(step.app)] as const] : [])];
+  const given = Object.entries(step.headers).flatMap(([name, value]) => [value].flat().map((v) => [name, v] as const));
+  return { method: step.method, path: step.path, authority: step.authority, headers: [...own, ...given], body: step.body, trailers: step.trailers && Object.entries(step.trailers) };
+}
+
+async function doMany(step: Ask, line: Open, context: StepContext): Promise<Observation> {
+  const { app } = context.side;
+  const tally: Record<string, number> = {};
+  const count = (key: string) => (tally[key] = (tally[key] ?? 0) + 1);
+  const before = app.seen.length;
+  const session = step.version === 2 ? await openHttp2(line.socket) : undefined;
+  const connection = session ? undefined : new Http1Connection(line.socket);
+  for (let i = 0; i < (step.times ?? 0); i++) {
+    const request = requestOf(step, `${context.id}-${i}`);
+    connection?.write(requestText(request));
+    const result = session ? await askHttp2(session, request, TIMEOUT_MS) : await connection?.read(step.method, TIMEOUT_MS);
+    if (step.tally !== 'seen') count(step.tally === 'status' ? String(result?.status) : (result?.body ?? ''));
+  }
+  if (step.tally === 'seen') for (const seen of app.seen.slice(before)) count(seen.at);
+  session?.destroy();
+  connection?.close();
+  return { tally };
+}
+
+async function doTalk(step: Talk, context: StepContext): Promise<Observation> {
+  let line: Open;
+  try {
+    line = await open(step, step.to, context);
+  } catch (error) {
+    return { received: '', end: error instanceof DialError ? error.code : ((error as NodeJS.ErrnoException).code ?? String(error)), seen: [] };
+  }
+  const connection = new Http1Connection(line.socket);
+  for (const talk of step.lines) await say(connection, talk, step.timeoutMs ?? TIMEOUT_MS);
+  const { text, end } = await connection.bytes(() => true, 0);
+  connection.close();
+  return { received: text, end: end === 'timeout' ? 'open' : end, ...(await theRest(step, line, context)) };
+}
+
+async function say(connection: Http1Connection, line: TalkLine, timeoutMs: number): Promise<void> {
+  if ('send' in line) connection.write(line.send);
+  else if ('until' in line) await connection.bytes((text) => text.includes(line.until), timeoutMs);
+  else if ('untilEnd' in line) await connection.bytes(() => false, timeoutMs);
+  else if ('finish' in line) connection.finish();
+  else connection.reset();
+}
+
+/** What the others saw of it: the applications, and the proxies on the way. */
+async function theRest(step: Ask | Talk, line: Open, context: StepContext): Promise<Observation> {
+  const { side, mesh } = context;
+  const at = step.at ?? addressFor(step.do === 'ask' ? step.authority : step.to, step.from ?? 'client', { mesh, isTls: step.tls !== undefined });
+  const entry = step.from === 'world' ? placeOf(at) : 'client';
+  const first = entry && (await logLine(() => side.logs[entry].take((l) => portOf(l.remote) === line.localPort)));
+  const next = first && typeof first.upstream === 'string' ? placeOf(first.upstream) : undefined;
+  const second = first && next && next !== entry ? await logLine(() => side.logs[next].take((l) => l.remote === first.upstreamLocal)) : undefined;
+  const seen = await seenBy(step, context);
+  const nameOf = (address: string) => side.nameOf(address);
+  return { seen: seen.map(observeSeen), ...(first ? { log: observeLog(first, nameOf) } : {}), ...(second ? { nextLog: observeLog(second, nameOf) } : {}) };
+}
+
+const portOf = (address: string | number | null): number => Number(String(address).split(':').at(-1));
+
+/** A connection that was refused or given up may leave no line: then that is what is observed. */
+async function logLine(take: () => Promise<LogLine>): Promise<LogLine | undefined> {
+  return take().catch(() => undefined);
+}
+
+async function seenBy(step: Ask | Talk, { side, id }: StepContext) {
+  const mine = () => side.app.seen.filter((seen) => (step.do === 'ask' ? seen.kind === 'http' && seen.headers.some(([name, value]) => name.toLowerCase() === 'x-scenario' && value === id) : seen.kind === 'bytes'));
+  const expected = step.expect.seen?.length ?? 0;
+  // Copies and ends arrive when the answer has gone already.
+  await eventually(() => {
+    if (mine().length < expected) throw new Error('not all yet');
+    if (mine().some((seen) => seen.end === 'open')) throw new Error('still open');
+  }, { timeoutMs: PATIENCE_MS, everyMs: 3 }).catch(() => {});
+  return mine();
+}
