@@ -24,6 +24,9 @@ export interface IneffectiveField {
   readonly why: string;
 }
 
+/** True of a kind of which nothing is made. */
+export const isIneffectiveKind = (kind: string): boolean => (NOT_IN_EFFECT[kind] ?? []).some(({ field }) => field === '');
+
 /** The fields that an object sets without effect. */
 export function fieldsNotInEffect(object: { readonly kind?: string; readonly spec?: unknown }): IneffectiveField[] {
   const table = NOT_IN_EFFECT[object.kind ?? ''] ?? [];

@@ -32,6 +32,7 @@ import { Generator } from './serve/generator.ts';
 import { createPilotMetrics, type PilotMetrics } from './serve/metrics.ts';
 import { createMonitoringServer } from './serve/monitoring.ts';
 import { startPushLoop } from './serve/push-loop.ts';
+import { createStatuses } from './status/status.ts';
 
 export interface ControlPlane {
   /** Where the servers listen, with the ports that were chosen for 0. */
@@ -97,7 +98,9 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   const caMetrics = createCaMetrics({ rootMs: expiryMs, chainMs: expiryMs });
   const ca = createCaService({ root, settings: config.ca, reviewToken, metrics: caMetrics, log: log.scope('ca'), clock });
 
-  const loop = startPushLoop({ sources, builder, generator, discovery, metrics, debounce: config.debounce, clock, log: log.scope('push') });
+  const statuses = createStatuses({ client: parts.client, sources, discovery, generator, clock, log: log.scope('status') });
+  closers.push(() => statuses.close());
+  const loop = startPushLoop({ sources, builder, generator, discovery, metrics, pushed: (snapshot) => statuses.observe(snapshot), debounce: config.debounce, clock, log: log.scope('push') });
   closers.push(() => loop.close());
   const plaintext = await listenPlaintext(discovery.service(), config, closers);
   const secureServer = grpcServer([discovery.service(authenticator), ca]);

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { decideDelta, type DeltaRequest } from './delta.ts';
+import { Refusals, type Refusal } from './refusals.ts';
 import type { EncodedResource, Held } from './resource.ts';
 import { decideSotw, type SotwRequest } from './sotw.ts';
 import type { Decision, Subscription } from './subscription.ts';
@@ -59,6 +60,7 @@ interface TypeState {
   owed: Set<string> | 'all' | undefined;
   /** State of the world only: what was sent last, to be able to keep sending clusters whose removal is held. */
   held: Map<string, EncodedResource>;
+  readonly refusals: Refusals;
   sentAtMs: number;
   ackedAtMs: number;
 }
@@ -110,11 +112,18 @@ export class AdsSession {
     return this.#types.get(typeUrl)?.sub.sent.get(name);
   }
 
-  /** True when nothing is to be sent, and all that was sent has been taken: what the source says is in force at the client. */
+  /** True when nothing is to be sent, and all that was sent has been answered: what the source says is in force at the client,
+   * except what it has refused. */
   get isSettled(): boolean {
     if (this.#types.size === 0 || this.#holdsRemovals || this.#awaitingEndpoints.size > 0) return false;
-    for (const { dirty, owed, sub } of this.#types.values()) if (dirty !== undefined || owed !== undefined || sub.nonce !== sub.ackedNonce) return false;
+    if (this.#endpointsAgain.size > 0 && this.#types.has(TypeUrl.Endpoints)) return false;
+    for (const { dirty, owed, refusals } of this.#types.values()) if (dirty !== undefined || owed !== undefined || !refusals.isAnswered) return false;
     return true;
+  }
+
+  /** Resources that the client was sent last and did not take. */
+  refusals(): Refusal[] {
+    return [...this.#types.values()].flatMap(({ refusals }) => [...refusals.all]);
   }
 
   status(): TypeStatus[] {
@@ -137,13 +146,15 @@ export class AdsSession {
       state.sub = sub;
       if (answer) state.owed = join(state.owed, answer);
     } else {
-      this.#types.set(typeUrl, { sub, dirty: undefined, owed: answer === 'all' ? 'all' : undefined, held: new Map(), sentAtMs: 0, ackedAtMs: 0 });
+      this.#types.set(typeUrl, { sub, dirty: undefined, owed: answer === 'all' ? 'all' : undefined, held: new Map(), refusals: new Refusals(), sentAtMs: 0, ackedAtMs: 0 });
+    }
+    const now = this.#types.get(typeUrl);
+    if (now && (kind === 'ack' || kind === 'nack')) {
+      now.ackedAtMs = this.#deps.clock.now();
+      if (kind === 'ack') now.refusals.acked();
+      else now.refusals.nacked(sub.error ?? '');
     }
     this.#report(typeUrl, decision);
-    if (kind === 'ack' || kind === 'nack') {
-      const now = this.#types.get(typeUrl);
-      if (now) now.ackedAtMs = this.#deps.clock.now();
-    }
     this.#advance();
     return decision;
   }
@@ -250,6 +261,7 @@ export class AdsSession {
     for (const r of upserts) sent.set(r.name, r);
     for (const name of removed) sent.delete(name);
     const nonce = this.#nextNonce();
+    state.refusals.sent(upserts, removed);
     const resources = upserts.map((r) => r.delta);
     this.#write(state, nonce, encodeDeltaResponse({ typeUrl, nonce, version: this.#deps.source.version(), resources, removed }), { resources: upserts.length, removed: removed.length });
   }
@@ -277,6 +289,7 @@ export class AdsSession {
     for (const r of body.values()) sent.set(r.name, r);
     if (typeUrl === TypeUrl.Cluster) state.held = body;
     const nonce = this.#nextNonce();
+    state.refusals.sent([...body.values()]);
     const resources = [...body.values()].map((r) => r.any);
     this.#write(state, nonce, encodeSotwResponse({ typeUrl, nonce, version: this.#deps.source.version(), resources }), { resources: body.size, removed: 0 });
   }

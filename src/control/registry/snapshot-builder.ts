@@ -1,15 +1,20 @@
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { DestinationRule } from '../../api/destination-rule.ts';
+import { isError, issueText, type Issue } from '../../api/issue.ts';
+import { KINDS } from '../../api/kinds.ts';
+import type { Kind, MeshObject } from '../../api/schema/kind.ts';
 import type { ServiceEntry } from '../../api/service-entry.ts';
 import type { VirtualService } from '../../api/virtual-service.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
 import { objectKey } from '../../kube/object.ts';
+import { judge, type Verdict } from './acceptance.ts';
 import { indexHostPolicies, type HostPolicy, type HostPolicyIndex } from './destination-rules.ts';
 import { sliceEndpoints, summed } from './endpoints.ts';
 import { kubeService } from './kube-services.ts';
 import { DependencyMemo, ObjectMemo, sameItems, Stable } from './memo.ts';
 import { mergeServices } from './merge-services.ts';
 import type { Endpoint, MeshService, MeshSettings, ServiceEndpoints, Share, Workload } from './model.ts';
+import { originOf, type Origin } from './origin.ts';
 import { acceptsMutualTls, byAge, indexPolicies, type PeerAuthenticationIndex } from './policies.ts';
 import { entryEndpoints, entryServices, machineOrigins, selectedEntries, type EntryBackends } from './service-entries.ts';
 import type { LeftOut, MeshInputs, MeshSnapshot } from './snapshot.ts';
@@ -23,6 +28,7 @@ const SERVICE_NAME = 'kubernetes.io/service-name';
  * the change; derived things that come out equal keep their identity. */
 export class SnapshotBuilder {
   readonly #indexes = new DependencyMemo<unknown>();
+  readonly #verdicts = new ObjectMemo<Stored<MeshObject<unknown>>, Verdict>();
   readonly #services = new ObjectMemo<KubeObject, MeshService[]>();
   readonly #stableServices = new Stable<MeshService>();
   readonly #stableMerged = new Stable<MeshService>();
@@ -37,8 +43,11 @@ export class SnapshotBuilder {
   #count = 0;
 
   /** @param nowMs only for the version's text */
-  build(inputs: MeshInputs, nowMs: number): MeshSnapshot {
-    const leftOut: LeftOut[] = [];
+  build(given: MeshInputs, nowMs: number): MeshSnapshot {
+    const objects = objectsOf(given);
+    const judged = new Map([...objects].map(([kind, list]) => [kind, this.#judged(kind, list)] as const));
+    const inputs = withUsable(given, judged);
+    const leftOut: LeftOut[] = [...judged.values()].flatMap((j) => j.leftOut);
     const { settings } = inputs;
     const workloads = this.#workloads(inputs);
     const found = this.#meshServices(inputs, leftOut);
@@ -65,10 +74,28 @@ export class SnapshotBuilder {
       telemetries: this.#index('telemetry', [inputs.telemetries], () => indexPolicies(inputs.telemetries)),
       secrets: this.#index('secrets', [inputs.secrets], () => new Map(inputs.secrets.map((s) => [objectKey(s), s]))),
       jwks: inputs.jwks,
+      objects: this.#index('objects', [...objects.values()], () => objects),
+      issues: this.#index('issues', [...judged.values()], () => new Map([...judged.values()].flatMap((j) => [...j.issues]))),
+      unusable: this.#index('unusable', [...judged.values()], () => new Set([...judged.values()].flatMap((j) => j.leftOut.map((l) => originOf(l.kind, l))))),
       leftOut,
     };
     this.#endpoints.sweep();
     return snapshot;
+  }
+
+  /** What can be used of a list; the list itself when that is all of it. */
+  #judged(name: string, list: readonly Stored<MeshObject<unknown>>[]): Judged {
+    return this.#index(`judged ${name}`, [list], () => {
+      const kind = MESH_KINDS.get(name);
+      if (!kind) return { usable: list, issues: new Map(), leftOut: [] };
+      const verdicts = list.map((object) => ({ object, verdict: this.#verdicts.get(object, undefined, () => judge(kind, object)) }));
+      const bad = verdicts.filter(({ verdict }) => !verdict.isUsable);
+      return {
+        usable: bad.length === 0 ? list : verdicts.filter(({ verdict }) => verdict.isUsable).map(({ object }) => object),
+        issues: new Map(verdicts.filter(({ verdict }) => verdict.issues.length > 0).map(({ object, verdict }) => [originOf(name, object.metadata), verdict.issues])),
+        leftOut: bad.map(({ object, verdict }) => ({ kind: name, namespace: object.metadata.namespace ?? '', name: object.metadata.name, reason: verdict.issues.filter(isError).map(issueText).join('; ') })),
+      };
+    });
   }
 
   #index<V>(name: string, deps: readonly unknown[], make: () => V): V {
@@ -194,6 +221,29 @@ interface MutualTlsRules {
 function mutualTlsShare(endpoints: readonly Endpoint[], by: MutualTlsRules): Share {
   const takers = endpoints.filter((e) => acceptsMutualTls(e, by.peerAuthentications, by.rootNamespace)).length;
   return takers === endpoints.length ? 'all' : takers === 0 ? 'none' : 'some';
+}
+
+interface Judged {
+  readonly usable: readonly Stored<MeshObject<unknown>>[];
+  readonly issues: ReadonlyMap<Origin, readonly Issue[]>;
+  readonly leftOut: readonly LeftOut[];
+}
+
+const MESH_KINDS: ReadonlyMap<string, Kind> = new Map(KINDS.map((kind) => [kind.kind, kind]));
+
+/** Where the objects of each kind stand in the inputs. */
+const LISTS = {
+  VirtualService: 'virtualServices', DestinationRule: 'destinationRules', Gateway: 'gateways', ServiceEntry: 'serviceEntries', Sidecar: 'sidecars', WorkloadEntry: 'workloadEntries',
+  PeerAuthentication: 'peerAuthentications', RequestAuthentication: 'requestAuthentications', AuthorizationPolicy: 'authorizationPolicies', Telemetry: 'telemetries',
+} as const satisfies Readonly<Record<string, keyof MeshInputs>>;
+
+const objectsOf = (inputs: MeshInputs): Map<string, readonly Stored<MeshObject<unknown>>[]> =>
+  new Map([...Object.entries(LISTS).map(([kind, list]) => [kind, inputs[list]] as const), ...inputs.untranslated]);
+
+function withUsable(inputs: MeshInputs, judged: ReadonlyMap<string, Judged>): MeshInputs {
+  const usable = Object.fromEntries(Object.entries(LISTS).map(([kind, list]) => [list, judged.get(kind)?.usable ?? inputs[list]]));
+  // A part of a list has the type of the list.
+  return { ...inputs, ...usable } as MeshInputs;
 }
 
 /** For tests and tools: one snapshot out of objects, without watching anything. */

@@ -10,9 +10,12 @@ import type { Sidecar } from '../../api/sidecar.ts';
 import type { Telemetry } from '../../api/telemetry.ts';
 import type { VirtualService } from '../../api/virtual-service.ts';
 import type { WorkloadEntry } from '../../api/workload-entry.ts';
+import type { Issue } from '../../api/issue.ts';
+import type { MeshObject } from '../../api/schema/kind.ts';
 import type { Stored } from '../../kube/object.ts';
 import type { HostPolicyIndex } from './destination-rules.ts';
 import type { MeshService, MeshSettings, ServiceEndpoints, Workload } from './model.ts';
+import type { Origin } from './origin.ts';
 import type { AuthorizationIndex, PeerAuthenticationIndex, RequestAuthenticationIndex, TelemetryIndex } from './policies.ts';
 import type { RoutingRules } from './virtual-services.ts';
 
@@ -35,6 +38,8 @@ export interface MeshInputs {
   readonly requestAuthentications: readonly Stored<RequestAuthentication>[];
   readonly authorizationPolicies: readonly Stored<AuthorizationPolicy>[];
   readonly telemetries: readonly Stored<Telemetry>[];
+  /** By kind: objects of the mesh that nothing is made of, which only get a status. */
+  readonly untranslated: ReadonlyMap<string, readonly Stored<MeshObject<unknown>>[]>;
   /** Key sets by the address they were fetched from. */
   readonly jwks: ReadonlyMap<string, string>;
 }
@@ -74,6 +79,12 @@ export interface MeshSnapshot {
   readonly secrets: ReadonlyMap<string, Stored<Secret>>;
   /** Key sets of token issuers, by address. */
   readonly jwks: ReadonlyMap<string, string>;
+  /** By kind: every object of the mesh as it was read, also those that are left out. */
+  readonly objects: ReadonlyMap<string, readonly Stored<MeshObject<unknown>>[]>;
+  /** What is wrong with objects, or doubtful. Only of those that something is to be said of. */
+  readonly issues: ReadonlyMap<Origin, readonly Issue[]>;
+  /** Those that are left out as a whole because of their errors. */
+  readonly unusable: ReadonlySet<Origin>;
   readonly leftOut: readonly LeftOut[];
 }
 

@@ -10,11 +10,13 @@ import { Sidecars } from '../../api/sidecar.ts';
 import { Telemetries } from '../../api/telemetry.ts';
 import { VirtualServices } from '../../api/virtual-service.ts';
 import { WorkloadEntries } from '../../api/workload-entry.ts';
+import { KINDS } from '../../api/kinds.ts';
+import { resourceOf, type MeshObject } from '../../api/schema/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import type { CreateInformer, Informer } from '../../kube/informer.ts';
-import type { KubeObject, Stored } from '../../kube/object.ts';
+import type { CreateInformer, Informer, InformerEvent } from '../../kube/informer.ts';
+import { objectKey, type KubeObject, type Stored } from '../../kube/object.ts';
 import { ConfigMaps, EndpointSlices, Namespaces, Nodes, Pods, Secrets, Services, type Resource } from '../../kube/resource.ts';
 import { createJwksStore } from './jwks-store.ts';
 import type { MeshSettings } from './model.ts';
@@ -47,36 +49,65 @@ export interface Sources {
   onChange(listener: (kind: SourceKind) => void): void;
   readonly namespaces: Informer<Namespace>;
   meshConfig(): MeshConfig;
+  /** An object of the mesh with its newest status, which `inputs` does not follow. */
+  current(kind: string, key: string): Stored<MeshObject<unknown>> | undefined;
 }
 
 /** A watched list whose array stays the same as long as nothing in it changes. */
 class Watched<T extends KubeObject> {
+  readonly resource: Resource<T>;
   readonly informer: Informer<T>;
   readonly kind: SourceKind;
+  readonly #isOurs: boolean;
+  /** Of kinds with a status of ours: the objects as they were before changes that are not changes of what they say. */
+  readonly #kept = new Map<string, Stored<T>>();
   #list: readonly Stored<T>[] | undefined;
 
-  constructor(informer: Informer<T>, kind: SourceKind) {
+  constructor(resource: Resource<T>, informer: Informer<T>, kind: SourceKind) {
+    this.resource = resource;
     this.informer = informer;
     this.kind = kind;
+    this.#isOurs = KINDS.some((k) => k.group === resource.group && k.kind === resource.kind);
   }
 
   subscribe(changed: () => void): () => void {
-    return this.informer.subscribe(() => {
+    return this.informer.subscribe((event) => {
+      if (this.#isOurs && !this.#matters(event)) return;
       this.#list = undefined;
       changed();
     });
   }
 
+  /** A status that we write ourselves comes back as an event, and must not move anything. */
+  #matters({ type, object }: InformerEvent<T>): boolean {
+    const key = objectKey(object);
+    const before = this.#kept.get(key);
+    if (type === 'deleted') this.#kept.delete(key);
+    else if (before && saysTheSame(before, object)) return false;
+    else this.#kept.set(key, object);
+    return true;
+  }
+
   get list(): readonly Stored<T>[] {
-    this.#list ??= this.informer.list();
+    this.#list ??= this.#isOurs ? [...this.#kept.values()] : this.informer.list();
     return this.#list;
   }
+}
+
+/** The API server counts changes of the spec in the generation. */
+function saysTheSame({ metadata: a }: Stored, { metadata: b }: Stored): boolean {
+  return a.uid === b.uid && a.generation !== undefined && a.generation === b.generation && a.deletionTimestamp === b.deletionTimestamp && sameTexts(a.labels, b.labels) && sameTexts(a.annotations, b.annotations);
+}
+
+function sameTexts(a: Readonly<Record<string, string>> = {}, b: Readonly<Record<string, string>> = {}): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 export function createSources(deps: SourcesDeps): Sources {
   const { client, createInformer, clock, log, rootNamespace } = deps;
   const watch = <T extends KubeObject>(resource: Resource<T>, kind: SourceKind, at: { namespace?: string; fieldSelector?: string } = {}) =>
-    new Watched(createInformer(resource, { client, clock, log, ...at }), kind);
+    new Watched(resource, createInformer(resource, { client, clock, log, ...at }), kind);
   const watched = {
     services: watch(Services, 'svc'),
     endpointSlices: watch(EndpointSlices, 'eds'),
@@ -95,9 +126,12 @@ export function createSources(deps: SourcesDeps): Sources {
     authorizationPolicies: watch(AuthorizationPolicies, 'config'),
     telemetries: watch(Telemetries, 'config'),
   };
+  const translated = new Set(Object.values(watched).map(({ resource }) => resource.kind));
+  const untranslated = KINDS.filter(({ kind }) => !translated.has(kind)).map((kind) => watch(resourceOf<MeshObject<unknown>>(kind), 'config'));
   const name = deps.configMapName ?? 'istio';
   const meshConfigs = watch(ConfigMaps, 'config', { namespace: rootNamespace, fieldSelector: `metadata.name=${name}` });
-  const all = [...Object.values(watched), meshConfigs];
+  const needed = [...Object.values(watched), meshConfigs];
+  const all = [...needed, ...untranslated];
   let listener: (kind: SourceKind) => void = () => {};
   let isStarted = false;
   const base = defaultMeshConfig(rootNamespace);
@@ -123,7 +157,9 @@ export function createSources(deps: SourcesDeps): Sources {
     namespaces: watched.namespaces.informer,
     async start() {
       for (const w of all) stops.push(w.subscribe(() => { if (isStarted) listener(w.kind); }));
-      await Promise.all(all.map((w) => w.informer.start()));
+      // Whoever brought CRDs of his own may not have them all: nothing waits for a kind that nothing is made of.
+      for (const w of untranslated) void w.informer.start();
+      await Promise.all(needed.map((w) => w.informer.start()));
       isStarted = true;
     },
     async close() {
@@ -133,6 +169,8 @@ export function createSources(deps: SourcesDeps): Sources {
     },
     onChange: (next) => void (listener = next),
     meshConfig: () => readConfig().config,
+    // Of our kinds every object is one.
+    current: (kind, key) => all.find((w) => w.resource.kind === kind)?.informer.get(key) as Stored<MeshObject<unknown>> | undefined,
     inputs: () => ({
       settings: readConfig(),
       services: watched.services.list, endpointSlices: watched.endpointSlices.list, pods: watched.pods.list, nodes: watched.nodes.list,
@@ -140,6 +178,7 @@ export function createSources(deps: SourcesDeps): Sources {
       destinationRules: watched.destinationRules.list, gateways: watched.gateways.list, serviceEntries: watched.serviceEntries.list,
       sidecars: watched.sidecars.list, workloadEntries: watched.workloadEntries.list, peerAuthentications: watched.peerAuthentications.list,
       requestAuthentications: watched.requestAuthentications.list, authorizationPolicies: watched.authorizationPolicies.list, telemetries: watched.telemetries.list,
+      untranslated: new Map(untranslated.map((w) => [w.resource.kind, w.list])),
       jwks: keys.of(watched.requestAuthentications.list),
     }),
   };

@@ -2,8 +2,10 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { createAdsService, type AdsAdmission, type AdsPeer, type AdsService } from '../../xds/ads-server.ts';
+import type { Refusal } from '../../xds/refusals.ts';
 import type { AdsSession, Change, TypeStatus } from '../../xds/session.ts';
 import { shortType } from '../../xds/type-urls.ts';
+import type { Origin } from '../registry/origin.ts';
 import { diffSnapshots, isEmptyDiff, type MeshSnapshot, type SnapshotDiff } from '../registry/snapshot.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
 import { sharedChange, EVERYTHING } from './change.ts';
@@ -21,7 +23,15 @@ export interface ConnectedProxy {
   readonly peer: string;
   readonly connectedAtMs: number;
   status(): TypeStatus[];
+  /** Number of the newest snapshot of which it has answered everything. */
+  readonly settledAt: number;
+  /** True when it holds something that was made from the object. */
+  holds(origin: Origin): boolean;
+  /** What it was sent last and did not take. */
+  refusals(): Refusal[];
 }
+
+export type ProxyEvent = 'connected' | 'disconnected' | 'settled' | 'refused';
 
 export interface Discovery {
   /** An ADS service; several may share the connections, one for each way of authenticating. */
@@ -29,10 +39,13 @@ export interface Discovery {
   /** Sends what the new snapshot changes to those whom it concerns. */
   push(snapshot: MeshSnapshot): void;
   connections(): readonly ConnectedProxy[];
+  /** Tells how proxies come along. */
+  watch(listener: (event: ProxyEvent, connection: ConnectedProxy) => void): void;
 }
 
 interface Connection extends ConnectedProxy {
   readonly session: AdsSession;
+  lastSettledAt: number;
 }
 
 export interface DiscoveryDeps {
@@ -45,6 +58,9 @@ export interface DiscoveryDeps {
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { generator, metrics, clock, log } = deps;
   const connections = new Set<Connection>();
+  /** Number of the newest snapshot. */
+  let newest = generator.snapshot.number;
+  let tell: (event: ProxyEvent, connection: ConnectedProxy) => void = () => {};
 
   const admit = (authenticator: Authenticator | undefined) => async (node: Node, session: AdsSession, peer: AdsPeer): Promise<AdsAdmission> => {
     const read = readProxy(node);
@@ -55,10 +71,19 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       log.warn('xDS client refused', { proxy: proxy.id, peer: peer.address, reason: refusal.reason });
       return refusal;
     }
-    const connection: Connection = { proxy, session, peer: peer.address, connectedAtMs: clock.now(), status: () => session.status() };
+    const connection: Connection = {
+      proxy, session, peer: peer.address, connectedAtMs: clock.now(), lastSettledAt: 0,
+      get settledAt() {
+        return session.isSettled ? newest : this.lastSettledAt;
+      },
+      status: () => session.status(),
+      holds: (origin) => holds(session, generator, origin),
+      refusals: () => session.refusals(),
+    };
     connections.add(connection);
     metrics.connections(connections.size);
     log.info('proxy connected', { proxy: proxy.id, peer: peer.address });
+    tell('connected', connection);
     return {
       client: {
         source: { resources: (typeUrl, names) => generator.resources(proxy, typeUrl, names), version: () => generator.snapshot.version },
@@ -67,6 +92,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
           refused: (typeUrl, message) => {
             metrics.refused(shortType(typeUrl));
             log.warn('proxy refused configuration', { proxy: proxy.id, type: shortType(typeUrl), message });
+            tell('refused', connection);
+          },
+          settled: () => {
+            connection.lastSettledAt = newest;
+            tell('settled', connection);
           },
           stalled: () => log.warn('proxy does not answer; going on without it', { proxy: proxy.id }),
         },
@@ -74,6 +104,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
           if (!connections.delete(connection)) return;
           metrics.connections(connections.size);
           log.info('proxy disconnected', { proxy: proxy.id });
+          tell('disconnected', connection);
         },
       },
     };
@@ -84,15 +115,23 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     push(snapshot) {
       const startedMs = clock.monotonic();
       const diff = diffSnapshots(generator.snapshot, snapshot);
-      if (isEmptyDiff(diff)) return;
       generator.use(snapshot);
+      // Whoever has answered everything so far has answered this too, unless something is sent below.
+      newest = snapshot.number;
+      if (isEmptyDiff(diff)) return;
       const shared = sharedChange(diff, snapshot);
       for (const { proxy, session } of connections) session.notify(changeFor(proxy, diff, shared));
       metrics.pushed(diff.config.size > 0 ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
       log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: [...diff.config], endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
     },
     connections: () => [...connections],
+    watch: (listener) => void (tell = listener),
   };
+}
+
+function holds(session: AdsSession, generator: Generator, origin: Origin): boolean {
+  for (const [typeUrl, names] of generator.origins.get(origin)) for (const name of names) if (session.held(typeUrl, name)?.origins?.has(origin)) return true;
+  return false;
 }
 
 async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: AdsPeer): Promise<Extract<AdsAdmission, { refuse: unknown }> | undefined> {

@@ -9,7 +9,7 @@ import type { EncodedResource } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { DependencyMemo } from '../registry/memo.ts';
 import { serviceOrigins } from '../registry/model.ts';
-import { originOf, originsOf, type Origin } from '../registry/origin.ts';
+import { originOf, originsOf, parseOrigin, type Origin } from '../registry/origin.ts';
 import { effectiveMtls, policiesFor } from '../registry/policies.ts';
 import { buildScope, sidecarFor, type Scope } from '../registry/scope.ts';
 import type { LeftOut, MeshSnapshot } from '../registry/snapshot.ts';
@@ -33,6 +33,7 @@ import { buildSecurity, type Security } from '../translate/security.ts';
 import { telemetryPlan, type Side, type TelemetryPlan } from '../translate/telemetry.ts';
 import { encode } from './encode.ts';
 import { fingerprintSecurity, fingerprintTelemetry } from './fingerprint.ts';
+import { OriginIndex } from './origin-index.ts';
 import { RouteEncoder } from './route-encoder.ts';
 
 export type Resources = ReadonlyMap<string, EncodedResource>;
@@ -51,6 +52,8 @@ export class Generator {
   readonly #memo = new DependencyMemo<EncodedResource | undefined>();
   readonly #parts = new DependencyMemo<unknown>();
   readonly #routeEncoder = new RouteEncoder();
+  /** Where to look for what was made from an object. */
+  readonly origins = new OriginIndex();
   /** Valid for one snapshot. */
   #shared = new Map<string, unknown>();
   #snapshot: MeshSnapshot;
@@ -110,6 +113,16 @@ export class Generator {
     }
   }
 
+  /** True when something that is made from the object is for the proxy: for those that have not got it yet. */
+  wants(proxy: Proxy, origin: Origin): boolean {
+    // Makes what was not made yet, so that the index knows it.
+    this.resources(proxy, TypeUrl.Cluster, 'all');
+    this.resources(proxy, TypeUrl.Listener, 'all');
+    if (proxy.kind === 'sidecar' && this.contextOf(proxy).scope.routing.some((rules) => rules.origins.includes(origin))) return true;
+    for (const [typeUrl, names] of this.origins.get(origin)) for (const made of this.resources(proxy, typeUrl, names).values()) if (made.origins.has(origin)) return true;
+    return false;
+  }
+
   #scope(namespace: string, sidecar: Scope['sidecar']): Scope {
     const { services, routing, settings } = this.#snapshot;
     const key = `scope ${namespace} ${sidecar?.metadata.uid ?? ''}`;
@@ -128,12 +141,16 @@ export class Generator {
   }
 
   /** One object that cannot be translated must not keep others from their configuration. */
-  #safely(key: string, what: Pick<LeftOut, 'kind' | 'namespace' | 'name'>, make: () => EncodedResource | undefined): EncodedResource | undefined {
+  #safely(key: string, what: Pick<LeftOut, 'kind' | 'namespace' | 'name'> & { readonly origins?: readonly Origin[] }, make: () => EncodedResource | undefined): EncodedResource | undefined {
     return this.#noting(key, () => {
       try {
-        return make();
+        const made = make();
+        if (made) this.origins.add(made);
+        return made;
       } catch (error) {
-        this.#reports.push({ ...what, reason: errorText(error) });
+        const { origins = [], ...thing } = what;
+        const objects = origins.map(parseOrigin);
+        this.#reports.push(...(objects.length > 0 ? objects : [thing]).map((object) => ({ ...object, reason: errorText(error) })));
         return undefined;
       }
     });
@@ -166,7 +183,7 @@ export class Generator {
       const key = `inbound ${this.#workloadKey(context)} ${name} ${port.endpoint?.startsWith('0.0.0.0') ? proxy.address : ''}`;
       const origins = [...sidecarOrigins(context), ...(policy?.origins ?? []), ...(port.service ? serviceOrigins(port.service) : [])];
       add(all, this.#memo.get(key, [port.service, port.protocol, port.endpoint, policy, context.scope.sidecar, settings], () =>
-        this.#safely(key, { kind: 'Service', namespace: proxy.namespace, name: port.service?.name ?? name }, () => encode(ClusterSchema, name, buildInboundCluster(port, context), { origins }))));
+        this.#safely(key, { kind: 'Service', namespace: proxy.namespace, name: port.service?.name ?? name, origins }, () => encode(ClusterSchema, name, buildInboundCluster(port, context), { origins }))));
     }
     return all;
   }
@@ -180,8 +197,9 @@ export class Generator {
         const isDns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
         const endpoints = isDns ? context.snapshot.endpoints.get(service.key) : undefined;
         const key = `${proxy.kind} ${proxy.outcomes ?? ''} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
+        const origins = [...serviceOrigins(service), ...(plan.policy?.origins ?? [])];
         add(all, this.#memo.get(key, [service, plan.policy, settings, plan.accounts.join(), endpoints], () =>
-          this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name }, () => encodeCluster(buildOutboundCluster(plan, context), [...serviceOrigins(service), ...(plan.policy?.origins ?? [])]))));
+          this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name, origins }, () => encodeCluster(buildOutboundCluster(plan, context), origins))));
       }
     }
     return all;
@@ -212,7 +230,7 @@ export class Generator {
     const endpoints = snapshot.endpoints.get(service.key);
     const origins = [...serviceOrigins(service), ...(policy?.origins ?? []), ...(endpoints?.origins ?? [])];
     const made = this.#memo.get(key, [endpoints, policy, snapshot.peerAuthentications, settings], () =>
-      this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name }, () =>
+      this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name, origins }, () =>
         encode(ClusterLoadAssignmentSchema, name, buildAssignment({ name, service, port: { port: at.port }, subset: at.subset || undefined, policy }, context), { origins })));
     return made ?? this.#emptyAssignment(name);
   }
@@ -285,7 +303,7 @@ export class Generator {
       const audience = `${this.#audience(context)} ${[...context.proxy.extensions].join()}`;
       const make = (key: string, deps: readonly unknown[], build: () => Listener, at: { name: string; origins: readonly Origin[] }) =>
         add(all, this.#memo.get(key, [...deps, at.origins.join()], () =>
-          this.#safely(key, { kind: 'Listener', namespace: context.proxy.namespace, name: at.name }, () => encode(ListenerSchema, at.name, build(), at))));
+          this.#safely(key, { kind: 'Listener', namespace: context.proxy.namespace, name: at.name, origins: at.origins }, () => encode(ListenerSchema, at.name, build(), at))));
       const { addresses, text: hidden } = plans.hidden;
       make(`${audience} ${VIRTUAL_OUTBOUND} ${client.logs}`, [settings, scope.outbound, hidden], () => buildVirtualOutbound(addresses, context, client), { name: VIRTUAL_OUTBOUND, origins: [...sidecarOrigins(context), ...telemetries] });
       for (const { plan, text } of plans.listeners) {

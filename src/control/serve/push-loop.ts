@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { createDebounce } from '../../xds/debounce.ts';
 import type { Sources } from '../registry/sources.ts';
+import type { MeshSnapshot } from '../registry/snapshot.ts';
 import type { SnapshotBuilder } from '../registry/snapshot-builder.ts';
 import type { Discovery } from './discovery.ts';
 import type { Generator } from './generator.ts';
@@ -14,6 +15,8 @@ export interface PushLoopDeps {
   readonly generator: Generator;
   readonly discovery: Discovery;
   readonly metrics: PilotMetrics;
+  /** Called with each snapshot when proxies have been told of it. */
+  readonly pushed?: (snapshot: MeshSnapshot) => void;
   readonly debounce: { readonly quietMs: number; readonly maxMs: number };
   readonly clock: Clock;
   readonly log: Log;
@@ -27,7 +30,9 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
     const since = firstAtMs ?? clock.monotonic();
     firstAtMs = undefined;
     try {
-      discovery.push(builder.build(sources.inputs(), clock.now()));
+      const snapshot = builder.build(sources.inputs(), clock.now());
+      discovery.push(snapshot);
+      deps.pushed?.(snapshot);
       reportLeftOut();
       metrics.inventory(inventory(generator));
     } catch (error) {

@@ -43,6 +43,7 @@ export function yamlMesh(texts: string | readonly string[], options: YamlMeshOpt
     virtualServices: of('VirtualService'), destinationRules: of('DestinationRule'), gateways: of<KubeObject>('Gateway').filter((g) => g.apiVersion?.startsWith('networking.istio.io')),
     serviceEntries: of('ServiceEntry'), sidecars: of('Sidecar'), workloadEntries: of('WorkloadEntry'), peerAuthentications: of('PeerAuthentication'),
     requestAuthentications: of('RequestAuthentication'), authorizationPolicies: of('AuthorizationPolicy'), telemetries: of('Telemetry'), jwks: new Map(),
+    untranslated: new Map(['WorkloadGroup', 'ProxyConfig', 'EnvoyFilter', 'WasmPlugin', 'TrafficExtension'].map((kind) => [kind, of(kind)])),
   };
 }
 

@@ -1,0 +1,59 @@
+/** The mesh as objects that refer to others see it. Made when something is to be looked up in a snapshot. */
+import { nearest } from '../../api/schema/check.ts';
+import type { VirtualService } from '../../api/virtual-service.ts';
+import { objectKey, type Stored } from '../../kube/object.ts';
+import { findHostPolicy, type HostPolicy } from '../registry/destination-rules.ts';
+import type { MeshService, MeshSettings, Workload } from '../registry/model.ts';
+import type { MeshSnapshot } from '../registry/snapshot.ts';
+import { isVisible } from '../registry/visibility.ts';
+
+export class MeshIndex {
+  readonly snapshot: MeshSnapshot;
+  /** `namespace/name` */
+  readonly gateways: ReadonlySet<string>;
+  readonly virtualServices: ReadonlyMap<string, Stored<VirtualService>>;
+  readonly hosts: readonly string[];
+  readonly workloads: readonly Workload[];
+  readonly #byHost: ReadonlyMap<string, readonly MeshService[]>;
+  readonly #hints = new Map<string, string>();
+
+  constructor(snapshot: MeshSnapshot) {
+    this.snapshot = snapshot;
+    this.gateways = new Set((snapshot.objects.get('Gateway') ?? []).map(objectKey));
+    // The kind says which type an object has.
+    const rules = (snapshot.objects.get('VirtualService') ?? []) as readonly Stored<VirtualService>[];
+    this.virtualServices = new Map(rules.map((object) => [objectKey(object), object]));
+    this.#byHost = Map.groupBy(snapshot.services, (service) => service.host);
+    this.hosts = [...this.#byHost.keys()];
+    this.workloads = [...snapshot.workloads.values()];
+  }
+
+  hasHost(host: string): boolean {
+    return this.#byHost.has(host);
+  }
+
+  /** `; did you mean …?` when there is a host of nearly the same name. */
+  hostHint(host: string): string {
+    const known = this.#hints.get(host);
+    if (known !== undefined) return known;
+    const near = nearest(host, this.hosts.filter((other) => Math.abs(other.length - host.length) <= 2));
+    const hint = near === undefined ? '' : `; did you mean ${near}?`;
+    this.#hints.set(host, hint);
+    return hint;
+  }
+
+  get settings(): MeshSettings {
+    return this.snapshot.settings;
+  }
+
+  /** The service of a host that a namespace sees. */
+  serviceFor(host: string, namespace: string): MeshService | undefined {
+    return this.#byHost.get(host)?.find((service) => isVisible(service.exportTo, service.namespace, namespace));
+  }
+
+  /** What DestinationRules say of it to clients of a namespace, whatever their labels. */
+  policyFor(service: MeshService, namespace: string): HostPolicy | undefined {
+    const { hostPolicies } = this.snapshot;
+    return findHostPolicy(hostPolicies, { namespace, labels: {} }, service, this.settings.config.rootNamespace);
+  }
+}

@@ -1,0 +1,35 @@
+import type { Origin } from '../registry/origin.ts';
+import type { ConnectedProxy } from '../serve/discovery.ts';
+import type { Progress, Refusal } from './facts.ts';
+
+/** The connected proxies, as far as their progress goes. */
+export interface ProxyView {
+  all(): readonly ConnectedProxy[];
+  /** Number of the newest snapshot of which every proxy has answered everything; Infinity when there is no proxy. */
+  allSettledAt(): number;
+  /** True when the proxy is to hold something that is made from the object, whether it holds it yet or not. */
+  wants(proxy: ConnectedProxy, origin: Origin): boolean;
+}
+
+const MAX_NAMES = 5;
+
+/** How far the proxies have come with an object.
+ * @param since the first snapshot that has its generation */
+export function progressOf(origin: Origin, since: number, proxies: ProxyView): Progress {
+  const refusals: Refusal[] = [];
+  const waitingFor: string[] = [];
+  let interested = 0;
+  let acknowledged = 0;
+  for (const connection of proxies.all()) {
+    const isSettled = connection.settledAt >= since;
+    // Whoever has not answered may be about to get something of it; who is not concerned must not be waited for.
+    if (!connection.holds(origin) && (isSettled || !proxies.wants(connection, origin))) continue;
+    interested += 1;
+    const name = `${connection.proxy.name}.${connection.proxy.namespace}`;
+    const refusal = connection.refusals().find(({ resource }) => resource.origins.has(origin));
+    if (refusal) refusals.push({ proxy: name, message: refusal.message });
+    else if (isSettled) acknowledged += 1;
+    else if (waitingFor.length < MAX_NAMES) waitingFor.push(name);
+  }
+  return { interested, acknowledged, waitingFor, refusals };
+}
