@@ -12,7 +12,7 @@ import type { LeftOut, MeshSnapshot } from '../registry/snapshot.ts';
 import type { ConnectedProxy, ProxyEvent } from '../serve/discovery.ts';
 import { Conflicts } from './conflicts.ts';
 import type { ObjectFacts } from './facts.ts';
-import { MeshIndex } from './mesh-index.ts';
+import { MeshIndexes } from './mesh-index.ts';
 import { progressOf, type ProxyView } from './progress.ts';
 import { missingReferences } from './references.ts';
 
@@ -75,9 +75,9 @@ export class StatusBoard {
   readonly #recount = new Set<Entry>();
   readonly #refused = new Map<ConnectedProxy, ReadonlySet<string>>();
   readonly #conflicts = new Conflicts();
+  readonly #indexes = new MeshIndexes();
   readonly #timers = new Map<Task, { timer: Timer; dueMs: number }>();
   #snapshot: MeshSnapshot | undefined;
-  #index: MeshIndex | undefined;
   #leftOut: ReadonlyMap<Origin, readonly LeftOut[]> = new Map();
   #isClosed = false;
 
@@ -220,13 +220,12 @@ export class StatusBoard {
   #surroundings({ kind, origin, object }: Entry): Surroundings {
     const snapshot = this.#snapshot;
     if (!snapshot || snapshot.unusable.has(origin)) return { isUsable: false, conflicts: [], leftOut: [], missing: [], ineffective: [] };
-    if (this.#index?.snapshot !== snapshot) this.#index = new MeshIndex(snapshot);
     const reported = this.#leftOut.get(origin) ?? [];
     return {
       isUsable: true,
       conflicts: this.#conflicts.of(origin, snapshot),
       leftOut: reported.filter((l) => l.field === undefined).map((l) => l.reason),
-      missing: missingReferences(kind, object, this.#index),
+      missing: missingReferences(kind, object, this.#indexes.of(snapshot)),
       ineffective: [...fieldsNotInEffect({ kind, spec: object.spec }), ...reported.flatMap((l) => (l.field === undefined ? [] : [{ path: l.field, why: l.reason }]))],
     };
   }

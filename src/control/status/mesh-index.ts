@@ -1,11 +1,34 @@
 /** The mesh as objects that refer to others see it. Made when something is to be looked up in a snapshot. */
 import { nearest } from '../../api/schema/check.ts';
+import type { DestinationRule } from '../../api/destination-rule.ts';
 import type { VirtualService } from '../../api/virtual-service.ts';
 import { objectKey, type Stored } from '../../kube/object.ts';
-import { findHostPolicy, type HostPolicy } from '../registry/destination-rules.ts';
+import { findHostPolicy, indexHostPolicies, type HostPolicy, type HostPolicyIndex } from '../registry/destination-rules.ts';
+import { ObjectMemo } from '../registry/memo.ts';
 import type { MeshService, MeshSettings, Workload } from '../registry/model.ts';
+import { originOf } from '../registry/origin.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { isVisible } from '../registry/visibility.ts';
+
+export class MeshIndexes {
+  readonly #policies = new ObjectMemo<object, HostPolicyIndex>();
+  #newest: MeshIndex | undefined;
+
+  of(snapshot: MeshSnapshot): MeshIndex {
+    if (this.#newest?.snapshot === snapshot) return this.#newest;
+    this.#newest = new MeshIndex(snapshot, () => this.#policiesOf(snapshot));
+    return this.#newest;
+  }
+
+  /** As the objects say; what proxies get may keep subsets for a while that are gone from them. */
+  #policiesOf({ objects, unusable, settings }: MeshSnapshot): HostPolicyIndex {
+    // The kind says which type an object has.
+    const all = (objects.get('DestinationRule') ?? NO_RULES) as readonly Stored<DestinationRule>[];
+    return this.#policies.get(all, settings, () => indexHostPolicies(all.filter(({ metadata }) => !unusable.has(originOf('DestinationRule', metadata))), settings));
+  }
+}
+
+const NO_RULES: readonly Stored<DestinationRule>[] = [];
 
 export class MeshIndex {
   readonly snapshot: MeshSnapshot;
@@ -15,10 +38,12 @@ export class MeshIndex {
   readonly hosts: readonly string[];
   readonly workloads: readonly Workload[];
   readonly #byHost: ReadonlyMap<string, readonly MeshService[]>;
+  readonly #policies: () => HostPolicyIndex;
   readonly #hints = new Map<string, string>();
 
-  constructor(snapshot: MeshSnapshot) {
+  constructor(snapshot: MeshSnapshot, policies: () => HostPolicyIndex) {
     this.snapshot = snapshot;
+    this.#policies = policies;
     this.gateways = new Set((snapshot.objects.get('Gateway') ?? []).map(objectKey));
     // The kind says which type an object has.
     const rules = (snapshot.objects.get('VirtualService') ?? []) as readonly Stored<VirtualService>[];
@@ -53,7 +78,6 @@ export class MeshIndex {
 
   /** What DestinationRules say of it to clients of a namespace, whatever their labels. */
   policyFor(service: MeshService, namespace: string): HostPolicy | undefined {
-    const { hostPolicies } = this.snapshot;
-    return findHostPolicy(hostPolicies, { namespace, labels: {} }, service, this.settings.config.rootNamespace);
+    return findHostPolicy(this.#policies(), { namespace, labels: {} }, service, this.settings.config.rootNamespace);
   }
 }
