@@ -7,6 +7,9 @@ import type { HeadError, ParsedResponse } from './head.ts';
 import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, requestHeadText, writePieces } from './writer.ts';
 
+/** A server that only ever answers that it will answer. */
+const MAX_INTERIM_RESPONSES = 100;
+
 export interface Http1ClientHandler {
   /** The response is complete and the connection can take another request (or not). */
   onReleased(connection: Http1ClientConnection, reusable: boolean): void;
@@ -34,6 +37,11 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   #responseDone = true;
   #keepAlive = true;
   #tunnel = false;
+  /** The request asked for another protocol. */
+  #asksUpgrade = false;
+  #interims = 0;
+  /** Request and response are complete; the connection is given back when all that was read has been looked at. */
+  #complete = false;
   #closed = false;
   /** Requests begun on this connection. */
   requests = 0;
@@ -65,10 +73,13 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     this.#sink = sink;
     this.requests++;
     this.responseStarted = false;
+    this.#parser.proceed();
   }
 
   sendHead(head: RequestHead, end: boolean, more: boolean): void {
     const tunnel = head.upgrade !== undefined || head.method === 'CONNECT';
+    this.#asksUpgrade = head.upgrade !== undefined;
+    this.#interims = 0;
     this.#chunked = !end && !tunnel && !head.headers.has('content-length');
     this.#requestDone = end;
     this.#responseDone = false;
@@ -129,9 +140,12 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   onHead(parsed: ParsedResponse, more: boolean): void {
     const { head } = parsed;
     if (head.status < 200 && head.status !== 101) {
+      if (++this.#interims > MAX_INTERIM_RESPONSES) return this.#refuse();
       this.#sink?.onInterim(head.status, head.headers);
       return;
     }
+    // RFC 9110 §15.2.2: a server switches only to what it was asked for.
+    if (head.status === 101 && !this.#asksUpgrade) return this.#refuse();
     this.#keepAlive &&= parsed.keepAlive;
     if (parsed.upgrade) {
       this.#tunnel = true;
@@ -158,9 +172,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   }
 
   onError(_error: HeadError): void {
-    this.#keepAlive = false;
-    this.#fail('protocol error');
-    this.#socket.destroy();
+    this.#refuse();
   }
 
   /** Bytes from the socket. */
@@ -172,17 +184,36 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     }
     this.responseStarted = true;
     this.#parser.feed(chunk);
+    this.#settle();
+  }
+
+  #refuse(): void {
+    this.#keepAlive = false;
+    this.#parser.stop();
+    this.#fail('protocol error');
+    this.#socket.destroy();
   }
 
   #requestEnded(): void {
     this.#requestDone = true;
-    if (this.#responseDone) this.#release();
+    if (!this.#responseDone) return;
+    this.#complete = true;
+    this.#settle();
   }
 
   #responseEnded(): void {
     this.#responseDone = true;
-    if (this.#requestDone || this.#tunnel) this.#release();
+    // What follows would be the answer to a request that was not sent.
+    if (!this.#tunnel) this.#parser.stop();
+    if (this.#requestDone || this.#tunnel) this.#complete = true;
     else this.#keepAlive = false;
+  }
+
+  #settle(): void {
+    if (!this.#complete) return;
+    this.#complete = false;
+    if (!this.#parser.idle) this.#keepAlive = false;
+    this.#release();
   }
 
   #release(): void {
@@ -197,6 +228,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   #onPeerEnd(): void {
     this.#keepAlive = false;
     this.#parser.finish();
+    this.#settle();
     if (this.#sink === undefined || !this.#tunnel) this.#socket.end();
   }
 

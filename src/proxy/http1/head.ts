@@ -232,19 +232,19 @@ function finishRequest(line: { method: string; target: string; minor: number; he
 
 /** RFC 9112 §3.2: origin, absolute, authority (CONNECT) and asterisk (OPTIONS) form. */
 function splitTarget(method: string, target: string, host: string): { path: string; authority: string; scheme: string } | undefined {
-  if (!validHost(host)) return undefined;
-  if (method === 'CONNECT') return validHost(target) && target.includes(':') ? { path: '', authority: target, scheme: '' } : undefined;
+  if (!isAuthority(host)) return undefined;
+  if (method === 'CONNECT') return isAuthority(target) && target.includes(':') ? { path: '', authority: target, scheme: '' } : undefined;
   if (target.charCodeAt(0) === 0x2f) return target.includes('#') ? undefined : { path: target, authority: host, scheme: '' };
   if (target === '*') return method === 'OPTIONS' ? { path: '*', authority: host, scheme: '' } : undefined;
   const absolute = /^(https?):\/\/([^/?#]+)([/?][^#]*)?$/i.exec(target);
   if (!absolute) return undefined;
   const [, scheme = '', authority = '', rest = '/'] = absolute;
-  if (!validHost(authority)) return undefined;
+  if (!isAuthority(authority)) return undefined;
   return { path: rest.startsWith('?') ? `/${rest}` : rest, authority, scheme: scheme.toLowerCase() };
 }
 
 /** No spaces, user info, paths or commas: what could be read as two hosts. */
-function validHost(host: string): boolean {
+export function isAuthority(host: string): boolean {
   for (let i = 0; i < host.length; i++) {
     const c = host.charCodeAt(i);
     if (c <= 0x20 || c >= 0x7f || c === 0x40 || c === 0x2f || c === 0x5c || c === 0x2c || c === 0x3f || c === 0x23) return false;
@@ -271,4 +271,18 @@ function finishResponse(line: { status: number; minor: number; method: string; h
     keepAlive: !closing && !untilClose && !upgrade,
     upgrade,
   };
+}
+
+export function isMethod(text: string): boolean {
+  return text !== '' && consistsOf(text, TOKEN);
+}
+
+/** `/path?query`. */
+export function isOriginForm(text: string): boolean {
+  return text.charCodeAt(0) === 0x2f && consistsOf(text, TARGET) && !text.includes('#');
+}
+
+function consistsOf(text: string, kind: number): boolean {
+  for (let i = 0; i < text.length; i++) if (((CLASS[text.charCodeAt(i)] ?? 0) & kind) === 0) return false;
+  return true;
 }

@@ -1,5 +1,6 @@
 /** Incremental HTTP/1 reader: bytes in, heads, body pieces and ends out. Bodies are passed on as slices of what was read, never collected. */
 import type { Headers } from '../headers.ts';
+import { CLASS, TOKEN } from './chars.ts';
 import { type HeadError, type NameMemo, type ParsedRequest, type ParsedResponse, parseRequestHead, parseResponseHead, parseTrailers } from './head.ts';
 import { latin1Slice } from './latin1.ts';
 
@@ -50,6 +51,8 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
   }
 
   protected abstract parse(text: string): Parsed | HeadError;
+  /** What the first line looks like at the least. */
+  protected abstract readonly firstLine: RegExp;
 
   /** True between messages with nothing read of the next one. */
   get idle(): boolean {
@@ -166,10 +169,20 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
     }
     if (end < 0) {
       if (hasBareLf(kept, before)) this.#fail({ status: 400, details: 'http1.invalid_characters' });
+      else if (this.#state === 'head' && !this.#canBegin(kept, before)) this.#fail({ status: 400, details: 'http1.codec_error' });
       return undefined;
     }
     this.#partialLength = 0;
     return { text: latin1Slice(kept, 0, end + 2), next: pos + (end + 4 - before) };
+  }
+
+  /** Whoever speaks something else (TLS, HTTP/0.9) is told at once, instead of being waited for. */
+  #canBegin(kept: Buffer, before: number): boolean {
+    if (((CLASS[kept[0] ?? 0] ?? 0) & TOKEN) === 0) return false;
+    const line = kept.indexOf('\r\n', Math.max(0, before - 1), 'latin1');
+    // The first line is complete with these bytes, and only then looked at.
+    if (line < 0 || kept.indexOf('\r\n', 0, 'latin1') !== line) return true;
+    return this.firstLine.test(latin1Slice(kept, 0, line));
   }
 
   #begin(parsed: Parsed, more: boolean): void {
@@ -288,12 +301,15 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
 }
 
 export class RequestParser extends Http1Parser<ParsedRequest> {
+  protected override readonly firstLine = / HTTP\/1\.[01]$/;
+
   protected override parse(text: string): ParsedRequest | HeadError {
     return parseRequestHead(text, this.limits.maxHeaders, this.names);
   }
 }
 
 export class ResponseParser extends Http1Parser<ParsedResponse> {
+  protected override readonly firstLine = /^HTTP\/1\.[01] /;
   /** Method of the request that the next response answers. */
   method = 'GET';
 

@@ -32,6 +32,7 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
 const LINGER_MS = 1000;
 /** Streams that we reset, of which frames may still be on their way. */
 const REMEMBERED_RESETS = 256;
+const PROVOKED: ReadonlySet<ErrorCode> = new Set([ErrorCode.Protocol, ErrorCode.FlowControl, ErrorCode.StreamClosed, ErrorCode.FrameSize]);
 /** CONTINUATION frames of one section; more only a flood needs. */
 const MAX_CONTINUATIONS = 64;
 
@@ -152,6 +153,11 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   writeReset(streamId: number, code: ErrorCode): void {
     this.#remember(streamId);
     this.#control(numberFrame(FrameType.RstStream, streamId, code));
+  }
+
+  /** A reset that the other side made us send costs us what one of its own would. */
+  provoked(code: ErrorCode, openedAt: number): void {
+    if (PROVOKED.has(code) && !this.flood.streamReset(openedAt)) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams had to be reset');
   }
 
   /** Body octets that need no more room here. */

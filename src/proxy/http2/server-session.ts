@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
+import { isAuthority, isMethod, isOriginForm } from '../http1/head.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
 import { Http2Connection, type Http2Limits } from './connection.ts';
 import { ErrorCode, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
@@ -82,7 +83,10 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     if (this.streams.size >= this.#options.maxConcurrentStreams) return this.writeReset(streamId, ErrorCode.RefusedStream);
     if (block.tooLarge) return this.#refuse(streamId, '431');
     const head = block.malformed ? undefined : requestHead(block, end, this.#options.allowConnect === true);
-    if (head === undefined) return this.writeReset(streamId, ErrorCode.Protocol);
+    if (head === undefined) {
+      this.writeReset(streamId, ErrorCode.Protocol);
+      return this.provoked(ErrorCode.Protocol, this.flood.streamOpened());
+    }
     const stream = new DownstreamHttp2Stream(this, streamId, head);
     this.streams.set(streamId, stream);
     if (end) stream.headEnded();
@@ -130,17 +134,19 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
   }
 }
 
-/** @returns undefined for a malformed request. RFC 9113 §8.3.1, RFC 8441 §4 */
+/** What HTTP/1 could not carry as it stands is malformed: it would become something else on the way. RFC 9113 §8.3.1, §10.3, RFC 8441 §4
+ * @returns undefined for a malformed request */
 function requestHead(block: HeaderBlock, ended: boolean, allowsTunnels: boolean): RequestHead | undefined {
   const { method, path, scheme, authority, protocol, contentLength } = block;
-  if (method === undefined || method === '' || block.status !== undefined) return undefined;
+  if (method === undefined || !isMethod(method) || block.status !== undefined) return undefined;
+  if (!isAuthority(authority ?? block.host ?? '') || (authority !== undefined && block.host !== undefined && block.host !== authority)) return undefined;
   const headers = new Headers(block.list);
   const common = { authority: authority ?? block.host ?? '', protocol: 'HTTP/2' as const, headers, bodyLength: ended ? 0 : contentLength };
   if (ended && contentLength > 0) return undefined;
   if (method === 'CONNECT' && protocol === undefined) {
     return path === undefined && scheme === undefined && authority ? { ...common, method, path: '', scheme: '' } : undefined;
   }
-  if (scheme === undefined || path === undefined || (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) || path.includes('#')) return undefined;
+  if (scheme === undefined || path === undefined || !(isOriginForm(path) || (path === '*' && method === 'OPTIONS'))) return undefined;
   if (protocol === undefined) return { ...common, method, path, scheme };
   // To the rest of the proxy it is what an HTTP/1.1 client would have asked for.
   return allowsTunnels && method === 'CONNECT' ? { ...common, method: 'GET', path, scheme, upgrade: protocol } : undefined;

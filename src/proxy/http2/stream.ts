@@ -181,6 +181,7 @@ export abstract class Http2Stream {
     this.#connection.writeReset(this.id, code);
     this.#finish();
     this.onBroken(code, false);
+    this.#connection.provoked(code, this.openedAt);
   }
 
   /** The same, but nobody here wants to hear of it. */

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
+import { FakeClock } from '../../../src/testkit/fake-clock.ts';
+import { Headers } from '../../../src/proxy/headers.ts';
+import type { DownstreamStream, RequestHead } from '../../../src/proxy/http/stream.ts';
+import { Flag, FrameType, PREFACE, Setting, settingsFrame } from '../../../src/proxy/http2/frames.ts';
+import { HeaderBlock } from '../../../src/proxy/http2/header-block.ts';
+import { HpackDecoder } from '../../../src/proxy/http2/hpack-decoder.ts';
+import { Http2ClientSession } from '../../../src/proxy/http2/client-session.ts';
+import { Http2ServerConnection } from '../../../src/proxy/http2/server-session.ts';
+import { frame, headerBlock, headers, number, REQUEST } from '../../hostile/raw-http2.ts';
+import { pieces, singles, type Random, type Target } from '../target.ts';
+
+/** A peer that takes everything and says nothing. */
+class DeafSocket extends Duplex {
+  written = 0;
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.written += chunk.length;
+    done();
+  }
+}
+
+const { Data, Priority, RstStream, Ping, GoAway, WindowUpdate, Continuation, Headers: HeadersType } = FrameType;
+const POST = REQUEST.map(([name, value]): readonly [string, string] => [name, name === ':method' ? 'POST' : value]);
+const SEEDS: readonly Buffer[] = [
+  Buffer.concat([PREFACE, settingsFrame([]), headers(1), headers(3, POST, Flag.EndHeaders), frame(Data, 0, 3, 'hello'), frame(Data, Flag.EndStream, 3, 'x'), headers(5)]),
+  Buffer.concat([PREFACE, settingsFrame([[Setting.InitialWindowSize, 10], [Setting.HeaderTableSize, 0]]), headers(1, POST, Flag.EndHeaders), frame(Data, Flag.Padded, 1, Buffer.from([2, 1, 1, 0, 0])), headers(1, [['x-t', '1']]), frame(RstStream, 0, 1, number(8))]),
+  Buffer.concat([PREFACE, settingsFrame([]), frame(Ping, 0, 0, '12345678'), frame(HeadersType, Flag.EndStream, 1, headerBlock(REQUEST.slice(0, 2))), frame(Continuation, Flag.EndHeaders, 1, headerBlock(REQUEST.slice(2))), frame(Priority, 0, 1, Buffer.from([0, 0, 0, 3, 1])), frame(WindowUpdate, 0, 0, number(9)), frame(GoAway, 0, 0, Buffer.alloc(8))]),
+];
+
+/** Every request is answered at once; what was heard is the same however the stream is cut. */
+function serve(parts: readonly Buffer[]): string[] {
+  const events: string[] = [];
+  const socket = new DeafSocket();
+  const connection = new Http2ServerConnection(socket, {
+    onRequest(stream: DownstreamStream, head: RequestHead) {
+      assert.match(head.method, /^[!-~]+$/);
+      assert.doesNotMatch(`${head.path}${head.authority}${[...head.headers].flat().join('')}`, /[\r\n\0]/);
+      events.push(`${head.method} ${head.path} ${head.authority} ${JSON.stringify([...head.headers])}`);
+      let body = '';
+      const answer = () => {
+        stream.sendHead({ status: 200, headers: Headers.of('x-length', String(body.length)), bodyLength: -1 }, false, true);
+        stream.sendData(Buffer.from(body, 'latin1'), true);
+      };
+      if (head.bodyLength === 0) answer();
+      return {
+        onData(chunk, end) {
+          body += chunk.toString('latin1');
+          if (end) this.onEnd(undefined);
+        },
+        onEnd(trailers) {
+          events.push(`end ${body} ${trailers ? JSON.stringify([...trailers]) : ''}`);
+          answer();
+        },
+        onReset: (reason) => void events.push(`reset ${reason}`),
+        onDrain() {},
+      };
+    },
+    onIdle() {},
+    onClosed: () => void events.push('closed'),
+  }, { maxConcurrentStreams: 10, limits: { maxHeadBytes: 4000, maxHeaders: 20, streamWindow: 1000, connectionWindow: 70_000 }, clock: new FakeClock() });
+  for (const part of parts) socket.emit('data', part);
+  const sent = parts.reduce((sum, part) => sum + part.length, 0);
+  assert.ok(socket.writableLength + socket.written < 20_000 + sent * 20, 'what is sent follows what was received');
+  connection.destroy();
+  return events;
+}
+
+const server: Target = {
+  name: 'http2-server',
+  seeds: SEEDS,
+  words: ['\0\0\0', '\x01\x05\0\0\0\x01', '\0\0\x04\x08\0\0\0\0\x01', '\0\0\x08\x06\0\0\0\0\0', '\0\0\x05\0\x09\0\0\0\x01'],
+  check(input, random) {
+    const whole = serve([input]);
+    assert.deepEqual(serve(pieces(input, random)), whole, 'cut in pieces');
+    assert.deepEqual(serve(singles(input)), whole, 'byte by byte');
+  },
+};
+
+/** An upstream's bytes, with three requests under way: each hears of one end at the most. */
+const client: Target = {
+  name: 'http2-client',
+  seeds: [Buffer.concat([settingsFrame([]), headers(1, [[':status', '100']], Flag.EndHeaders), headers(1, [[':status', '200']], Flag.EndHeaders), frame(Data, Flag.EndStream, 1, 'hi'), headers(3, [[':status', '204']]), frame(RstStream, 0, 5, number(7)), frame(GoAway, 0, 0, Buffer.alloc(8))])],
+  check(input, random) {
+    const socket = new DeafSocket();
+    const session = new Http2ClientSession(socket, { maxRequests: 0, onClosed() {}, clock: new FakeClock() });
+    const ends = [0, 0, 0];
+    for (const i of [0, 1, 2]) {
+      const over = () => {
+        ends[i] = (ends[i] ?? 0) + 1;
+      };
+      const stream = session.openStream({ onInterim() {}, onHead: ({ bodyLength }) => void (bodyLength === 0 && over()), onData: (_chunk, end) => void (end && over()), onEnd: over, onReset: over, onDrain() {} }, () => {});
+      stream.sendHead({ method: 'GET', path: '/', authority: 'a', scheme: 'http', protocol: 'HTTP/2', headers: new Headers(), bodyLength: 0 }, i !== 2, false);
+    }
+    for (const part of pieces(input, random)) socket.emit('data', part);
+    session.destroy();
+    assert.deepEqual(ends, [1, 1, 1]);
+  },
+};
+
+const hpack: Target = {
+  name: 'hpack',
+  seeds: [headerBlock(REQUEST), Buffer.from('828684410f7777772e6578616d706c652e636f6d', 'hex'), Buffer.from('828684418cf1e3c2e5f23a6ba0ab90f4ff', 'hex'), Buffer.from('3fe11f400161016282', 'hex')],
+  check(input: Buffer, random: Random) {
+    const decoder = new HpackDecoder();
+    for (const part of pieces(input, random)) {
+      const block = new HeaderBlock({ maxBytes: 4000, maxFields: 20 });
+      if (!decoder.decode(part, block)) return;
+      assert.ok(block.list.length <= 60);
+      if (!block.malformed) for (const text of block.list) assert.doesNotMatch(text, /[\r\n\0]/);
+    }
+  },
+};
+
+export const targets: readonly Target[] = [server, client, hpack];
