@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { RequestHead, ResponseSink, UpstreamStream } from '../http/stream.ts';
+import { keepAliveMs } from '../upstream/idle-limit.ts';
 import type { UpstreamConnectionFacts } from '../upstream/transport.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
 import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
@@ -47,6 +48,11 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   requests = 0;
   /** Monotonic ms at which it became idle; kept by the pool. */
   idleSince = 0;
+  /** How long the server says that it leaves the connection open without a request. */
+  idleLimitMs = Infinity;
+  /** The server ended it while it was idle. */
+  closedByPeer = false;
+  #keepAliveHint: string | undefined;
   /** True once a byte of the current response was read. */
   responseStarted = false;
 
@@ -64,6 +70,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     socket.on('close', () => this.#onGone());
   }
 
+  /** Can take a request: the server has not begun to close it. */
   get usable(): boolean {
     return !this.#closed && this.#keepAlive && this.#sink === undefined;
   }
@@ -147,6 +154,10 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     // RFC 9110 §15.2.2: a server switches only to what it was asked for.
     if (head.status === 101 && !this.#asksUpgrade) return this.#refuse();
     this.#keepAlive &&= parsed.keepAlive;
+    if (parsed.keepAliveHint !== this.#keepAliveHint) {
+      this.#keepAliveHint = parsed.keepAliveHint;
+      this.idleLimitMs = keepAliveMs(parsed.keepAliveHint);
+    }
     if (parsed.upgrade) {
       this.#tunnel = true;
       this.#keepAlive = false;
@@ -226,6 +237,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   }
 
   #onPeerEnd(): void {
+    this.closedByPeer = this.#sink === undefined && this.#keepAlive;
     this.#keepAlive = false;
     this.#parser.finish();
     this.#settle();

@@ -23,6 +23,8 @@ export interface ParsedRequest extends Framing {
 export interface ParsedResponse extends Framing {
   readonly head: ResponseHead;
   readonly upgrade: boolean;
+  /** The Keep-Alive field: how long the server leaves the connection open. */
+  readonly keepAliveHint: string | undefined;
 }
 
 interface FieldFacts {
@@ -31,6 +33,7 @@ interface FieldFacts {
   transferEncoding: string | undefined;
   connection: string;
   upgrade: string | undefined;
+  keepAliveHint: string | undefined;
   expectContinue: boolean;
   error: HeadError | undefined;
 }
@@ -100,7 +103,7 @@ interface FieldRun {
 export type NameMemo = string[];
 
 function newFacts(): FieldFacts {
-  return { host: undefined, contentLength: -1, transferEncoding: undefined, connection: '', upgrade: undefined, expectContinue: false, error: undefined };
+  return { host: undefined, contentLength: -1, transferEncoding: undefined, connection: '', upgrade: undefined, keepAliveHint: undefined, expectContinue: false, error: undefined };
 }
 
 function parseFields(text: string, start: number, headers: Headers, run: FieldRun): HeadError | undefined {
@@ -168,6 +171,7 @@ function takeFraming(name: string, value: string, facts: FieldFacts): boolean {
       facts.upgrade = value;
       return true;
     case 'keep-alive':
+      facts.keepAliveHint = value;
       return true;
     case 'te':
       return value.toLowerCase() !== 'trailers';
@@ -270,6 +274,7 @@ function finishResponse(line: { status: number; minor: number; method: string; h
     chunked: chunked && !bodyless,
     keepAlive: !closing && !untilClose && !upgrade,
     upgrade,
+    keepAliveHint: facts.keepAliveHint,
   };
 }
 

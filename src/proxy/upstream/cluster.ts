@@ -129,7 +129,9 @@ export class UpstreamCluster {
     if (!pool) {
       const { connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, bindFrom } = this.settings;
       pool = new HostPool(host, { protocol, connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, bindFrom }, { clock: this.#deps.clock, breakers: this.breakers });
-      host.pools.set(protocol, pool);
+      // A request that had chosen its host before the end still gets its connection, for this once.
+      if (this.#closed || host.removed) pool.drain();
+      else host.pools.set(protocol, pool);
     }
     return pool;
   }

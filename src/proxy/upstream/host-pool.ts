@@ -7,6 +7,7 @@ import { Http2ClientSession } from '../http2/client-session.ts';
 import type { ResponseSink, UpstreamStream } from '../http/stream.ts';
 import type { Breakers } from './breakers.ts';
 import type { Host } from './host.ts';
+import { IdleLimit } from './idle-limit.ts';
 import type { ByteReader, Connecting, UpstreamConnectionFacts } from './transport.ts';
 
 export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';
@@ -54,6 +55,7 @@ export class HostPool implements Http1ClientHandler {
   readonly #sessions: { session: Http2ClientSession; facts: UpstreamConnectionFacts }[] = [];
   readonly #connecting = new Set<Connecting>();
   readonly #waiting: PoolWaiter[] = [];
+  readonly #idleLimit = new IdleLimit();
   #draining = false;
 
   constructor(host: Host, settings: PoolSettings, deps: PoolDeps) {
@@ -68,12 +70,26 @@ export class HostPool implements Http1ClientHandler {
     if (!breakers.canRequest) return waiter.onPoolFailure('overflow', 'overflow', false);
     const session = this.#sessions.find((s) => s.session.available);
     if (session) return this.#assign2(session, waiter);
-    const connection = this.#idle.pop();
+    const connection = this.#takeIdle();
     if (connection) return this.#assign1(connection, waiter);
     if (!breakers.canQueue) return waiter.onPoolFailure('overflow', 'overflow', false);
     this.#waiting.push(waiter);
     breakers.pending++;
     this.#grow();
+  }
+
+  /** The idle connection that was used last; those that the server may be about to close are given up. */
+  #takeIdle(): Http1ClientConnection | undefined {
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (connection.usable && !this.#isStale(connection, this.#deps.clock.monotonic())) return connection;
+      connection.close();
+    }
+    return undefined;
+  }
+
+  #isStale(connection: Http1ClientConnection, now: number): boolean {
+    const usableMs = Math.min(this.#idleLimit.usableMs(connection.idleLimitMs), this.#settings.idleTimeoutMs || Infinity);
+    return now - connection.idleSince >= usableMs;
   }
 
   /** The waiter no longer wants a stream. */
@@ -84,15 +100,15 @@ export class HostPool implements Http1ClientHandler {
     this.#deps.breakers.pending--;
   }
 
-  /** Closes idle connections older than the idle timeout. */
+  /** Closes idle connections older than the idle timeout, or than the server leaves open. */
   sweep(now: number): void {
+    for (const connection of this.#idle.slice()) if (this.#isStale(connection, now)) connection.close();
     const { idleTimeoutMs } = this.#settings;
     if (idleTimeoutMs === 0) return;
-    for (const connection of this.#idle.slice()) if (now - connection.idleSince >= idleTimeoutMs) connection.close();
     for (const { session } of this.#sessions.slice()) if (session.idleSince > 0 && now - session.idleSince >= idleTimeoutMs) session.close();
   }
 
-  /** No new requests; idle connections end now, busy ones after their request. */
+  /** Idle connections end now, busy ones after their request. Requests that wait already are still served. */
   drain(): void {
     this.#draining = true;
     for (const connection of this.#idle.slice()) connection.close();
@@ -101,6 +117,7 @@ export class HostPool implements Http1ClientHandler {
   }
 
   destroy(): void {
+    for (let waiter = this.#takeWaiter(); waiter; waiter = this.#takeWaiter()) waiter.onPoolFailure('connection failure', 'the proxy ends', false);
     this.drain();
     for (const connection of this.#open) connection.close();
     for (const { session } of this.#sessions.slice()) session.destroy();
@@ -111,10 +128,7 @@ export class HostPool implements Http1ClientHandler {
     this.#requestOver();
     if (!reusable) return this.#serveWaiting();
     const { maxRequestsPerConnection } = this.#settings;
-    if (this.#draining || this.#host.removed || (maxRequestsPerConnection > 0 && connection.requests >= maxRequestsPerConnection)) {
-      connection.close();
-      return;
-    }
+    if (maxRequestsPerConnection > 0 && connection.requests >= maxRequestsPerConnection) return connection.close();
     this.#offer(connection);
   }
 
@@ -128,6 +142,7 @@ export class HostPool implements Http1ClientHandler {
     this.#open.delete(connection);
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
+    if (connection.closedByPeer) this.#idleLimit.onClosedIdle(this.#deps.clock.monotonic() - connection.idleSince);
     this.#serveWaiting();
   }
 
@@ -136,10 +151,15 @@ export class HostPool implements Http1ClientHandler {
     this.#deps.breakers.requests--;
   }
 
+  get #leaving(): boolean {
+    return this.#draining || this.#host.removed;
+  }
+
   /** Gives a free connection to who has waited longest, or keeps it. */
   #offer(connection: Http1ClientConnection): void {
     const waiter = this.#takeWaiter();
     if (waiter) return this.#assign1(connection, waiter);
+    if (this.#leaving) return connection.close();
     connection.idleSince = this.#deps.clock.monotonic();
     this.#idle.push(connection);
   }
@@ -167,12 +187,10 @@ export class HostPool implements Http1ClientHandler {
   #onStreamClosed(entry: { session: Http2ClientSession; facts: UpstreamConnectionFacts }): void {
     this.#host.activeRequests--;
     this.#deps.breakers.requests--;
-    if (this.#draining || this.#host.removed) entry.session.close();
-    else if (entry.session.available) {
-      const waiter = this.#takeWaiter();
-      if (waiter) this.#assign2(entry, waiter);
-      else if (entry.session.active === 0) entry.session.idleSince = this.#deps.clock.monotonic();
-    }
+    const waiter = entry.session.available ? this.#takeWaiter() : undefined;
+    if (waiter) this.#assign2(entry, waiter);
+    else if (this.#leaving) entry.session.close();
+    else if (entry.session.active === 0) entry.session.idleSince = this.#deps.clock.monotonic();
   }
 
   #takeWaiter(): PoolWaiter | undefined {
@@ -192,7 +210,7 @@ export class HostPool implements Http1ClientHandler {
   }
 
   #serveWaiting(): void {
-    if (this.#waiting.length > 0 && !this.#draining) this.#grow();
+    if (this.#waiting.length > 0) this.#grow();
   }
 
   #connect(): void {
@@ -232,7 +250,6 @@ export class HostPool implements Http1ClientHandler {
     const connection = new Http1ClientConnection(socket, this, { limits: DEFAULT_LIMITS, facts });
     if (reader) reader.connection = connection;
     this.#open.add(connection);
-    if (this.#draining && this.#waiting.length === 0) return connection.close();
     this.#offer(connection);
   }
 
@@ -250,6 +267,7 @@ export class HostPool implements Http1ClientHandler {
     const entry = { session, facts };
     this.#sessions.push(entry);
     for (let waiter = session.available ? this.#takeWaiter() : undefined; waiter; waiter = session.available ? this.#takeWaiter() : undefined) this.#assign2(entry, waiter);
+    if (this.#leaving) session.close();
     this.#serveWaiting();
   }
 
