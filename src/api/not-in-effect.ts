@@ -12,7 +12,17 @@ export interface Ineffective {
 
 const PLUGIN = 'proxies run no plugins of users';
 
+/** Wherever a DestinationRule holds a traffic policy, and where it holds the part of one for a port. */
+const POLICIES = ['trafficPolicy', 'subsets[].trafficPolicy'];
+const PORT_POLICIES = POLICIES.map((path) => `${path}.portLevelSettings[]`);
+const under = (paths: readonly string[], { field, why }: Ineffective): Ineffective[] => paths.map((path) => ({ field: `${path}.${field}`, why }));
+
 export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
+  DestinationRule: [
+    ...under([...POLICIES, ...PORT_POLICIES], { field: 'loadBalancer.backendUtilization', why: 'endpoints report no utilization to the proxies: LEAST_REQUEST balances instead' }),
+    ...under([...POLICIES, ...PORT_POLICIES], { field: 'loadBalancer.zoneAwareLbSetting', why: 'proxies do not know how their own zone is staffed; localityLbSetting prefers near endpoints' }),
+    ...under(POLICIES, { field: 'retryBudget.budgetInterval', why: 'the budget counts requests in flight, not those of an interval' }),
+  ],
   EnvoyFilter: [{ field: '', why: 'EnvoyFilters are not applied: proxies get what the other kinds say and nothing else' }],
   WasmPlugin: [{ field: '', why: PLUGIN }],
   TrafficExtension: [{ field: '', why: PLUGIN }],

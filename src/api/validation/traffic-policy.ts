@@ -77,6 +77,8 @@ function checkLoadBalancer(report: Report, balancer: LoadBalancer): void {
       if (hash.httpCookie.name === '') at.at('httpCookie', 'name').error('must not be empty');
       if (hash.httpCookie.ttl !== undefined) checkDuration(at.at('httpCookie', 'ttl'), hash.httpCookie.ttl, 0);
     }
+    const ringSize = hash.ringHash?.minimumRingSize ?? hash.minimumRingSize;
+    if (ringSize !== undefined && ringSize > 8_388_608) at.at(...(hash.ringHash ? ['ringHash', 'minimumRingSize'] : ['minimumRingSize'])).error('must be 8388608 or less');
     if (hash.maglev?.tableSize !== undefined && !isPrime(hash.maglev.tableSize)) at.at('maglev', 'tableSize').error(`tableSize must be a prime number, ${hash.maglev.tableSize} is none`);
     if (hash.maglev?.tableSize !== undefined && hash.maglev.tableSize > 5_000_011) at.at('maglev', 'tableSize').error('must be 5000011 or less');
   }

@@ -86,20 +86,37 @@ export interface PolicyClient {
 /** The policy of a client for a host: of its own namespace, then of the service's, then of the root namespace; in each the
  * most specific host. Istio: PushContext.destinationRule. */
 export function findHostPolicy(index: HostPolicyIndex, client: PolicyClient, service: Pick<MeshService, 'host' | 'namespace'>, rootNamespace: string): HostPolicy | undefined {
-  const order = client.namespace === rootNamespace ? [] : [client.namespace];
-  for (const namespace of new Set([...order, service.namespace, rootNamespace])) {
-    const hosts = index.byNamespace.get(namespace);
-    if (!hosts) continue;
-    const exact = choose(hosts.get(service.host) ?? [], client);
-    if (exact) return exact;
-    const wildcards = index.wildcards.get(namespace) ?? [];
-    if (wildcards.length === 0) continue;
-    const pattern = mostSpecific(wildcards.filter((host) => choose(hosts.get(host) ?? [], client)), service.host);
-    const found = pattern !== undefined && choose(hosts.get(pattern) ?? [], client);
+  // What the root namespace says for the whole mesh comes last there too; what it keeps to itself comes first, as elsewhere.
+  const own = client.namespace === rootNamespace ? findIn(index, client, { namespace: rootNamespace, host: service.host, isMine: true }) : undefined;
+  if (own) return own;
+  const order = client.namespace === rootNamespace ? [service.namespace, rootNamespace] : [client.namespace, service.namespace, rootNamespace];
+  for (const namespace of new Set(order)) {
+    const found = findIn(index, client, { namespace, host: service.host });
     if (found) return found;
   }
   return undefined;
 }
+
+interface Place {
+  readonly namespace: string;
+  readonly host: string;
+  /** Only what is not for other namespaces. */
+  readonly isMine?: boolean;
+}
+
+function findIn(index: HostPolicyIndex, client: PolicyClient, { namespace, host, isMine = false }: Place): HostPolicy | undefined {
+  const hosts = index.byNamespace.get(namespace);
+  if (!hosts) return undefined;
+  const at = (name: string) => choose(isMine ? (hosts.get(name) ?? []).filter(isPrivate) : (hosts.get(name) ?? []), client);
+  const exact = at(host);
+  if (exact) return exact;
+  const wildcards = index.wildcards.get(namespace) ?? [];
+  if (wildcards.length === 0) return undefined;
+  const pattern = mostSpecific(wildcards.filter((name) => at(name)), host);
+  return pattern === undefined ? undefined : at(pattern);
+}
+
+const isPrivate = (policy: HostPolicy): boolean => policy.exportTo.every((to) => to === '.' || to === policy.namespace);
 
 /** One made for just these clients wins over one for all. */
 function choose(policies: readonly HostPolicy[], client: PolicyClient): HostPolicy | undefined {

@@ -14,7 +14,8 @@ const MADE_FROM: Readonly<Record<ConfigPart, readonly string[]>> = {
   // Routes of TCP and TLS stand in the listeners.
   routing: [Listener, Route],
   gateways: [Listener, Route],
-  peerAuthentications: [Endpoints, Listener],
+  // Where the caller's address is kept, the cluster says whether mutual TLS is spoken there.
+  peerAuthentications: [Cluster, Endpoints, Listener],
   requestAuthentications: [Listener],
   authorizationPolicies: [Listener],
   telemetries: [Listener],

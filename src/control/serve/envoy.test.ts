@@ -198,6 +198,48 @@ test('Envoy takes headless, detected, TLS, external, DNS and ranged services wit
   assert.deepEqual(refused, []);
 });
 
+/** One service for each way to write a policy. */
+const RULES: readonly string[] = [
+  'trafficPolicy: {loadBalancer: {simple: LEAST_CONN, warmup: {duration: 60s, minimumPercent: 0, aggression: 2}}}',
+  'trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN, warmupDurationSecs: 1ms}}',
+  'trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}',
+  'trafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {name: c, path: /, ttl: 0s, attributes: [{name: Secure}, {name: SameSite, value: Lax}]}, ringHash: {minimumRingSize: 4096}}}}',
+  'trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 1021}}}}',
+  'trafficPolicy: {loadBalancer: {consistentHash: {httpQueryParameterName: q, minimumRingSize: 1}}}',
+  'trafficPolicy: {loadBalancer: {backendUtilization: {}}, outlierDetection: {}}',
+  'trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: "*", to: {"a/*": 70, "b/*": 30}}]}}}',
+  'trafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}], failoverPriority: [version]}}, outlierDetection: {minHealthPercent: 100}}',
+  'trafficPolicy: {connectionPool: {tcp: {maxConnections: 2147483647, connectTimeout: 1ms, idleTimeout: 0s, maxConnectionDuration: 1h, tcpKeepalive: {probes: 1, time: 1ms, interval: 1h}}}}',
+  'trafficPolicy: {connectionPool: {http: {http1MaxPendingRequests: 1, http2MaxRequests: 1, maxRequestsPerConnection: 1, maxRetries: 1, idleTimeout: 1ms, h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 2147483647, http2KeepAlive: {interval: 1ms, timeout: 1ms}}}}',
+  'trafficPolicy: {connectionPool: {http: {useClientProtocol: true}}, retryBudget: {percent: 100, minRetryConcurrency: 4294967295}}',
+  'trafficPolicy: {outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 4294967295, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 1, interval: 1ms, baseEjectionTime: 24h, maxEjectionPercent: 100, outlierDetectionHttpErrorCodes: [100, 429, 599]}}',
+  'trafficPolicy: {tls: {mode: SIMPLE, insecureSkipVerify: true}}',
+  'trafficPolicy: {tls: {mode: SIMPLE}}',
+  'trafficPolicy: {tls: {mode: MUTUAL, clientCertificate: /nowhere/cert.pem, privateKey: /nowhere/key.pem, caCertificates: /nowhere/ca.pem}}',
+  'trafficPolicy: {tls: {mode: SIMPLE, sni: "*", subjectAltNames: ["*.example.com", 10.0.0.1, "spiffe://a/b", "a@b"]}}',
+  'trafficPolicy: {tls: {mode: ISTIO_MUTUAL, sni: x, subjectAltNames: [y]}}',
+  'trafficPolicy: {tls: {mode: DISABLE}, proxyProtocol: {version: V2}, tunnel: {protocol: POST, targetHost: example.com, targetPort: 443}}',
+  'trafficPolicy: {tls: {mode: SIMPLE}, proxyProtocol: {}, tunnel: {targetHost: example.com, targetPort: 443}}',
+  'trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}, {port: {number: 81}, loadBalancer: {simple: RANDOM}}]}, subsets: [{name: v1, labels: {a: b}, trafficPolicy: {loadBalancer: {simple: RANDOM}}}, {name: all}]',
+];
+const RULED = RULES.map((spec, i) => `
+apiVersion: v1
+kind: Service
+metadata: {name: s${i}, namespace: default}
+spec: {clusterIP: 10.96.9.${i + 1}, selector: {app: reviews}, ports: [{name: http, port: 80}, {name: tcp, port: 81}, {name: x, port: 82}, {name: grpc, port: 83}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: s${i}, namespace: default}
+spec: {host: s${i}, ${spec}}
+`);
+
+test('Envoy takes every field of a DestinationRule', { skip: skip || noSamples }, async (t) => {
+  const { refused, names } = await refusals(t, { texts: [...sample('bookinfo/platform/kube/bookinfo.yaml'), ...RULED], workload: 'productpage-v1' });
+  assert.deepEqual(refused, []);
+  assert.ok((names['Cluster'] ?? 0) > RULES.length * 4);
+});
+
 test('Envoy takes what all samples of Istio come to, in one mesh', { skip: skip || noSamples }, async (t) => {
   const texts = readdirSync(SAMPLES, { recursive: true, encoding: 'utf8' })
     .filter((f) => f.endsWith('.yaml') && !/(^|\/)(values|Chart|kustomization|docker-compose)|operator|addons|\/(templates|gateway-api)\//.test(f))

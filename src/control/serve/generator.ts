@@ -198,7 +198,7 @@ export class Generator {
         const endpoints = isDns ? context.snapshot.endpoints.get(service.key) : undefined;
         const key = `${proxy.kind} ${proxy.outcomes ?? ''} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
         const origins = [...serviceOrigins(service), ...(plan.policy?.origins ?? [])];
-        add(all, this.#memo.get(key, [service, plan.policy, settings, plan.accounts.join(), endpoints], () =>
+        add(all, this.#memo.get(key, [service, plan.policy, settings, plan.accounts.join(), plan.speaksMutualTls, endpoints], () =>
           this.#safely(key, { kind: 'Service', namespace: service.namespace, name: service.name, origins }, () => encodeCluster(buildOutboundCluster(plan, context), origins))));
       }
     }

@@ -3,7 +3,7 @@ import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluste
 import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { MeshConfig } from '../../api/mesh-config.ts';
-import type { UpstreamHttp } from './cluster-policy.ts';
+import type { UpstreamHttp } from './upstream-http.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
 import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, MESH_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
 import { meshClientSocket } from './tls.ts';
@@ -34,7 +34,7 @@ export function originalDestination(name: string, http: UpstreamHttp, mesh: Mesh
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     circuitBreakers: { thresholds: [{ maxConnections: 4_294_967_295, maxPendingRequests: 4_294_967_295, maxRequests: 4_294_967_295, maxRetries: 4_294_967_295, trackRemaining: true }] },
-    ...httpOptions(http),
+    ...spoken(http),
   };
 }
 
@@ -44,7 +44,8 @@ export const boundToLoopback = (): ClusterInit => ({
 
 export const connectTimeout = (mesh: MeshConfig) => durationOf(mesh.connectTimeout) ?? durationMs(10_000);
 
-export function httpOptions(http: UpstreamHttp): ClusterInit {
+/** The HTTP versions that the application is spoken to. */
+export function spoken(http: UpstreamHttp): ClusterInit {
   if (http === 'http1' || http === 'none') return {};
   const options = pack(HttpProtocolOptionsSchema, {
     upstreamProtocolOptions:

@@ -30,12 +30,9 @@ export interface AssignmentClient {
 
 /** The endpoints of a cluster for a client: those of the subset, grouped by locality, nearest first when failover is on. */
 export function buildAssignment(plan: AssignmentPlan, client: AssignmentClient): ClusterLoadAssignment {
-  const { service, port, subset, policy } = plan;
-  const all = client.snapshot.endpoints.get(service.key)?.byPort.get(port.port) ?? [];
-  const subsetLabels = policy?.subsets.find((s) => s.name === subset)?.labels;
-  const chosen = subset === undefined ? all : subsetLabels === undefined && !policy?.subsets.some((s) => s.name === subset) ? [] : all.filter((e) => labelsMatch(subsetLabels, e.labels));
+  const { port, subset, policy } = plan;
   const effective = effectivePolicy(policy, port.port, subset);
-  const groups = priorities(chosen, client, { effective, mesh: client.snapshot.settings.config });
+  const groups = priorities(subsetEndpoints(plan, client.snapshot), client, { effective, mesh: client.snapshot.settings.config });
   return create(ClusterLoadAssignmentSchema, {
     clusterName: plan.name,
     endpoints: groups.map((group) => ({
@@ -45,6 +42,14 @@ export function buildAssignment(plan: AssignmentPlan, client: AssignmentClient):
       lbEndpoints: group.endpoints.map((endpoint) => lbEndpoint(endpoint, client)),
     })),
   });
+}
+
+/** Of a subset that no policy defines: none. */
+export function subsetEndpoints({ service, port, subset, policy }: AssignmentPlan, snapshot: MeshSnapshot): readonly Endpoint[] {
+  const all = snapshot.endpoints.get(service.key)?.byPort.get(port.port) ?? [];
+  if (subset === undefined) return all;
+  const defined = policy?.subsets.find((s) => s.name === subset);
+  return defined ? all.filter((e) => labelsMatch(defined.labels, e.labels)) : [];
 }
 
 function lbEndpoint(endpoint: Endpoint, client: AssignmentClient): Init<typeof LbEndpointSchema> {

@@ -2,13 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import type { ConnectionPool } from '../../api/common/connection-pool.ts';
 import { Cluster_DiscoveryType, ClusterSchema, type Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { isDetected, isHttp, isHttp2 } from '../registry/model.ts';
-import { boundToLoopback, connectTimeout, originalDestination, httpOptions } from './builtin-clusters.ts';
-import { clusterPolicy } from './cluster-policy.ts';
+import { boundToLoopback, connectTimeout, originalDestination, spoken } from './builtin-clusters.ts';
 import { hostPolicy, type Context } from './context.ts';
 import { effectivePolicy } from './effective-policy.ts';
 import type { InboundPort } from './inbound-services.ts';
 import { type Init } from './message.ts';
 import { inboundCluster } from './names.ts';
+import { keepalive, thresholds } from './upstream-http.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
@@ -22,7 +22,7 @@ export function buildInboundCluster(port: InboundPort, context: Context): Cluste
     ? { metadata: { filterMetadata: { istio: { services: [{ host: service.host, name: service.name, namespace: service.namespace }] } } } }
     : {};
   const base = port.endpoint === undefined ? { ...originalDestination(name, http, config), ...boundToLoopback() } : fixed(name, port.endpoint, context);
-  return create(ClusterSchema, { ...base, ...httpOptions(http), ...limits(port, context), ...metadata });
+  return create(ClusterSchema, { ...base, ...spoken(http), ...limits(port, context), ...metadata });
 }
 
 /** `127.0.0.1:8080`, `0.0.0.0:8080` (the pod's own address) or `unix:///path`. */
@@ -45,8 +45,7 @@ function fixed(name: string, endpoint: string, context: Context): ClusterInit {
 function limits(port: InboundPort, context: Context): ClusterInit {
   const pool = poolFor(port, context);
   if (!pool) return {};
-  const { circuitBreakers, upstreamConnectionOptions } = clusterPolicy({ connectionPool: pool }, 'none', context.settings.config);
-  return { circuitBreakers, ...(upstreamConnectionOptions ? { upstreamConnectionOptions } : {}) };
+  return { ...thresholds(pool), ...keepalive(pool, context.settings.config) };
 }
 
 function poolFor(port: InboundPort, context: Context): ConnectionPool | undefined {

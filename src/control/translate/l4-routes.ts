@@ -1,11 +1,12 @@
 /** Routes of TLS that is passed through, and of TCP: which filter chains a service needs, and where each leads. */
+import type { Destination } from '../../api/common/destination.ts';
 import type { L4RouteDestination, TcpMatch, TlsMatch } from '../../api/virtual-service.ts';
 import { hostCovers } from '../registry/hosts.ts';
 import { isTls, type MeshService, type ServicePort } from '../registry/model.ts';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
 import { labelsMatch } from '../registry/visibility.ts';
-import { outboundCluster } from './names.ts';
-import { destinationCluster, type RouteView } from './route.ts';
+import { hostPolicy } from './context.ts';
+import { destinationCluster, destinationPolicy, type RouteView } from './route.ts';
 import type { TcpTarget } from './tcp-proxy.ts';
 
 export interface L4Route {
@@ -21,7 +22,7 @@ export function l4Routes(service: MeshService, port: ServicePort, options: { vie
   const { view, bySni } = options;
   const rules = view.context.scope.rulesFor(service.host, 'l4');
   const chosen = rules ? rulesRoutes(rules, view, port) : [];
-  const own: L4Route = { serverNames: bySni && isTls(port.protocol) ? [service.host] : [], subnets: [], targets: [{ cluster: outboundCluster({ port: port.port, host: service.host }), weight: 1 }] };
+  const own: L4Route = { serverNames: bySni && isTls(port.protocol) ? [service.host] : [], subnets: [], targets: [target({ host: service.host, port: { number: port.port } }, view, 1)] };
   if (chosen.some((r) => r.serverNames.length === 0 && r.subnets.length === 0)) return chosen;
   const isCovered = own.serverNames.length > 0 && chosen.some((r) => r.serverNames.some((name) => hostCovers(name, service.host)));
   return isCovered ? chosen : [...chosen, own];
@@ -64,5 +65,27 @@ function applies(match: TlsMatch | TcpMatch, view: RouteView): boolean {
 function targets(routes: readonly L4RouteDestination[] | undefined, view: RouteView): TcpTarget[] {
   const all = routes ?? [];
   const isWeighted = all.some((r) => (r.weight ?? 0) > 0);
-  return all.map((r) => ({ cluster: destinationCluster(r.destination, view), weight: isWeighted ? (r.weight ?? 0) : 1 })).filter((t) => t.weight > 0);
+  const live = all.map((r) => target(r.destination, view, isWeighted ? (r.weight ?? 0) : 1)).filter((t) => t.weight > 0);
+  if (live.length > 1 && live.some((t) => t.tunnel)) reportTunnel(all.map((r) => r.destination), view);
+  return live;
+}
+
+function target(destination: Destination, view: RouteView, weight: number): TcpTarget {
+  const policy = destinationPolicy(destination, view);
+  const { tunnel } = policy;
+  return {
+    cluster: destinationCluster(destination, view),
+    weight,
+    idleTimeout: policy.connectionPool?.tcp?.idleTimeout,
+    sourceHash: policy.loadBalancer?.consistentHash?.useSourceIp,
+    tunnel: tunnel && { target: `${tunnel.targetHost}:${tunnel.targetPort}`, usePost: tunnel.protocol === 'POST' },
+  };
+}
+
+function reportTunnel(destinations: readonly Destination[], { context }: RouteView): void {
+  for (const { host } of destinations) {
+    const service = context.scope.byHost.get(host);
+    const policy = service && hostPolicy(context, service);
+    if (policy?.trafficPolicy?.tunnel) context.report({ kind: 'DestinationRule', namespace: policy.namespace, name: policy.name, field: 'spec.trafficPolicy.tunnel', reason: 'a route with several destinations does not tunnel; route to this host alone' });
+  }
 }

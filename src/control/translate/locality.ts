@@ -15,53 +15,79 @@ export interface EndpointGroup {
 }
 
 interface Client {
-  readonly proxy: { readonly locality: Locality };
+  readonly proxy: { readonly locality: Locality; readonly clusterId: string };
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** The policy's own setting, else the mesh's; undefined when it is switched off. */
+export function localitySetting(policy: EffectivePolicy, mesh: MeshConfig): LocalityLb | undefined {
+  const setting = policy.loadBalancer?.localityLbSetting ?? mesh.localityLbSetting;
+  return setting.enabled === false ? undefined : setting;
+}
+
 export function priorities(endpoints: readonly Endpoint[], client: Client, policy: { effective: EffectivePolicy; mesh: MeshConfig }): EndpointGroup[] {
-  const settings = policy.effective.loadBalancer?.localityLbSetting ?? policy.mesh.localityLbSetting;
-  const isOn = settings.enabled !== false;
-  const shares = isOn ? distribution(settings, client.proxy.locality) : undefined;
-  if (shares) return distributed(endpoints, shares);
-  const hasFailover = isOn && policy.effective.outlierDetection !== undefined && client.proxy.locality.region !== '';
-  const rank = hasFailover ? ranking(settings, client) : () => 0;
-  const groups = Map.groupBy(endpoints, (e) => `${String(rank(e)).padStart(3, '0')}|${localityText(e.locality)}`);
+  const settings = localitySetting(policy.effective, policy.mesh);
+  if (settings?.distribute && settings.distribute.length > 0) {
+    const shares = settings.distribute.find((d) => d.from !== undefined && covers(d.from, client.proxy.locality))?.to;
+    return shares ? distributed(endpoints, shares) : grouped(endpoints, () => 0);
+  }
+  return grouped(endpoints, settings && policy.effective.outlierDetection !== undefined ? ranking(settings, client) : () => 0);
+}
+
+const weightOf = (endpoints: readonly Endpoint[]): number => endpoints.reduce((sum, e) => sum + (e.weight > 0 ? e.weight : 1), 0);
+
+/** By rank and locality; ranks become priorities without gaps. */
+function grouped(endpoints: readonly Endpoint[], rank: (endpoint: Endpoint) => number): EndpointGroup[] {
+  const groups = Map.groupBy(endpoints, (e) => `${String(rank(e)).padStart(4, '0')}|${localityText(e.locality)}`);
   const used = [...new Set([...groups.keys()].map((k) => Number(k.split('|')[0])))].sort((a, b) => a - b);
-  return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, list]) => ({
-    locality: list[0]?.locality ?? client.proxy.locality,
-    priority: used.indexOf(Number(key.split('|')[0])),
-    weight: list.reduce((sum, e) => sum + (e.weight > 0 ? e.weight : 1), 0),
-    endpoints: list,
-  }));
+  return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).flatMap(([key, list]) => {
+    const [first] = list;
+    return first ? [{ locality: first.locality, priority: used.indexOf(Number(key.split('|')[0])), weight: weightOf(list), endpoints: list }] : [];
+  });
 }
 
 export const localityText = (l: Locality): string => [l.region, l.zone, l.subzone].filter((part) => part !== '').join('/');
 
-/** 0 is nearest. Same subzone, zone, region, then the failover region, then the rest. */
+/** 0 is nearest. Labels decide first when they are given, then places when `failover` is given or labels are not. */
 function ranking(settings: LocalityLb, client: Client): (endpoint: Endpoint) => number {
   const { failoverPriority = [], failover = [] } = settings;
-  if (failoverPriority.length > 0) return (endpoint) => labelRank(failoverPriority, client.labels, endpoint.labels);
-  const own = client.proxy.locality;
+  if (failoverPriority.length === 0) return (endpoint) => placeRank(failover, client.proxy.locality, endpoint.locality);
+  const byLabels = (endpoint: Endpoint) => labelRank(failoverPriority, client, endpoint);
+  return failover.length === 0 ? byLabels : (endpoint) => byLabels(endpoint) * 5 + placeRank(failover, client.proxy.locality, endpoint.locality);
+}
+
+/** Same subzone, zone, region, then the failover region, then the rest. */
+function placeRank(failover: NonNullable<LocalityLb['failover']>, own: Locality, other: Locality): number {
   const next = failover.find((f) => f.from === own.region)?.to;
-  return ({ locality }) => {
-    if (locality.region !== own.region) return next === undefined || locality.region === next ? 3 : 4;
-    if (locality.zone !== own.zone) return 2;
-    return locality.subzone === own.subzone ? 0 : 1;
-  };
+  if (other.region !== own.region) return next === undefined || other.region === next ? 3 : 4;
+  if (other.zone !== own.zone) return 2;
+  return other.subzone === own.subzone ? 0 : 1;
 }
 
 /** The more of the labels agree, in order from the first, the nearer. A label may name its value: `key=value`. */
-function labelRank(keys: readonly string[], own: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): number {
-  const same = keys.findIndex((text) => {
+function labelRank(keys: readonly string[], client: Client, endpoint: Endpoint): number {
+  const { locality, clusterId } = client.proxy;
+  const differs = keys.findIndex((text) => {
     const [key = '', value] = text.split('=');
-    return (value ?? own[key]) !== other[key];
+    return (value ?? labelOf(key, { labels: client.labels, locality, clusterId })) !== labelOf(key, { labels: endpoint.labels, locality: endpoint.locality, clusterId });
   });
-  return same < 0 ? 0 : keys.length - same;
+  return differs < 0 ? 0 : keys.length - differs;
 }
 
-function distribution(settings: LocalityLb, own: Locality): Record<string, number> | undefined {
-  return settings.distribute?.find((d) => d.from !== undefined && covers(d.from, own))?.to;
+/** Where a workload runs counts as labels of it. */
+function labelOf(key: string, of: { labels: Readonly<Record<string, string>>; locality: Locality; clusterId: string }): string {
+  switch (key) {
+    case 'topology.kubernetes.io/region':
+      return of.locality.region;
+    case 'topology.kubernetes.io/zone':
+      return of.locality.zone;
+    case 'topology.istio.io/subzone':
+      return of.locality.subzone;
+    case 'topology.istio.io/cluster':
+      return of.clusterId;
+    default:
+      return of.labels[key] ?? '';
+  }
 }
 
 /** `region/zone/*`, `region/*`, `*`. */
@@ -71,18 +97,18 @@ function covers(pattern: string, locality: Locality): boolean {
   return parts.every((part, i) => part === '*' || part === own[i]);
 }
 
-/** A share is divided among the localities that its pattern covers by their number of endpoints. Others get nothing. */
+/** A share is divided among the localities that its pattern covers by the weight of their endpoints. Others get nothing. */
 function distributed(endpoints: readonly Endpoint[], shares: Readonly<Record<string, number>>): EndpointGroup[] {
   const groups = Map.groupBy(endpoints, (e) => localityText(e.locality));
   const taken = new Set<string>();
   return Object.entries(shares).flatMap(([pattern, share]) => {
     const matched = [...groups].filter(([key, list]) => !taken.has(key) && list[0] !== undefined && covers(pattern, list[0].locality));
-    const total = matched.reduce((sum, [, list]) => sum + list.length, 0);
+    const total = matched.reduce((sum, [, list]) => sum + weightOf(list), 0);
     return matched.flatMap(([key, list]) => {
       taken.add(key);
       const [first] = list;
       if (!first || share === 0) return [];
-      return [{ locality: first.locality, priority: 0, weight: Math.max(1, Math.round((share * list.length) / total)), endpoints: list }];
+      return [{ locality: first.locality, priority: 0, weight: Math.ceil((share * weightOf(list)) / total), endpoints: list }];
     });
   });
 }

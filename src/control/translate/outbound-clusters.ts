@@ -2,15 +2,19 @@ import { create } from '@bufbuild/protobuf';
 import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { HostPolicy } from '../registry/destination-rules.ts';
+import type { MeshService, ServicePort } from '../registry/model.ts';
+import { acceptsMutualTls } from '../registry/policies.ts';
+import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { introduction } from './agent.ts';
-import { isDetected, isHeadless, isHttp, isHttp2, type MeshService, type ServicePort } from '../registry/model.ts';
-import { clusterPolicy, type UpstreamHttp } from './cluster-policy.ts';
-import { hostPolicy, identitiesOf, type Context } from './context.ts';
-import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
-import { buildAssignment } from './endpoints.ts';
+import { clusterPolicy } from './cluster-policy.ts';
+import { hostPolicy, type Context } from './context.ts';
+import { effectivePolicy } from './effective-policy.ts';
+import { buildAssignment, subsetEndpoints } from './endpoints.ts';
 import { durationMs, durationOf, type Init } from './message.ts';
-import { configPath, meshSni, outboundCluster } from './names.ts';
-import { adsSource, meshClientSocket, originatedSocket, plaintextSocket, type Payload } from './tls.ts';
+import { configPath, outboundCluster } from './names.ts';
+import { adsSource } from './tls.ts';
+import { upstreamHttp } from './upstream-http.ts';
+import { security } from './upstream-security.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
@@ -22,6 +26,8 @@ export interface ClusterPlan {
   readonly subset?: string;
   readonly policy?: HostPolicy;
   readonly accounts: readonly string[];
+  /** Only where the address that the caller dialled is called: whether mutual TLS is spoken there. */
+  readonly speaksMutualTls?: boolean;
 }
 
 /** A cluster for each port of a service, and one for each subset on each port. UDP is not proxied. */
@@ -33,21 +39,37 @@ export function planClusters(context: Context, service: MeshService): ClusterPla
   return service.ports
     .filter((port) => port.protocol !== 'UDP' && context.scope.allows(service, port.port))
     .flatMap((port) =>
-      [undefined, ...(policy?.subsets ?? []).map((s) => s.name)].map((subset) => ({ name: outboundCluster({ port: port.port, subset, host }), service, port, subset, policy, accounts })),
+      [undefined, ...(policy?.subsets ?? []).map((s) => s.name)].map((subset) => {
+        const plan: ClusterPlan = { name: outboundCluster({ port: port.port, subset, host }), service, port, subset, policy, accounts };
+        return keepsAddress(plan, context) ? { ...plan, speaksMutualTls: allSpeakMutualTls(plan, context.snapshot) } : plan;
+      }),
     );
+}
+
+/** The service has no address of its own, or the policy says PASSTHROUGH. */
+function keepsAddress({ service, port, subset, policy }: ClusterPlan, context: Context): boolean {
+  if (context.proxy.kind !== 'sidecar') return false;
+  return service.resolution === 'passthrough' || effectivePolicy(policy, port.port, subset).loadBalancer?.simple === 'PASSTHROUGH';
+}
+
+function allSpeakMutualTls(plan: ClusterPlan, snapshot: MeshSnapshot): boolean {
+  const { peerAuthentications, settings } = snapshot;
+  const endpoints = subsetEndpoints(plan, snapshot);
+  return endpoints.length > 0 && endpoints.every((endpoint) => acceptsMutualTls(endpoint, peerAuthentications, settings.config.rootNamespace));
 }
 
 export function buildOutboundCluster(plan: ClusterPlan, context: Context): Cluster {
   const { port, subset, policy } = plan;
+  const { config } = context.settings;
   const effective = effectivePolicy(policy, port.port, subset);
-  const http = upstreamHttp(port);
+  const http = upstreamHttp(port, effective.connectionPool, config);
   // Nobody outside the mesh is told who calls.
   const filters = plan.service.isMeshExternal || http === 'none' ? [] : introduction(context.proxy);
-  const base = clusterPolicy(effective, http, context.settings.config, filters);
+  const base = clusterPolicy(effective, { http, filters, mesh: config });
   return create(ClusterSchema, {
     ...base,
     ...discovery(plan, base, context),
-    ...security(plan, effective, context),
+    ...security({ plan, effective, http, context }),
     name: plan.name,
     metadata: { filterMetadata: { istio: clusterMetadata(plan) } },
   });
@@ -62,25 +84,16 @@ function clusterMetadata({ service, port, subset, policy }: ClusterPlan) {
   };
 }
 
-function upstreamHttp(port: ServicePort): UpstreamHttp {
-  if (isHttp2(port.protocol)) return 'http2';
-  if (isHttp(port.protocol)) return 'http1';
-  return isDetected(port.protocol) ? 'same' : 'none';
-}
-
-/** The address that the caller dialled; also what gateways cannot do, since nobody dialled a service through them. */
-export function isPassthrough(service: MeshService, context: Pick<Context, 'proxy'>): boolean {
-  return service.resolution === 'passthrough' && context.proxy.kind === 'sidecar';
-}
-
+/** How the hosts are found. Nobody dials a service through a gateway, so that there is no address to keep there. */
 function discovery(plan: ClusterPlan, base: ClusterInit, context: Context): ClusterInit {
   const { service, name } = plan;
-  if (base.clusterDiscoveryType?.case === 'type') return {};
-  if (isPassthrough(service, context)) {
+  const lbPolicy = base.lbPolicy === Cluster_LbPolicy.CLUSTER_PROVIDED ? Cluster_LbPolicy.LEAST_REQUEST : base.lbPolicy;
+  if (keepsAddress(plan, context)) {
     return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST }, lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED, lbConfig: undefined, commonLbConfig: {} };
   }
   if (service.resolution === 'dns' || service.resolution === 'dns-round-robin') {
     return {
+      lbPolicy,
       clusterDiscoveryType: { case: 'type', value: service.resolution === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS },
       dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY,
       dnsRefreshRate: durationOf(context.settings.config.dnsRefreshRate) ?? durationMs(60_000),
@@ -88,35 +101,5 @@ function discovery(plan: ClusterPlan, base: ClusterInit, context: Context): Clus
       loadAssignment: buildAssignment(plan, context),
     };
   }
-  return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS }, edsClusterConfig: { edsConfig: adsSource(), serviceName: name } };
-}
-
-/** What is asked for, or else mutual TLS with those endpoints that are marked as speaking it. Istio: auto mTLS. */
-function security(plan: ClusterPlan, effective: EffectivePolicy, context: Context): ClusterInit {
-  const { service, port, subset, accounts } = plan;
-  const { tls } = effective;
-  const { config } = context.settings;
-  const at = { port: port.port, subset, host: service.host };
-  if (tls?.mode === 'DISABLE') return {};
-  if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') {
-    return { transportSocket: originatedSocket(tls, { host: service.host, isHttp2: isHttp2(port.protocol), subjectAltNames: service.subjectAltNames }) };
-  }
-  const named = tls?.subjectAltNames && tls.subjectAltNames.length > 0 ? tls.subjectAltNames : service.subjectAltNames;
-  const identities = named.length > 0 ? named : identitiesOf(accounts, context.settings);
-  const socket = meshClientSocket({ sni: tls?.sni || meshSni(at), payload: payload(port), identities });
-  if (tls?.mode === 'ISTIO_MUTUAL') return { transportSocket: socket };
-  if (config.enableAutoMtls === false || service.isMeshExternal) return {};
-  // Where the caller chooses the host there is nothing to tell hosts apart by: all of them, or none. Istio: the same.
-  if (isPassthrough(service, context)) return isHeadless(service) && port.mutualTls === 'all' ? { transportSocket: socket } : {};
-  return {
-    transportSocketMatches: [
-      { name: 'tlsMode-istio', match: { tlsMode: 'istio' }, transportSocket: socket },
-      { name: 'tlsMode-disabled', match: {}, transportSocket: plaintextSocket() },
-    ],
-  };
-}
-
-function payload(port: ServicePort): Payload {
-  if (isHttp2(port.protocol)) return 'http2';
-  return isHttp(port.protocol) ? 'http1' : 'tcp';
+  return { lbPolicy, clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS }, edsClusterConfig: { edsConfig: adsSource(), serviceName: name } };
 }

@@ -52,10 +52,10 @@ function httpChain(routes: string, label: string, use: Parts & { subnets: readon
 }
 
 function l4Chain(chain: OutboundChain, { context, telemetry }: Parts): ChainInit {
-  const { serverNames, subnets, targets, idleTimeout, sourceHash } = chain;
+  const { serverNames, subnets, targets } = chain;
   const [first] = targets;
   const match = serverNames.length > 0 || subnets.length > 0 ? { filterChainMatch: { serverNames: [...serverNames], prefixRanges: subnets.map(cidrRange) } } : {};
-  return { ...match, filters: [...tcpStats(context.proxy), tcpProxy({ statPrefix: first?.cluster ?? BLACKHOLE_CLUSTER, targets, telemetry, idleTimeout, sourceHash })] };
+  return { ...match, filters: [...tcpStats(context.proxy), tcpProxy({ statPrefix: first?.cluster ?? BLACKHOLE_CLUSTER, targets, telemetry })] };
 }
 
 const fallbackCluster = (context: Context): string => (context.scope.outbound === 'REGISTRY_ONLY' ? BLACKHOLE_CLUSTER : PASSTHROUGH_CLUSTER);

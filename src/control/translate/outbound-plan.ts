@@ -3,7 +3,6 @@ import { isDetected, isHeadless, isHttp, serviceOrigins, type MeshService, type 
 import type { Origin } from '../registry/origin.ts';
 import { MESH_GATEWAY } from '../registry/virtual-services.ts';
 import { addressesOf, hostPolicy, type Context } from './context.ts';
-import { effectivePolicy } from './effective-policy.ts';
 import { l4Routes } from './l4-routes.ts';
 import { MESH_PASSTHROUGH_CLUSTER } from './names.ts';
 import type { TcpTarget } from './tcp-proxy.ts';
@@ -33,8 +32,6 @@ export interface OutboundChain {
   readonly http?: string;
   /** Where other connections go. */
   readonly targets: readonly TcpTarget[];
-  readonly idleTimeout?: string;
-  readonly sourceHash: boolean;
 }
 
 export interface Outbound {
@@ -163,7 +160,7 @@ function placeHidden(plans: Plans, context: Context): string[] {
   return [...rest].sort();
 }
 
-export const hiddenChain = (subnets: readonly string[]): OutboundChain => ({ serverNames: [], subnets, targets: [{ cluster: MESH_PASSTHROUGH_CLUSTER, weight: 1 }], sourceHash: false });
+export const hiddenChain = (subnets: readonly string[]): OutboundChain => ({ serverNames: [], subnets, targets: [{ cluster: MESH_PASSTHROUGH_CLUSTER, weight: 1 }] });
 
 function hiddenAddresses(context: Context, service: MeshService, port: ServicePort): Iterable<[number, readonly string[]]> {
   return isHeadless(service) ? podsByPort(context, service, port) : [[port.port, addressesOf(service, context.proxy)]];
@@ -171,10 +168,7 @@ function hiddenAddresses(context: Context, service: MeshService, port: ServicePo
 
 function chains({ service, port, context }: Placement, bySni: boolean): OutboundChain[] {
   const view = { context, port: port.port, gateways: MESH };
-  const policy = effectivePolicy(hostPolicy(context, service), port.port);
-  const idleTimeout = policy.connectionPool?.tcp?.idleTimeout;
-  const sourceHash = policy.loadBalancer?.consistentHash?.useSourceIp === true;
-  return l4Routes(service, port, { view, bySni }).map((route) => ({ ...route, idleTimeout, sourceHash }));
+  return l4Routes(service, port, { view, bySni });
 }
 
 /** Names of routes that these listeners need. */

@@ -7,7 +7,7 @@ import type { RouteActionSchema, RouteAction_HashPolicySchema, RouteSchema, Weig
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
 import { labelsMatch } from '../registry/visibility.ts';
 import { hostPolicy, type Context } from './context.ts';
-import { effectivePolicy } from './effective-policy.ts';
+import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
 import { CORS_FILTER, FAULT_FILTER } from './http-filters.ts';
 import { durationOf, ZERO_DURATION, type Init } from './message.ts';
 import { configMetadata, outboundCluster } from './names.ts';
@@ -89,7 +89,7 @@ function action(rule: HttpRoute, match: HttpMatch | undefined, view: RouteView):
   const targets = destinations(rule);
   const [first] = targets;
   if (!first) return { action: { case: 'directResponse', value: { status: 500 } } };
-  const hashPolicy = targets.flatMap((t) => hashPolicies(t.destination, view)).slice(0, 1);
+  const hashPolicy = distinct(targets.flatMap((t) => hashPolicies(t.destination, view)));
   const host = authorityOf(rule);
   const value: ActionInit = {
     ...clusterSpecifier(targets, view),
@@ -107,6 +107,9 @@ function action(rule: HttpRoute, match: HttpMatch | undefined, view: RouteView):
     ...(targets.length === 1 ? mergedHeaders(rule, first) : {}),
   };
 }
+
+/** Destinations that hash alike need it said once. */
+const distinct = <V>(policies: readonly V[]): V[] => [...new Map(policies.map((policy) => [JSON.stringify(policy, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)), policy])).values()];
 
 type Target = NonNullable<HttpRoute['route']>[number];
 
@@ -208,11 +211,13 @@ function additions(edits: HeaderOperations | undefined): HeaderInit[] {
 
 /** Sticky sessions, when the destination's policy hashes. */
 export function hashPolicies(destination: Destination, view: Pick<RouteView, 'context' | 'port'>): Init<typeof RouteAction_HashPolicySchema>[] {
-  const service = view.context.scope.byHost.get(destination.host);
-  if (!service) return [];
-  const policy = effectivePolicy(hostPolicy(view.context, service), portOf(destination, view), destination.subset);
-  const hash = policy.loadBalancer?.consistentHash;
+  const hash = destinationPolicy(destination, view).loadBalancer?.consistentHash;
   return hash ? hashBy(hash) : [];
+}
+
+export function destinationPolicy(destination: Destination, view: Pick<RouteView, 'context' | 'port'>): EffectivePolicy {
+  const service = view.context.scope.byHost.get(destination.host);
+  return service ? effectivePolicy(hostPolicy(view.context, service), portOf(destination, view), destination.subset) : {};
 }
 
 function hashBy(hash: ConsistentHash): Init<typeof RouteAction_HashPolicySchema>[] {

@@ -4,7 +4,16 @@ import type { NetworkFilterInit } from './http-filters.ts';
 import { durationOf, pack, type Init } from './message.ts';
 import type { TelemetryPlan } from './telemetry.ts';
 
-export interface TcpTarget {
+/** What the policy of a destination says about connections to it that are not HTTP. */
+export interface TcpPolicy {
+  /** Duration text; default none. */
+  readonly idleTimeout?: string;
+  readonly sourceHash?: boolean;
+  /** Through a proxy: CONNECT (or POST) to this `host:port` instead of the bare bytes. */
+  readonly tunnel?: { readonly target: string; readonly usePost: boolean };
+}
+
+export interface TcpTarget extends TcpPolicy {
   readonly cluster: string;
   /** Only with several targets; those with 0 are left out. */
   readonly weight: number;
@@ -14,9 +23,6 @@ export interface TcpProxyOptions {
   readonly statPrefix: string;
   readonly targets: readonly TcpTarget[];
   readonly telemetry: TelemetryPlan;
-  /** Duration text; default none. */
-  readonly idleTimeout?: string;
-  readonly sourceHash?: boolean;
 }
 
 function logs({ accessLog, outcomes }: TelemetryPlan): Init<typeof TcpProxySchema> {
@@ -24,7 +30,8 @@ function logs({ accessLog, outcomes }: TelemetryPlan): Init<typeof TcpProxySchem
   return { accessLog: [...accessLog.map(onlyAtEnd), ...outcomes], accessLogOptions: { flushAccessLogOnConnected: true } };
 }
 
-/** The filter that passes bytes on. */
+/** The filter that passes bytes on. Time-out and hashing hold for a connection before it is decided where it goes: the first target that
+ * has them gives them. A tunnel needs a single target. Istio: buildOutboundNetworkFilters. */
 export function tcpProxy(options: TcpProxyOptions): NetworkFilterInit {
   const { statPrefix, targets, telemetry } = options;
   const live = targets.length > 1 ? targets.filter((t) => t.weight > 0) : targets;
@@ -32,8 +39,9 @@ export function tcpProxy(options: TcpProxyOptions): NetworkFilterInit {
   const value: Init<typeof TcpProxySchema> = {
     statPrefix,
     ...logs(telemetry),
-    idleTimeout: durationOf(options.idleTimeout),
-    hashPolicy: options.sourceHash ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
+    idleTimeout: durationOf(live.find((t) => t.idleTimeout !== undefined)?.idleTimeout),
+    hashPolicy: live.some((t) => t.sourceHash) ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
+    tunnelingConfig: live.length === 1 && only?.tunnel ? { hostname: only.tunnel.target, usePost: only.tunnel.usePost } : undefined,
     clusterSpecifier:
       live.length === 1 && only
         ? { case: 'cluster', value: only.cluster }

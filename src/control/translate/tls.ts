@@ -1,13 +1,15 @@
 import { create, type MessageShape } from '@bufbuild/protobuf';
 import type { ClientTls } from '../../api/common/traffic-policy.ts';
 import type { ServerTls } from '../../api/common/server-tls.ts';
+import type { MeshConfig } from '../../api/mesh-config.ts';
+import { parseAddress } from '../../base/cidr.ts';
 import { ApiConfigSource_ApiType, ApiVersion, ConfigSourceSchema } from '../../xds/generated/envoy/config/core/v3/config_source_pb.js';
 import type { TransportSocketSchema } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { RawBufferSchema } from '../../xds/generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
 import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol, type CertificateValidationContextSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
 import type { SdsSecretConfigSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema, type CommonTlsContextSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
-import { pack, ZERO_DURATION, type Init } from './message.ts';
+import { durationMs, pack, ZERO_DURATION, type Init } from './message.ts';
 
 export type TransportSocketInit = Init<typeof TransportSocketSchema>;
 type SdsInit = Init<typeof SdsSecretConfigSchema>;
@@ -32,12 +34,18 @@ const OFFER: Readonly<Record<Payload, readonly string[]>> = {
   tcp: ['istio-peer-exchange', 'istio'],
 };
 
-/** The workload's own certificate and the mesh's roots come from the agent beside the proxy, under these names. */
-export const agentSecret = (name: 'default' | 'ROOTCA'): SdsInit => ({
+/** What the agent beside the proxy knows: the workload's own certificate, the mesh's roots, and files. Files come by name too, so that
+ * one that is missing, or is replaced, concerns the connections that need it and nothing else. Istio: security.SdsCertificateConfig. */
+type AgentSecret = 'default' | 'ROOTCA' | `file-cert:${string}~${string}` | `file-root:${string}`;
+
+/** So long a proxy waits for what may never come, a file or a credential of somebody else's, before it takes up its other work. */
+const PATIENCE = durationMs(5000);
+
+export const agentSecret = (name: AgentSecret): SdsInit => ({
   name,
   sdsConfig: {
     resourceApiVersion: ApiVersion.V3,
-    initialFetchTimeout: ZERO_DURATION,
+    initialFetchTimeout: name.startsWith('file-') ? PATIENCE : ZERO_DURATION,
     configSourceSpecifier: {
       case: 'apiConfigSource',
       value: {
@@ -49,6 +57,9 @@ export const agentSecret = (name: 'default' | 'ROOTCA'): SdsInit => ({
     },
   },
 });
+
+/** A client's credential. */
+const credential = (name: string): SdsInit => ({ name, sdsConfig: { ...adsSource(), initialFetchTimeout: PATIENCE } });
 
 /** A secret that the control plane serves. */
 export const servedSecret = (name: string): SdsInit => ({ name, sdsConfig: adsSource() });
@@ -62,15 +73,21 @@ export const plaintextSocket = (): TransportSocketInit => ({
 });
 
 const sans = (names: readonly string[]): ValidationInit => ({
-  matchTypedSubjectAltNames: names.map((name) => ({
-    sanType: name.includes('://') ? SubjectAltNameMatcher_SanType.URI : SubjectAltNameMatcher_SanType.DNS,
-    matcher: { matchPattern: { case: 'exact', value: name } },
-  })),
+  matchTypedSubjectAltNames: names.map((name) => ({ sanType: sanType(name), matcher: { matchPattern: { case: 'exact', value: name } } })),
 });
+
+function sanType(name: string): SubjectAltNameMatcher_SanType {
+  if (name.includes('://')) return SubjectAltNameMatcher_SanType.URI;
+  if (parseAddress(name) !== undefined) return SubjectAltNameMatcher_SanType.IP_ADDRESS;
+  return name.includes('@') ? SubjectAltNameMatcher_SanType.EMAIL : SubjectAltNameMatcher_SanType.DNS;
+}
+
+/** Istio's versions. As a client Envoy would stop at 1.2 by itself. */
+const VERSIONS_SPOKEN = { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 };
 
 const meshContext = (alpn: readonly string[], names: readonly string[]): CommonInit => ({
   alpnProtocols: [...alpn],
-  tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2 },
+  tlsParams: VERSIONS_SPOKEN,
   tlsCertificateSdsSecretConfigs: [agentSecret('default')],
   validationContextType: {
     case: 'combinedValidationContext',
@@ -98,31 +115,46 @@ export function meshServerSocket(kind: 'http' | 'tcp'): TransportSocketInit {
   };
 }
 
+export interface Origination {
+  readonly host: string;
+  readonly isHttp2: boolean;
+  /** Of the service, where the policy names none. */
+  readonly subjectAltNames: readonly string[];
+  /** The mesh's for connections that leave it. */
+  readonly defaults?: MeshConfig['tlsDefaults'];
+}
+
 /** TLS that a DestinationRule asks for: SIMPLE or MUTUAL, with files of the proxy or a credential. */
-export function originatedSocket(tls: ClientTls, options: { host: string; isHttp2: boolean; subjectAltNames: readonly string[] }): TransportSocketInit {
+export function originatedSocket(tls: ClientTls, options: Origination): TransportSocketInit {
+  const { defaults } = options;
   const sni = tls.sni || (options.host.startsWith('*') ? '' : options.host);
   const names = tls.subjectAltNames && tls.subjectAltNames.length > 0 ? tls.subjectAltNames : options.subjectAltNames;
-  const common: CommonInit = { alpnProtocols: options.isHttp2 ? ['h2'] : [], ...clientCertificate(tls), ...serverTrust(tls, names) };
+  const common: CommonInit = {
+    alpnProtocols: options.isHttp2 ? ['h2'] : [],
+    tlsParams: { ...VERSIONS_SPOKEN, ecdhCurves: defaults?.ecdhCurves ?? [], cipherSuites: defaults?.cipherSuites ?? [] },
+    ...clientCertificate(tls),
+    ...serverTrust(tls, names),
+  };
   return {
     name: 'envoy.transport_sockets.tls',
     configType: { case: 'typedConfig', value: pack(UpstreamTlsContextSchema, { sni, commonTlsContext: common }) },
   };
 }
 
+/** A credential or files; a policy that has come to have neither gets none, and the server refuses. */
 function clientCertificate(tls: ClientTls): CommonInit {
   if (tls.mode !== 'MUTUAL') return {};
-  if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [servedSecret(credentialSecret(tls.credentialName))] };
-  return { tlsCertificates: [{ certificateChain: file(tls.clientCertificate ?? ''), privateKey: file(tls.privateKey ?? '') }] };
+  if (tls.credentialName) return { tlsCertificateSdsSecretConfigs: [credential(credentialSecret(tls.credentialName))] };
+  if (!tls.clientCertificate || !tls.privateKey) return {};
+  return { tlsCertificateSdsSecretConfigs: [agentSecret(`file-cert:${tls.clientCertificate}~${tls.privateKey}`)] };
 }
 
 function serverTrust(tls: ClientTls, names: readonly string[]): CommonInit {
   if (tls.insecureSkipVerify === true) return {};
-  if (tls.credentialName) {
-    const secret = servedSecret(credentialCa(tls.credentialName));
-    return { validationContextType: { case: 'combinedValidationContext', value: { defaultValidationContext: sans(names), validationContextSdsSecretConfig: secret } } };
-  }
-  const trusted: ValidationInit = tls.caCertificates ? { trustedCa: file(tls.caCertificates) } : { systemRootCerts: {} };
-  return { validationContextType: { case: 'validationContext', value: { ...trusted, ...sans(names) } } };
+  const pins: ValidationInit = { ...sans(names), ...(tls.caCrl ? { crl: file(tls.caCrl) } : {}) };
+  // Without roots of its own the system's decide.
+  const secret = tls.credentialName ? credential(credentialCa(tls.credentialName)) : agentSecret(`file-root:${tls.caCertificates || 'system'}`);
+  return { validationContextType: { case: 'combinedValidationContext', value: { defaultValidationContext: pins, validationContextSdsSecretConfig: secret } } };
 }
 
 const file = (path: string) => ({ specifier: { case: 'filename' as const, value: path } });
