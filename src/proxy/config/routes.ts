@@ -15,6 +15,7 @@ import { compileSubstitution } from '../route/regex.ts';
 import { pathOnly } from '../route/request-view.ts';
 import { compileRetryPolicy } from '../route/retry-policy.ts';
 import type { ForwardAction, HostRewrite, PerFilter, Route, RouteAction, VirtualHost, WeightedDestination } from '../route/route.ts';
+import { indexRoutes, pathShape } from '../route/route-index.ts';
 import { indexVirtualHosts, type VirtualHostIndex } from '../route/virtual-hosts.ts';
 
 export interface RouteTable extends VirtualHostIndex {
@@ -61,6 +62,7 @@ function edits(fields: EditFields): Edits {
 function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteCompiler): VirtualHost {
   const own = edits(message);
   const routes: Route[] = [];
+  let find: VirtualHost['find'] = () => undefined;
   const host: VirtualHost = {
     name: message.name,
     domains: message.domains,
@@ -68,6 +70,7 @@ function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteC
     attemptCountInRequest: message.includeRequestAttemptCount,
     attemptCountInResponse: message.includeAttemptCountInResponse,
     routes,
+    find: (request) => find(request),
   };
   if (message.domains.length === 0) throw new ConfigError(`virtual host ${message.name}: no domains`);
   const perFilter = compilePerFilter(message.typedPerFilterConfig, compiler);
@@ -78,6 +81,7 @@ function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteC
       throw new ConfigError(`virtual host ${message.name}: route ${route.name === '' ? i : route.name}: ${errorText(error)}`);
     }
   }
+  find = indexRoutes(routes);
   return host;
 }
 
@@ -93,6 +97,7 @@ function compileRoute(message: RouteMessage, context: HostContext, compiler: Rou
   const levels = [edits(message), ...context.outer];
   return {
     name: message.name,
+    shape: message.match ? pathShape(message.match) : { kind: 'any' },
     matches: compileRouteMatch(message.match, compiler.random),
     action: compileAction(message, context, compiler),
     requestEdits: levels.flatMap((level) => level.request ?? []),

@@ -4,7 +4,7 @@ import { Headers } from '../headers.ts';
 import type { HttpOutcome, PeerMetadata, SpanContext } from '../outcome.ts';
 import type { FormatContext } from '../route/format.ts';
 import { isGrpc } from '../route/path-match.ts';
-import { matchRoute, pickDestination, type Route, type WeightedDestination } from '../route/route.ts';
+import { pickDestination, type Route, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { FilterContext, LocalReply } from './filter.ts';
 import { renderReply } from './local-reply.ts';
@@ -114,7 +114,7 @@ export class Exchange implements RequestSink, FilterContext {
     if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
     const table = settings.routes.current();
     const host = table?.find(request.authority);
-    this.route = host && matchRoute(host, request);
+    this.route = host?.find(request);
     const action = this.route?.action;
     if (action?.kind === 'forward') this.destination = pickDestination(action, request, this.random());
     if (host && host.requireTls === 'all' && request.scheme !== 'https') {

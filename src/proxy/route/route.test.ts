@@ -4,7 +4,7 @@ import { compileRoutes } from '../config/routes.ts';
 import { decode, ResourceType } from '../config/decode.ts';
 import { Headers } from '../headers.ts';
 import { encode } from '../testkit/proxy.ts';
-import { matchRoute, pickDestination } from './route.ts';
+import { pickDestination } from './route.ts';
 
 type Json = Record<string, unknown>;
 const table = (virtualHosts: readonly Json[], extra: Json = {}) =>
@@ -60,14 +60,14 @@ for (const [name, match, request, want] of [
   test(`a route match asks for ${name}: ${want}`, () => {
     const found = table([{ name: 'h', domains: ['*'], routes: [{ match, route: { cluster: 'c' } }] }]).find('h');
     assert.ok(found);
-    assert.equal(matchRoute(found, request) !== undefined, want);
+    assert.equal(found.find(request) !== undefined, want);
   });
 }
 
 test('the first route that matches wins', () => {
   const found = table([{ name: 'h', domains: ['*'], routes: [{ name: 'one', match: { prefix: '/a' }, route: { cluster: 'c' } }, { name: 'two', match: { prefix: '/' }, route: { cluster: 'c' } }] }]).find('h');
   assert.ok(found);
-  assert.deepEqual([matchRoute(found, view('/a'))?.name, matchRoute(found, view('/b'))?.name], ['one', 'two']);
+  assert.deepEqual([found.find(view('/a'))?.name, found.find(view('/b'))?.name], ['one', 'two']);
 });
 
 const forward = (route: Json, match: Json = { prefix: '/old' }) => {

@@ -5,6 +5,7 @@ import type { HeaderEdits } from './header-edits.ts';
 import type { RequestPredicate } from './header-match.ts';
 import type { RequestView } from './request-view.ts';
 import type { RetryPolicy } from './retry-policy.ts';
+import type { FindRoute, PathShape } from './route-index.ts';
 
 /** Compiled `typed_per_filter_config`, by filter name; null where the filter is disabled. */
 export type PerFilter = ReadonlyMap<string, unknown>;
@@ -69,6 +70,7 @@ export type RouteAction = ForwardAction | RedirectAction | DirectAction;
 
 export interface Route {
   readonly name: string;
+  readonly shape: PathShape;
   readonly matches: RequestPredicate;
   readonly action: RouteAction;
   readonly requestEdits: readonly HeaderEdits[];
@@ -86,12 +88,8 @@ export interface VirtualHost {
   readonly attemptCountInRequest: boolean;
   readonly attemptCountInResponse: boolean;
   readonly routes: readonly Route[];
-}
-
-/** First route of the host's list that matches. */
-export function matchRoute(host: VirtualHost, request: RequestView): Route | undefined {
-  for (const route of host.routes) if (route.matches(request)) return route;
-  return undefined;
+  /** First route of the list that matches. */
+  readonly find: FindRoute<Route>;
 }
 
 /** @param random 0 ≤ random < 1 */
