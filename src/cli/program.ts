@@ -12,6 +12,7 @@ import { uninstallCommand } from './uninstall.ts';
 import { upCommand } from './up.ts';
 import { validateCommand } from './validate.ts';
 import { versionCommand } from './version-command.ts';
+import { waitCommand } from './wait/command.ts';
 
 export function buildProgram(): Command {
   const program = new Command('lateen')
@@ -23,7 +24,12 @@ export function buildProgram(): Command {
     .showHelpAfterError('(see --help)');
   for (const command of [
     demoCommand(), upCommand(), downCommand(), statusCommand(), installCommand(), uninstallCommand(), profileCommand(),
-    versionCommand(), proxyStatusCommand(), proxyConfigCommand(), dashboardCommand(), validateCommand(),
+    versionCommand(), proxyStatusCommand(), proxyConfigCommand(), dashboardCommand(), validateCommand(), waitCommand(), experimentalCommand(),
   ]) program.addCommand(command);
   return program;
+}
+
+/** Where istioctl keeps commands that people type with `x`. */
+function experimentalCommand(): Command {
+  return new Command('experimental').aliases(['x', 'exp']).description('commands that istioctl has under this name').addCommand(waitCommand());
 }

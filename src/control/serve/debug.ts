@@ -1,6 +1,7 @@
 /** What the control plane knows and has sent, for people and tools. Paths and shapes follow Istio's debug endpoints. */
 import type { TypeStatus } from '../../xds/session.ts';
 import { shortType, TypeUrl } from '../../xds/type-urls.ts';
+import { originOf, parseOrigin } from '../registry/origin.ts';
 import { configDump } from './config-dump.ts';
 import type { ConnectedProxy, Discovery } from './discovery.ts';
 import type { Generator } from './generator.ts';
@@ -23,6 +24,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   '/debug/registryz': (_query, { generator }) => ok(generator.snapshot.services.map((s) => ({ ...s, accounts: generator.snapshot.endpoints.get(s.key)?.accounts ?? [] }))),
   '/debug/endpointz': (_query, { generator }) => ok(endpoints(generator)),
   '/debug/configz': (_query, { generator }) => ok(configuration(generator)),
+  '/debug/remains': (query, deps) => remains(query, deps),
   '/debug/left_out': (_query, { generator }) => ok(generator.leftOut),
   '/debug/mesh': (_query, { generator }) => ok(generator.snapshot.settings.config),
   '/debug/config_dump': (query, deps) => dump(query, deps),
@@ -81,6 +83,16 @@ function endpoints({ snapshot }: Generator): unknown[] {
 function configuration({ snapshot }: Generator): unknown {
   const policies = [...snapshot.hostPolicies.byNamespace.values()].flatMap((hosts) => [...hosts.values()].flat());
   return { virtualServices: snapshot.routing.map((r) => ({ ...r, gateways: [...r.gateways] })), destinationRules: policies, gateways: snapshot.gateways, sidecars: snapshot.sidecars };
+}
+
+/** What proxies still have of an object that is gone; `remains` is left out when none has anything. */
+function remains(query: URLSearchParams, { discovery, generator }: DebugDeps): DebugAnswer {
+  const origin = originOf(query.get('kind') ?? '', { namespace: query.get('namespace') ?? '', name: query.get('name') ?? '' });
+  const { kind, namespace, name } = parseOrigin(origin);
+  const isKnown = generator.snapshot.objects.get(kind)?.some(({ metadata }) => metadata.name === name && (metadata.namespace ?? '') === namespace) ?? false;
+  if (isKnown) return ok({ remains: 'the control plane has not seen yet that it is gone' });
+  const late = discovery.connections().filter((c) => c.settledAt < generator.snapshot.number || c.holds(origin)).map(proxyName);
+  return ok(late.length === 0 ? {} : { remains: `not acknowledged yet by ${late.slice(0, 5).join(', ')}${late.length > 5 ? ` and ${late.length - 5} more` : ''}` });
 }
 
 function dump(query: URLSearchParams, { discovery, generator }: DebugDeps): DebugAnswer {
