@@ -79,15 +79,16 @@ function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Re
   let early: Request[] | undefined;
   let isOver = false;
   const source: ResourceSource = {
-    resources: (typeUrl, names) => client?.source.resources(typeUrl, names) ?? new Map(),
+    resources: (typeUrl, names) => client?.source.resources(typeUrl, names) ?? [],
+    absent: (typeUrl, name) => client?.source.absent?.(typeUrl, name),
     version: () => client?.source.version() ?? '',
   };
   const session = new AdsSession({
     mode: protocol.mode,
     source,
     clock: deps.clock,
-    write: (message) => {
-      if (!isOver) call.write(message);
+    write: (pieces) => {
+      if (!isOver) call.write(Buffer.concat(pieces));
     },
     events: {
       sent: (typeUrl, facts) => client?.events?.sent?.(typeUrl, facts),

@@ -1,3 +1,4 @@
+import { NameSet } from './name-set.ts';
 import { isWildcardType } from './type-urls.ts';
 import { newSubscription, type Decision, type Subscription } from './subscription.ts';
 
@@ -18,36 +19,20 @@ export function decideDelta(before: Subscription | undefined, request: DeltaRequ
   const { resourceNamesSubscribe: added, resourceNamesUnsubscribe: removed } = request;
   const followed = follow(before, request);
   if (added.length === 0 && removed.length === 0) return followed;
-  const names = new Set(followed.subscription.names);
-  const sent = new Map(followed.subscription.sent);
-  let { wildcard } = followed.subscription;
-  for (const name of removed) {
-    if (name === '*') wildcard = false;
-    names.delete(name);
-    if (!wildcard) sent.delete(name);
-  }
-  const answer = new Set<string>();
-  let everything = false;
-  for (const name of added) {
-    if (name === '*') {
-      wildcard = true;
-      everything = true;
-    } else {
-      names.add(name);
-      answer.add(name);
-    }
-  }
-  const subscription = { ...followed.subscription, names, wildcard, sent };
+  const wildcard = added.includes('*') || (followed.subscription.wildcard && !removed.includes('*'));
+  const answer = new Set(added.filter((name) => name !== '*'));
+  const names = followed.subscription.names.with(answer, removed.filter((name) => !answer.has(name)));
+  const subscription = { ...followed.subscription, names, wildcard };
   if (added.length === 0) return { ...followed, subscription };
-  return { subscription, kind: followed.kind, answer: everything ? 'all' : answer };
+  return { subscription, kind: followed.kind, answer: added.includes('*') ? 'all' : answer };
 }
 
 function first(request: DeltaRequest): Decision {
-  const names = new Set(request.resourceNamesSubscribe);
-  const wildcard = names.delete('*') || (names.size === 0 && isWildcardType(request.typeUrl));
-  const sent = new Map(Object.entries(request.initialResourceVersions).map(([name, version]) => [name, { version }] as const));
-  const subscription: Subscription = { ...newSubscription(request.typeUrl), wildcard, names, sent };
-  return { subscription, kind: 'subscribe', answer: 'all' };
+  const asked = new Set(request.resourceNamesSubscribe);
+  const wildcard = asked.delete('*') || (asked.size === 0 && isWildcardType(request.typeUrl));
+  const subscription: Subscription = { ...newSubscription(request.typeUrl), wildcard, names: NameSet.of(asked) };
+  const brought = new Map(Object.entries(request.initialResourceVersions));
+  return { subscription, kind: 'subscribe', answer: 'all', ...(brought.size > 0 ? { brought } : {}) };
 }
 
 function follow(before: Subscription, request: DeltaRequest): Decision {

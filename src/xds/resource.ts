@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { encodeAny, encodeDeltaResource } from './wire.ts';
+import { bytesField, concat, encodeAny, encodeDeltaResource } from './wire.ts';
 
 /** What is known of a resource that a client holds; one that it brought along has a version and nothing else. */
 export interface Held {
@@ -46,9 +46,9 @@ export class EncodedResource implements Held {
     return this.#any;
   }
 
-  /** As an encoded `Resource`: how delta responses carry it. */
+  /** As a `resources` field of a DeltaDiscoveryResponse. */
   get delta(): Uint8Array {
-    this.#delta ??= encodeDeltaResource(this.name, this.version, encodeAny(this.typeUrl, this.value));
+    this.#delta ??= concat(bytesField(2, encodeDeltaResource(this.name, this.version, encodeAny(this.typeUrl, this.value))));
     return this.#delta;
   }
 }

@@ -4,6 +4,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { FakeClock } from '../testkit/fake-clock.ts';
 import { DeltaDiscoveryResponseSchema, DiscoveryResponseSchema } from './generated/envoy/service/discovery/v3/discovery_pb.js';
 import { EncodedResource } from './resource.ts';
+import { ResourceSet } from './resource-set.ts';
 import { AdsSession } from './session.ts';
 import { shortType, TypeUrl } from './type-urls.ts';
 
@@ -12,21 +13,22 @@ const text = (value: string) => new TextEncoder().encode(value);
 /** A session, what it may send, and what it has sent: `CDS +a +b -c`. */
 function start(mode: 'delta' | 'sotw') {
   const clock = new FakeClock();
-  const now = new Map<string, Map<string, EncodedResource>>();
+  const now = new Map<string, ResourceSet>();
   const written: { short: string; typeUrl: string; nonce: string; text: string }[] = [];
-  const put = (typeUrl: string, entries: Record<string, string>) => void now.set(typeUrl, new Map(Object.entries(entries).map(([name, value]) => [name, new EncodedResource(typeUrl, name, text(value), typeUrl === TypeUrl.Cluster && value.startsWith('eds') ? { needsEndpoints: name } : {})])));
+  const put = (typeUrl: string, entries: Record<string, string>) => {
+    const resources = Object.entries(entries).map(([name, value]) => new EncodedResource(typeUrl, name, text(value), typeUrl === TypeUrl.Cluster && value.startsWith('eds') ? { needsEndpoints: name } : {}));
+    now.set(typeUrl, (now.get(typeUrl) ?? ResourceSet.empty).become(resources));
+  };
   const session = new AdsSession({
     mode,
     clock,
     gateMs: 3000,
     source: {
       version: () => 'v',
-      resources(typeUrl, names) {
-        const all = now.get(typeUrl) ?? new Map<string, EncodedResource>();
-        return names === 'all' ? all : new Map([...all].filter(([name]) => names.has(name)));
-      },
+      resources: (typeUrl) => [now.get(typeUrl) ?? ResourceSet.empty],
     },
-    write(message) {
+    write(pieces) {
+      const message = Buffer.concat(pieces);
       if (mode === 'delta') {
         const r = fromBinary(DeltaDiscoveryResponseSchema, message);
         const parts = [...r.resources.map((x) => `+${x.name}`), ...r.removedResources.map((x) => `-${x}`)];
@@ -42,7 +44,7 @@ function start(mode: 'delta' | 'sotw') {
     session.receiveDelta({ typeUrl, resourceNamesSubscribe: over.subscribe ?? [], resourceNamesUnsubscribe: over.unsubscribe ?? [], initialResourceVersions: over.versions ?? {}, responseNonce: over.nonce ?? '', errorDetail: over.error === undefined ? undefined : { message: over.error } });
   const nonceOf = (typeUrl: string) => session.status().find((s) => s.typeUrl === typeUrl)?.nonceSent ?? '';
   const ack = (...types: string[]) => { for (const typeUrl of types) delta(typeUrl, { nonce: nonceOf(typeUrl) }); };
-  const changed = (...types: string[]) => session.notify(new Map(types.map((typeUrl) => [typeUrl, 'all' as const])));
+  const changed = () => session.notify();
   return { session, clock, put, take, delta, ack, changed, nonceOf };
 }
 
@@ -70,7 +72,7 @@ function settled() {
 test('only what changed is sent', () => {
   const s = settled();
   s.put(Endpoints, { a: '2' });
-  s.changed(Cluster, Endpoints, Listener, Route);
+  s.changed();
   assert.deepEqual(s.take(), ['EDS +a']);
 });
 
@@ -79,7 +81,7 @@ test('routes to a new cluster wait until the client has its endpoints', () => {
   s.put(Cluster, { a: 'eds', b: 'eds' });
   s.put(Endpoints, { a: '1', b: '1' });
   s.put(Route, { r: '2' });
-  s.changed(Cluster, Endpoints, Listener, Route);
+  s.changed();
   assert.deepEqual(s.take(), ['CDS +b']);
   s.ack(Cluster);
   assert.deepEqual(s.take(), [], 'the endpoints have not been asked for');
@@ -92,11 +94,11 @@ test('routes to a new cluster wait until the client has its endpoints', () => {
 test('a changed cluster is followed at once by its endpoints, which Envoy needs to warm it and does not ask for again', () => {
   const s = settled();
   s.put(Cluster, { a: 'eds', b: 'static' });
-  s.changed(Cluster);
+  s.changed();
   s.ack(Cluster);
   assert.deepEqual(s.take(), ['CDS +b']);
   s.put(Cluster, { a: 'eds 2', b: 'static' });
-  s.changed(Cluster);
+  s.changed();
   assert.deepEqual(s.take(), ['CDS +a', 'EDS +a']);
   s.ack(Endpoints);
   s.ack(Cluster);
@@ -116,7 +118,7 @@ test('a cluster is removed only when routes have been taken', () => {
   const s = settled();
   s.put(Cluster, {});
   s.put(Route, { r: '2' });
-  s.changed(Cluster, Endpoints, Listener, Route);
+  s.changed();
   assert.deepEqual(s.take(), ['RDS +r']);
   s.ack(Route);
   assert.deepEqual(s.take(), ['CDS -a']);
@@ -126,22 +128,61 @@ test('a cluster that comes back while its removal waits stays', () => {
   const s = settled();
   s.put(Cluster, {});
   s.put(Route, { r: '2' });
-  s.changed(Cluster, Route);
+  s.changed();
   assert.deepEqual(s.take(), ['RDS +r']);
   s.put(Cluster, { a: 'eds' });
-  s.changed(Cluster);
+  s.changed();
   s.ack(Route);
+  assert.deepEqual(s.take(), []);
+});
+
+test('endpoints of a cluster that goes away stay as long as the client asks for them', () => {
+  const s = settled();
+  s.put(Cluster, {});
+  s.put(Endpoints, {});
+  s.put(Route, { r: '2' });
+  s.changed();
+  assert.deepEqual(s.take(), ['RDS +r'], 'requests that still take the old route have somewhere to go');
+  s.ack(Route);
+  assert.deepEqual(s.take(), ['CDS -a']);
+  s.ack(Cluster);
+  s.delta(Endpoints, { unsubscribe: ['a'] });
+  assert.deepEqual(s.take(), []);
+});
+
+test('a client that comes back keeps a cluster that is gone until it has the routes that do without', () => {
+  const s = start('delta');
+  s.put(Cluster, { b: 'static' });
+  s.put(Route, { r: '2' });
+  s.delta(Cluster, { versions: { a: 'old', b: 'old' } });
+  s.delta(Route, { subscribe: ['r'], versions: { r: 'old' } });
+  assert.deepEqual(s.take(), ['CDS +b', 'RDS +r']);
+  s.ack(Cluster);
+  assert.deepEqual(s.take(), []);
+  s.ack(Route);
+  assert.deepEqual(s.take(), ['CDS -a']);
+});
+
+test('a cluster that comes back changed while its removal waits is sent, with its endpoints', () => {
+  const s = settled();
+  s.put(Cluster, {});
+  s.put(Route, { r: '2' });
+  s.changed();
+  s.put(Cluster, { a: 'eds changed' });
+  s.changed();
+  assert.deepEqual(s.take(), ['RDS +r', 'CDS +a', 'EDS +a']);
+  s.ack(Route, Cluster, Endpoints);
   assert.deepEqual(s.take(), []);
 });
 
 test('changes merge while the client is busy', () => {
   const s = settled();
   s.put(Route, { r: '2' });
-  s.changed(Route);
+  s.changed();
   s.put(Route, { r: '3' });
-  s.changed(Route);
+  s.changed();
   s.put(Route, { r: '4' });
-  s.changed(Route);
+  s.changed();
   assert.deepEqual(s.take(), ['RDS +r']);
   s.ack(Route);
   assert.deepEqual(s.take(), ['RDS +r']);
@@ -152,9 +193,9 @@ test('changes merge while the client is busy', () => {
 test('a NACK is kept with its text and the same content is not sent again', () => {
   const s = settled();
   s.put(Listener, { l: '2' });
-  s.changed(Listener);
+  s.changed();
   s.delta(Listener, { nonce: s.nonceOf(Listener), error: 'no such filter' });
-  s.changed(Listener);
+  s.changed();
   assert.deepEqual(s.take(), ['LDS +l']);
   assert.equal(s.session.status().find((x) => x.typeUrl === Listener)?.error, 'no such filter');
 });
@@ -163,7 +204,7 @@ test('a client that never answers does not hold up everything for ever', async (
   const s = settled();
   s.put(Cluster, { a: 'eds', b: 'eds' });
   s.put(Route, { r: '2' });
-  s.changed(Cluster, Route);
+  s.changed();
   assert.deepEqual(s.take(), ['CDS +b']);
   await s.clock.advance(2999);
   assert.deepEqual(s.take(), []);
@@ -180,7 +221,7 @@ test('a name that does not exist is answered as removed', () => {
 test('names that were not asked for are not sent', () => {
   const s = settled();
   s.put(Endpoints, { a: '1', z: '1' });
-  s.session.notify(new Map([[Endpoints, new Set(['z'])]]));
+  s.changed();
   assert.deepEqual(s.take(), []);
 });
 
@@ -188,7 +229,7 @@ test('nothing is sent after the end', () => {
   const s = settled();
   s.session.close();
   s.put(Route, { r: '2' });
-  s.changed(Route);
+  s.changed();
   assert.deepEqual(s.take(), []);
 });
 
@@ -204,7 +245,7 @@ test('state of the world: a removed cluster stays in the response until routes h
   assert.deepEqual(s.take(), ['CDS 2', 'RDS 1']);
   s.put(Cluster, { a: 'static', c: 'static' });
   s.put(Route, { r: '2' });
-  s.changed(Cluster, Route);
+  s.changed();
   assert.deepEqual(s.take(), ['CDS 3', 'RDS 1']);
   send(Cluster);
   assert.deepEqual(s.take(), []);
@@ -215,10 +256,10 @@ test('state of the world: a removed cluster stays in the response until routes h
 test('a client is settled when it has answered everything', () => {
   const s = settled();
   assert.equal(s.session.isSettled, true);
-  s.changed(Route);
+  s.changed();
   assert.equal(s.session.isSettled, true, 'nothing differs');
   s.put(Route, { r: '2' });
-  s.changed(Route);
+  s.changed();
   assert.equal(s.session.isSettled, false, 'sent');
   s.ack(Route);
   assert.equal(s.session.isSettled, true, 'taken');
@@ -228,7 +269,7 @@ test('a client that does not answer is not settled although nobody waits for it 
   const s = settled();
   s.put(Route, { r: '2' });
   s.put(Cluster, {});
-  s.changed(Cluster, Route);
+  s.changed();
   s.clock.advance(3000);
   assert.equal(s.session.isSettled, false);
 });

@@ -1,17 +1,22 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { decideDelta, type DeltaRequest } from './delta.ts';
+import type { NameSet } from './name-set.ts';
 import { Refusals, type Refusal } from './refusals.ts';
-import type { EncodedResource, Held } from './resource.ts';
+import { resourcesBytes, removedBytes, ResourceSet, type Difference } from './resource-set.ts';
+import { EncodedResource, type Held } from './resource.ts';
 import { decideSotw, type SotwRequest } from './sotw.ts';
 import type { Decision, Subscription } from './subscription.ts';
-import { PUSH_ORDER, TypeUrl, isWildcardType } from './type-urls.ts';
+import { PUSH_ORDER, TypeUrl, isWildcardType, staysUntilGivenUp } from './type-urls.ts';
 import { encodeDeltaResponse, encodeSotwResponse } from './wire.ts';
 
 /** Where a session finds the resources of its client. */
 export interface ResourceSource {
-  /** What the client should hold now: everything meant for it ('all'), or those of the given names that exist.
-   * @param names asked for; the source may leave out names that it does not know */
-  resources(typeUrl: string, names: ReadonlySet<string> | 'all'): ReadonlyMap<string, EncodedResource>;
+  /** What there is for the client: for each type always the same number of sets, no name in two of them. Asked often: the
+   * same sets as long as nothing has changed, which is how a session sees that there is nothing to send.
+   * @param names asked for; of use where not everything there is can be listed */
+  resources(typeUrl: string, names: NameSet): readonly ResourceSet[];
+  /** Stands in for a name that was asked for and does not exist; undefined: the client is told that it does not. */
+  absent?(typeUrl: string, name: string): EncodedResource | undefined;
   /** Version of the configuration as a whole, for humans. */
   version(): string;
 }
@@ -29,15 +34,13 @@ export interface SessionEvents {
 export interface SessionDeps {
   mode: 'sotw' | 'delta';
   source: ResourceSource;
-  write(message: Uint8Array): void;
+  /** Takes a message in pieces, to be sent one after the other. Most of them are shared with other sessions. */
+  write(pieces: readonly Uint8Array[]): void;
   clock: Clock;
   events?: SessionEvents;
   /** How long later types wait for the answer to new clusters; default 3000 ms. */
   gateMs?: number;
 }
-
-/** Which resources may have changed: names, or 'all', by type. */
-export type Change = ReadonlyMap<string, ReadonlySet<string> | 'all'>;
 
 export interface TypeStatus {
   typeUrl: string;
@@ -54,16 +57,21 @@ export interface TypeStatus {
 
 interface TypeState {
   sub: Subscription;
-  /** May differ from what the client holds. */
-  dirty: Set<string> | 'all' | undefined;
+  /** What there was when the client was sent something last. */
+  held: readonly ResourceSet[];
+  /** Resources that are no longer there, but which the client must keep for now. */
+  readonly retained: Map<string, Held>;
   /** Must be answered even when unchanged. */
-  owed: Set<string> | 'all' | undefined;
-  /** State of the world only: what was sent last, to be able to keep sending clusters whose removal is held. */
-  held: Map<string, EncodedResource>;
+  owed: ReadonlySet<string> | 'all' | undefined;
+  /** Name → version of what the client had when it came; until the first response. */
+  brought: ReadonlyMap<string, string>;
   readonly refusals: Refusals;
   sentAtMs: number;
   ackedAtMs: number;
 }
+
+/** A part of a response. */
+type Piece = Pick<Difference, 'upserts' | 'removed' | 'upsertBytes' | 'removedBytes'>;
 
 /** One client's stream, without the transport. Level-triggered: every request and every change calls `advance`, which
  * sends what can be sent now. The order is make before break: new clusters and their endpoints must have been taken
@@ -77,7 +85,6 @@ export class AdsSession {
   /** EDS resources of clusters that changed: Envoy warms a changed cluster as it does a new one, but does not ask for endpoints
    * that it holds already. Without them it stays with the old cluster, and acknowledges nothing. */
   readonly #endpointsAgain = new Set<string>();
-  #holdsRemovals = false;
   #gate: Timer | undefined;
   #nonce = 0;
   #isClosed = false;
@@ -95,11 +102,7 @@ export class AdsSession {
   }
 
   /** Tells that resources may have changed; sends what did. */
-  notify(change: Change): void {
-    for (const [typeUrl, names] of change) {
-      const state = this.#types.get(typeUrl);
-      if (state) state.dirty = join(state.dirty, names);
-    }
+  notify(): void {
     this.#advance();
   }
 
@@ -109,15 +112,18 @@ export class AdsSession {
 
   /** What the client holds, or was sent last, of one name. */
   held(typeUrl: string, name: string): Held | undefined {
-    return this.#types.get(typeUrl)?.sub.sent.get(name);
+    const state = this.#types.get(typeUrl);
+    if (!state || (!state.sub.wildcard && !state.sub.names.has(name))) return undefined;
+    const version = state.brought.get(name);
+    return find(state.held, name) ?? state.retained.get(name) ?? (version === undefined ? undefined : { version });
   }
 
   /** True when nothing is to be sent, and all that was sent has been answered: what the source says is in force at the client,
    * except what it has refused. */
   get isSettled(): boolean {
-    if (this.#types.size === 0 || this.#holdsRemovals || this.#awaitingEndpoints.size > 0) return false;
+    if (this.#types.size === 0 || this.#awaitingEndpoints.size > 0) return false;
     if (this.#endpointsAgain.size > 0 && this.#types.has(TypeUrl.Endpoints)) return false;
-    for (const { dirty, owed, refusals } of this.#types.values()) if (dirty !== undefined || owed !== undefined || !refusals.isAnswered) return false;
+    for (const state of this.#types.values()) if (!state.refusals.isAnswered || state.retained.size > 0 || this.#isBehind(state)) return false;
     return true;
   }
 
@@ -127,10 +133,11 @@ export class AdsSession {
   }
 
   status(): TypeStatus[] {
-    return [...this.#types.values()].map(({ sub, dirty, owed, sentAtMs, ackedAtMs }) => ({
-      typeUrl: sub.typeUrl, names: sub.sent.size, nonceSent: sub.nonce, nonceAcked: sub.ackedNonce,
-      waiting: sub.waiting, behind: dirty !== undefined || owed !== undefined, error: sub.error, sentAtMs, ackedAtMs,
-    }));
+    return [...this.#types.values()].map((state) => {
+      const { sub, held, retained, sentAtMs, ackedAtMs } = state;
+      const names = sub.wildcard ? held.reduce((sum, set) => sum + set.size, retained.size) : sub.names.size;
+      return { typeUrl: sub.typeUrl, names, nonceSent: sub.nonce, nonceAcked: sub.ackedNonce, waiting: sub.waiting, behind: this.#isBehind(state), error: sub.error, sentAtMs, ackedAtMs };
+    });
   }
 
   close(): void {
@@ -141,12 +148,12 @@ export class AdsSession {
   #take(typeUrl: string, decide: (before: Subscription | undefined) => Decision): Decision {
     const state = this.#types.get(typeUrl);
     const decision = decide(state?.sub);
-    const { subscription: sub, kind, answer } = decision;
+    const { subscription: sub, kind, answer, brought = NO_VERSIONS } = decision;
     if (state) {
       state.sub = sub;
       if (answer) state.owed = join(state.owed, answer);
     } else {
-      this.#types.set(typeUrl, { sub, dirty: undefined, owed: answer === 'all' ? 'all' : undefined, held: new Map(), refusals: new Refusals(), sentAtMs: 0, ackedAtMs: 0 });
+      this.#types.set(typeUrl, { sub, held: [], retained: new Map(), owed: answer, brought, refusals: new Refusals(), sentAtMs: 0, ackedAtMs: 0 });
     }
     const now = this.#types.get(typeUrl);
     if (now && (kind === 'ack' || kind === 'nack')) {
@@ -176,7 +183,7 @@ export class AdsSession {
     if (!this.#clustersTaken()) return this.#armGate();
     for (const typeUrl of PUSH_ORDER.slice(2)) this.#send(typeUrl);
     for (const typeUrl of this.#types.keys()) if (!PUSH_ORDER.includes(typeUrl)) this.#send(typeUrl);
-    if (!this.#holdsRemovals) return this.#disarmGate();
+    if (!this.#types.get(TypeUrl.Cluster)?.retained.size) return this.#disarmGate();
     if (this.#isWaiting(TypeUrl.Listener) || this.#isWaiting(TypeUrl.Route)) return this.#armGate();
     this.#disarmGate();
     this.#removeClusters();
@@ -190,7 +197,7 @@ export class AdsSession {
       return true;
     }
     if (!endpoints.sub.waiting) {
-      for (const name of this.#awaitingEndpoints) if (endpoints.sub.sent.has(name)) this.#awaitingEndpoints.delete(name);
+      for (const name of this.#awaitingEndpoints) if (wasSent(endpoints, name)) this.#awaitingEndpoints.delete(name);
     }
     return this.#awaitingEndpoints.size === 0;
   }
@@ -224,104 +231,125 @@ export class AdsSession {
     const state = this.#types.get(typeUrl);
     if (!state || state.sub.waiting) return;
     const again = typeUrl === TypeUrl.Endpoints ? this.#takeEndpointsAgain(state) : NONE;
-    if (state.dirty === undefined && state.owed === undefined && again.size === 0) return;
-    const { owed } = state;
-    const scope = owed === 'all' || state.dirty === 'all' ? 'all' : union(owed, inScope(state)).union(again);
-    state.dirty = undefined;
+    const want = this.#wanted(state);
+    const mustAnswer = state.owed !== undefined;
+    if (!mustAnswer && again.size === 0 && isSame(want, state.held)) return;
+    const pieces = this.#pieces(state, want, again);
+    if (typeUrl === TypeUrl.Cluster) this.#noteClusters(state, pieces);
+    for (const name of state.retained.keys()) if (find(want, name)) state.retained.delete(name);
+    const isWhole = state.owed === 'all';
+    state.held = want;
     state.owed = undefined;
-    const { sub } = state;
-    const wanted = this.#deps.source.resources(typeUrl, scope === 'all' ? (sub.wildcard ? 'all' : sub.names) : scope);
-    const isOwed = (name: string) => owed !== undefined && owed !== 'all' && owed.has(name);
-    const upserts = [...wanted.values()].filter((r) => isOwed(r.name) || again.has(r.name) || this.#differs(sub, r));
-    const removed = missing(scope, sub, wanted);
-    if (owed && owed !== 'all') for (const name of owed) if (!wanted.has(name) && !removed.includes(name)) removed.push(name);
-    if (this.#deps.mode === 'sotw') return this.#sendSotw(state, { wanted, upserts, removed, scope, mustAnswer: owed !== undefined });
-    this.#sendDelta(state, { upserts, removed, mustAnswer: owed !== undefined });
+    state.brought = NO_VERSIONS;
+    if (pieces.length === 0 && !mustAnswer) return;
+    if (this.#deps.mode === 'delta') this.#writeDelta(state, pieces);
+    else this.#writeSotw(state, { pieces, isWhole, mustAnswer });
   }
 
-  /** Equal content may be made from other objects than before. */
-  #differs({ sent }: Subscription, resource: EncodedResource): boolean {
-    const held = sent.get(resource.name);
-    if (held?.version !== resource.version) return true;
-    if (held !== resource) sent.set(resource.name, resource);
-    return false;
+  #wanted({ sub }: TypeState): readonly ResourceSet[] {
+    return this.#deps.source.resources(sub.typeUrl, sub.names);
   }
 
-  #sendDelta(state: TypeState, parts: { upserts: EncodedResource[]; removed: string[]; mustAnswer: boolean }): void {
-    const isCluster = state.sub.typeUrl === TypeUrl.Cluster;
-    if (isCluster) this.#noteClusters(state, parts.upserts);
-    const removed = isCluster && parts.removed.length > 0 && this.#hasReferrers() ? [] : parts.removed;
-    if (removed !== parts.removed) this.#holdsRemovals = true;
-    if (parts.upserts.length === 0 && removed.length === 0 && !parts.mustAnswer) return;
-    this.#writeDelta(state, parts.upserts, removed);
+  #isBehind(state: TypeState): boolean {
+    return state.owed !== undefined || !isSame(this.#wanted(state), state.held);
   }
 
-  #writeDelta(state: TypeState, upserts: readonly EncodedResource[], removed: readonly string[]): void {
-    const { typeUrl, sent } = state.sub;
-    for (const r of upserts) sent.set(r.name, r);
-    for (const name of removed) sent.delete(name);
-    const nonce = this.#nextNonce();
-    state.refusals.sent(upserts, removed);
-    const resources = upserts.map((r) => r.delta);
-    this.#write(state, nonce, encodeDeltaResponse({ typeUrl, nonce, version: this.#deps.source.version(), resources, removed }), { resources: upserts.length, removed: removed.length });
-  }
-
-  #sendSotw(state: TypeState, parts: { wanted: ReadonlyMap<string, EncodedResource>; upserts: EncodedResource[]; removed: string[]; scope: ReadonlySet<string> | 'all'; mustAnswer: boolean }): void {
-    const { sub } = state;
-    const isWhole = isWildcardType(sub.typeUrl);
-    if (sub.typeUrl === TypeUrl.Cluster) this.#noteClusters(state, parts.upserts);
-    if (parts.upserts.length === 0 && !parts.mustAnswer && !(isWhole && parts.removed.length > 0)) return;
-    const body = isWhole || (parts.mustAnswer && parts.scope === 'all') ? new Map(parts.wanted) : new Map(parts.upserts.map((r) => [r.name, r]));
-    if (sub.typeUrl === TypeUrl.Cluster && parts.removed.length > 0 && this.#hasReferrers()) {
-      this.#holdsRemovals = true;
-      for (const name of parts.removed) {
-        const old = state.held.get(name);
-        if (old) body.set(name, old);
-      }
-      if (parts.upserts.length === 0 && !parts.mustAnswer) return;
+  /** What the client lacks, or must be told again. What has changed for many clients alike is one piece that they share.
+   * Takes note of removals that have to wait. */
+  #pieces(state: TypeState, want: readonly ResourceSet[], again: ReadonlySet<string>): Piece[] {
+    const { sub, owed, brought, retained } = state;
+    const { typeUrl } = sub;
+    const told = owed === 'all' || owed === undefined ? again : owed.union(again);
+    const own = { upserts: [] as EncodedResource[], removed: [] as string[] };
+    const isAsked = (name: string) => sub.wildcard || sub.names.has(name);
+    for (const name of told) {
+      const resource = isAsked(name) ? (find(want, name) ?? this.#deps.source.absent?.(typeUrl, name)) : undefined;
+      if (resource) own.upserts.push(resource);
+      else if (isAsked(name)) own.removed.push(name);
     }
-    this.#writeSotw(state, body);
+    if (owed === 'all') {
+      for (const name of sub.names) {
+        if (find(want, name)) continue;
+        const absent = this.#deps.source.absent?.(typeUrl, name);
+        if (absent && brought.get(name) !== absent.version) own.upserts.push(absent);
+        else if (!absent) own.removed.push(name);
+      }
+      for (const [name, version] of sub.wildcard ? brought : NO_VERSIONS) {
+        if (sub.names.has(name) || find(want, name)) continue;
+        if (typeUrl === TypeUrl.Cluster) retained.set(name, { version });
+        else own.removed.push(name);
+      }
+    }
+    const isLacking = (r: EncodedResource) => isAsked(r.name) && !told.has(r.name) && (retained.get(r.name)?.version ?? brought.get(r.name)) !== r.version;
+    const removals = typeUrl === TypeUrl.Cluster ? 'later' : staysUntilGivenUp(typeUrl) ? 'never' : 'now';
+    const pieces: Piece[] = [];
+    want.forEach((set, i) => {
+      const before = state.held[i] ?? ResourceSet.empty;
+      if (set === before) return;
+      const difference = set.since(before);
+      const { upserts, removed } = difference;
+      const gone = removed.filter((name) => isAsked(name) && !told.has(name));
+      if (removals === 'later') for (const name of gone) retained.set(name, before.get(name) ?? NOTHING);
+      const isShared = upserts.every(isLacking) && (removed.length === 0 || (removals === 'now' && gone.length === removed.length));
+      if (isShared && upserts.length + removed.length > 0) pieces.push(difference);
+      else {
+        own.upserts.push(...upserts.filter(isLacking));
+        if (removals === 'now') own.removed.push(...gone);
+      }
+    });
+    if (own.upserts.length + own.removed.length > 0) pieces.push(pieceOf(own.upserts, own.removed));
+    return pieces;
   }
 
-  #writeSotw(state: TypeState, body: Map<string, EncodedResource>): void {
-    const { typeUrl, sent } = state.sub;
-    if (isWildcardType(typeUrl)) sent.clear();
-    for (const r of body.values()) sent.set(r.name, r);
-    if (typeUrl === TypeUrl.Cluster) state.held = body;
+  #writeDelta(state: TypeState, pieces: readonly Piece[]): void {
+    const fields = pieces.flatMap((piece) => [...(piece.upserts.length > 0 ? [piece.upsertBytes] : []), ...(piece.removed.length > 0 ? [piece.removedBytes] : [])]);
+    const nonce = this.#nextNonce();
+    state.refusals.sent(flat(pieces, (p) => p.upserts), flat(pieces, (p) => p.removed));
+    const message = encodeDeltaResponse({ typeUrl: state.sub.typeUrl, nonce, version: this.#deps.source.version() }, fields);
+    this.#write(state, nonce, message, { resources: sum(pieces, (p) => p.upserts.length), removed: sum(pieces, (p) => p.removed.length) });
+  }
+
+  /** Of types that are listed whole everything; of others what has changed. */
+  #writeSotw(state: TypeState, parts: { pieces: readonly Piece[]; isWhole: boolean; mustAnswer: boolean }): void {
+    const { sub, held, retained } = state;
+    const isListed = isWildcardType(sub.typeUrl);
+    const changed = parts.pieces.flatMap((p) => p.upserts);
+    if (changed.length === 0 && !parts.mustAnswer && !(isListed && parts.pieces.length > 0)) return;
+    const body = new Map<string, EncodedResource>();
+    if (isListed || parts.isWhole) for (const set of held) for (const resource of asked(set, sub)) body.set(resource.name, resource);
+    if (isListed) for (const resource of retained.values()) if (resource instanceof EncodedResource) body.set(resource.name, resource);
+    if (!isListed) for (const resource of changed) body.set(resource.name, resource);
     const nonce = this.#nextNonce();
     state.refusals.sent([...body.values()]);
     const resources = [...body.values()].map((r) => r.any);
-    this.#write(state, nonce, encodeSotwResponse({ typeUrl, nonce, version: this.#deps.source.version(), resources }), { resources: body.size, removed: 0 });
+    this.#write(state, nonce, encodeSotwResponse({ typeUrl: sub.typeUrl, nonce, version: this.#deps.source.version() }, resources), { resources: body.size, removed: 0 });
   }
 
   #removeClusters(): void {
     const state = this.#types.get(TypeUrl.Cluster);
     if (!state || state.sub.waiting) return;
-    this.#holdsRemovals = false;
-    const wanted = this.#deps.source.resources(TypeUrl.Cluster, state.sub.wildcard ? 'all' : state.sub.names);
-    const removed = [...state.sub.sent.keys()].filter((name) => !wanted.has(name));
-    if (removed.length === 0) return;
-    if (this.#deps.mode === 'delta') this.#writeDelta(state, [], removed);
-    else this.#writeSotw(state, new Map(wanted));
+    const removed = [...state.retained.keys()];
+    state.retained.clear();
+    if (this.#deps.mode === 'delta') this.#writeDelta(state, [pieceOf([], removed)]);
+    else this.#writeSotw(state, { pieces: [], isWhole: true, mustAnswer: true });
   }
 
-  #hasReferrers(): boolean {
-    return this.#types.has(TypeUrl.Listener) || this.#types.has(TypeUrl.Route);
-  }
-
-  #noteClusters(state: TypeState, upserts: readonly EncodedResource[]): void {
+  /** @param state as it is before the clusters are sent */
+  #noteClusters(state: TypeState, pieces: readonly Piece[]): void {
     const endpoints = this.#types.get(TypeUrl.Endpoints);
-    for (const { name, needsEndpoints } of upserts) {
-      if (needsEndpoints === undefined) continue;
-      if (state.sub.sent.has(name)) this.#endpointsAgain.add(needsEndpoints);
-      else if (!endpoints?.sub.sent.has(needsEndpoints)) this.#awaitingEndpoints.add(needsEndpoints);
+    for (const { upserts } of pieces) {
+      for (const { name, needsEndpoints } of upserts) {
+        if (needsEndpoints === undefined) continue;
+        if (find(state.held, name) !== undefined || state.retained.has(name) || state.brought.has(name)) this.#endpointsAgain.add(needsEndpoints);
+        else if (!endpoints || !wasSent(endpoints, needsEndpoints)) this.#awaitingEndpoints.add(needsEndpoints);
+      }
     }
   }
 
   /** Those that the client has asked for; it will ask for the others. */
   #takeEndpointsAgain({ sub }: TypeState): ReadonlySet<string> {
     if (this.#endpointsAgain.size === 0) return NONE;
-    const again = sub.names.intersection(this.#endpointsAgain);
+    const again = new Set([...this.#endpointsAgain].filter((name) => sub.names.has(name)));
     this.#endpointsAgain.clear();
     return again;
   }
@@ -331,29 +359,40 @@ export class AdsSession {
     return this.#nonce.toString(36);
   }
 
-  #write(state: TypeState, nonce: string, message: Uint8Array, counts: { resources: number; removed: number }): void {
+  #write(state: TypeState, nonce: string, message: readonly Uint8Array[], counts: { resources: number; removed: number }): void {
     state.sub = { ...state.sub, nonce, waiting: true };
     state.sentAtMs = this.#deps.clock.now();
     this.#deps.write(message);
-    this.#deps.events?.sent?.(state.sub.typeUrl, { ...counts, bytes: message.length });
+    this.#deps.events?.sent?.(state.sub.typeUrl, { ...counts, bytes: sum(message, (piece) => piece.length) });
   }
 }
 
-function join(a: Set<string> | 'all' | undefined, b: ReadonlySet<string> | 'all'): Set<string> | 'all' {
+function join(a: ReadonlySet<string> | 'all' | undefined, b: ReadonlySet<string> | 'all'): ReadonlySet<string> | 'all' {
   if (a === 'all' || b === 'all') return 'all';
-  return a === undefined ? new Set(b) : a.union(b);
+  return a === undefined ? b : a.union(b);
 }
 
 const NONE: ReadonlySet<string> = new Set();
-const union = (a: Set<string> | 'all' | undefined, b: Set<string>): Set<string> => (a === undefined || a === 'all' ? b : a.union(b));
+const NOTHING: Held = { version: '' };
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
 
-function inScope(state: TypeState): Set<string> {
-  const { dirty, sub } = state;
-  if (dirty === undefined || dirty === 'all') return new Set();
-  return sub.wildcard ? dirty : dirty.intersection(sub.names);
+const sum = <T>(items: readonly T[], of: (item: T) => number): number => items.reduce((total, item) => total + of(item), 0);
+const flat = <T, U>(items: readonly T[], of: (item: T) => readonly U[]): readonly U[] => (items.length === 1 && items[0] ? of(items[0]) : items.flatMap(of));
+const isSame = (a: readonly ResourceSet[], b: readonly ResourceSet[]): boolean => a === b || (a.length === b.length && a.every((set, i) => set === b[i]));
+
+function find(sets: readonly ResourceSet[], name: string): EncodedResource | undefined {
+  for (const set of sets) {
+    const resource = set.get(name);
+    if (resource) return resource;
+  }
+  return undefined;
 }
 
-function missing(scope: ReadonlySet<string> | 'all', sub: Subscription, wanted: ReadonlyMap<string, EncodedResource>): string[] {
-  const held = scope === 'all' ? sub.sent.keys() : [...scope].filter((name) => sub.sent.has(name));
-  return [...held].filter((name) => !wanted.has(name));
+/** The client has asked for it, and has been answered. */
+const wasSent = ({ sub, owed }: TypeState, name: string): boolean => sub.names.has(name) && owed !== 'all' && owed?.has(name) !== true;
+
+function asked(set: ResourceSet, sub: Subscription): Iterable<EncodedResource> {
+  return sub.wildcard ? set : [...sub.names].flatMap((name) => set.get(name) ?? []);
 }
+
+const pieceOf = (upserts: readonly EncodedResource[], removed: readonly string[]): Piece => ({ upserts, removed, upsertBytes: resourcesBytes(upserts), removedBytes: removedBytes(removed) });

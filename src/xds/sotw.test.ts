@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { decideSotw, type SotwRequest } from './sotw.ts';
+import { NameSet } from './name-set.ts';
 import { newSubscription, type Subscription } from './subscription.ts';
 import { TypeUrl } from './type-urls.ts';
 
 const request = (over: Partial<SotwRequest> = {}): SotwRequest => ({ typeUrl: TypeUrl.Endpoints, resourceNames: ['a', 'b'], responseNonce: '', ...over });
-const known: Subscription = { ...newSubscription(TypeUrl.Endpoints), names: new Set(['a', 'b']), sent: new Map([['a', { version: '1' }], ['b', { version: '1' }]]), nonce: '5', waiting: true, ackedNonce: '4' };
+const known: Subscription = { ...newSubscription(TypeUrl.Endpoints), names: NameSet.of(['a', 'b']), nonce: '5', waiting: true, ackedNonce: '4' };
 
 for (const [name, over, kind, answer] of [
   ['an ACK needs no answer', { responseNonce: '5' }, 'ack', undefined],
@@ -26,9 +27,9 @@ test('a NACK keeps its text and the nonce that was acknowledged before', () => {
   assert.deepEqual([subscription.error, subscription.ackedNonce, subscription.waiting], ['bad', '4', false]);
 });
 
-test('dropped names are forgotten, so that they are sent when they come back', () => {
+test('dropped names are asked for no more', () => {
   const { subscription } = decideSotw(known, request({ responseNonce: '5', resourceNames: ['a'] }));
-  assert.deepEqual([...subscription.sent.keys()], ['a']);
+  assert.deepEqual([...subscription.names], ['a']);
 });
 
 test('no names of listeners are all listeners', () => {

@@ -1,4 +1,4 @@
-import type { Held } from './resource.ts';
+import { NameSet } from './name-set.ts';
 import { isWildcardType } from './type-urls.ts';
 import { newSubscription, type Decision, type Subscription } from './subscription.ts';
 
@@ -23,7 +23,6 @@ export function decideSotw(before: Subscription | undefined, request: SotwReques
   const subscription: Subscription = {
     ...before,
     ...next,
-    sent: kept(before, next),
     waiting: false,
     error: request.errorDetail?.message,
     ackedNonce: isNack ? before.ackedNonce : request.responseNonce,
@@ -34,12 +33,7 @@ export function decideSotw(before: Subscription | undefined, request: SotwReques
 }
 
 function named(request: SotwRequest): Pick<Subscription, 'wildcard' | 'names'> {
-  const names = new Set(request.resourceNames);
-  const wildcard = names.delete('*') || (names.size === 0 && isWildcardType(request.typeUrl));
-  return { wildcard, names };
-}
-
-function kept(before: Subscription, next: Pick<Subscription, 'wildcard' | 'names'>): Map<string, Held> {
-  if (next.wildcard) return before.sent;
-  return new Map([...before.sent].filter(([name]) => next.names.has(name)));
+  const asked = new Set(request.resourceNames);
+  const wildcard = asked.delete('*') || (asked.size === 0 && isWildcardType(request.typeUrl));
+  return { wildcard, names: NameSet.of(asked) };
 }

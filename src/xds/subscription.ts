@@ -1,12 +1,10 @@
-import type { Held } from './resource.ts';
+import { NameSet } from './name-set.ts';
 
 /** What one stream has asked for of one type, and how far it has followed. A value: decisions return a new one. */
 export interface Subscription {
   readonly typeUrl: string;
   readonly wildcard: boolean;
-  readonly names: ReadonlySet<string>;
-  /** Name → what the client holds or was sent. Decisions copy it; only the session that owns it writes to it. */
-  readonly sent: Map<string, Held>;
+  readonly names: NameSet;
   /** Nonce of the last response; '' before the first. */
   readonly nonce: string;
   /** True from a response until its ACK or NACK. */
@@ -16,14 +14,17 @@ export interface Subscription {
   readonly ackedNonce: string;
 }
 
-/** What a request means for the server. `answer`: names that must be in the next response even when the version is known to
- * the client; undefined when the request itself needs no response. `all` asks for everything subscribed. */
+/** What a request means for the server. */
 export interface Decision {
   readonly subscription: Subscription;
   readonly kind: 'subscribe' | 'ack' | 'nack' | 'stale';
+  /** Names that must be in the next response even when the version is known to the client; undefined when the request itself
+   * needs no response. `all` asks for everything subscribed. */
   readonly answer?: 'all' | ReadonlySet<string>;
+  /** Name → version of what the client holds from an earlier stream. */
+  readonly brought?: ReadonlyMap<string, string>;
 }
 
 export const newSubscription = (typeUrl: string): Subscription => ({
-  typeUrl, wildcard: false, names: new Set(), sent: new Map(), nonce: '', waiting: false, ackedNonce: '',
+  typeUrl, wildcard: false, names: NameSet.empty, nonce: '', waiting: false, ackedNonce: '',
 });

@@ -17,6 +17,10 @@ export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints
 /** Types of which an empty subscription means "everything there is for me". Others are asked for by name. */
 export const isWildcardType = (typeUrl: string): boolean => typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener;
 
+/** Types that are named by a cluster or a listener, and go with it: as long as a client asks for one that is no longer there,
+ * it keeps what it has. Taking the endpoints away first would fail the requests that still use them. */
+export const staysUntilGivenUp = (typeUrl: string): boolean => typeUrl === TypeUrl.Endpoints || typeUrl === TypeUrl.Route;
+
 const SHORT: Readonly<Record<string, string>> = {
   [TypeUrl.Cluster]: 'CDS',
   [TypeUrl.Endpoints]: 'EDS',

@@ -33,35 +33,23 @@ export function encodeDeltaResource(name: string, version: string, any: Uint8Arr
   return concat([...stringField(1, version), ...bytesField(2, any), ...stringField(3, name)]);
 }
 
-export interface DeltaParts {
+export interface ResponseParts {
   typeUrl: string;
   nonce: string;
   version: string;
-  /** Encoded `Resource` messages. */
-  resources: readonly Uint8Array[];
-  removed: readonly string[];
 }
 
-/** envoy.service.discovery.v3.DeltaDiscoveryResponse */
-export function encodeDeltaResponse(parts: DeltaParts): Uint8Array {
-  return concat([
-    ...stringField(1, parts.version),
-    ...parts.resources.flatMap((resource) => bytesField(2, resource)),
-    ...stringField(4, parts.typeUrl),
-    ...stringField(5, parts.nonce),
-    ...parts.removed.flatMap((name) => stringField(6, name)),
-  ]);
-}
+/** envoy.service.discovery.v3.DeltaDiscoveryResponse, in pieces that follow one another: those that many clients get alike are
+ * shared between them.
+ * @param fields its `resources` and `removed_resources`, as encoded fields */
+export const encodeDeltaResponse = ({ typeUrl, nonce, version }: ResponseParts, fields: readonly Uint8Array[]): Uint8Array[] => [
+  concat([...stringField(1, version), ...stringField(4, typeUrl), ...stringField(5, nonce)]), ...fields,
+];
 
-/** envoy.service.discovery.v3.DiscoveryResponse; `resources` are encoded `Any` messages. */
-export function encodeSotwResponse(parts: Omit<DeltaParts, 'removed'>): Uint8Array {
-  return concat([
-    ...stringField(1, parts.version),
-    ...parts.resources.flatMap((resource) => bytesField(2, resource)),
-    ...stringField(4, parts.typeUrl),
-    ...stringField(5, parts.nonce),
-  ]);
-}
+/** envoy.service.discovery.v3.DiscoveryResponse, in pieces; `resources` are encoded `Any` messages. */
+export const encodeSotwResponse = ({ typeUrl, nonce, version }: ResponseParts, resources: readonly Uint8Array[]): Uint8Array[] => [
+  concat([...stringField(1, version), ...stringField(4, typeUrl), ...stringField(5, nonce)]), ...resources.flatMap((resource) => bytesField(2, resource)),
+];
 
 function varint(value: number): Uint8Array {
   const out: number[] = [];

@@ -3,12 +3,11 @@ import type { Log } from '../../base/log.ts';
 import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { createAdsService, type AdsAdmission, type AdsPeer, type AdsService } from '../../xds/ads-server.ts';
 import type { Refusal } from '../../xds/refusals.ts';
-import type { AdsSession, Change, TypeStatus } from '../../xds/session.ts';
+import type { AdsSession, TypeStatus } from '../../xds/session.ts';
 import { shortType } from '../../xds/type-urls.ts';
 import type { Origin } from '../registry/origin.ts';
-import { diffSnapshots, isEmptyDiff, type MeshSnapshot, type SnapshotDiff } from '../registry/snapshot.ts';
+import { diffSnapshots, isEmptyDiff, type MeshSnapshot } from '../registry/snapshot.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
-import { sharedChange, EVERYTHING } from './change.ts';
 import type { Generator } from './generator.ts';
 import type { PilotMetrics } from './metrics.ts';
 
@@ -86,7 +85,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     tell('connected', connection);
     return {
       client: {
-        source: { resources: (typeUrl, names) => generator.resources(proxy, typeUrl, names), version: () => generator.snapshot.version },
+        source: { resources: (typeUrl, names) => generator.sets(proxy, typeUrl, names), absent: (typeUrl, name) => generator.absent(typeUrl, name), version: () => generator.snapshot.version },
         events: {
           sent: (typeUrl, facts) => metrics.sent(shortType(typeUrl), facts.bytes),
           refused: (typeUrl, message) => {
@@ -119,8 +118,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       // Whoever has answered everything so far has answered this too, unless something is sent below.
       newest = snapshot.number;
       if (isEmptyDiff(diff)) return;
-      const shared = sharedChange(diff, snapshot);
-      for (const { proxy, session } of connections) session.notify(changeFor(proxy, diff, shared));
+      for (const { session } of connections) session.notify();
       metrics.pushed(diff.config.size > 0 ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
       log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: [...diff.config], endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
     },
@@ -139,9 +137,4 @@ async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: Ads
   if ('reason' in caller) return { refuse: caller.unavailable ? 'UNAVAILABLE' : 'UNAUTHENTICATED', reason: caller.reason };
   if (caller.namespace === proxy.namespace) return undefined;
   return { refuse: 'PERMISSION_DENIED', reason: `the caller's service account is of namespace ${caller.namespace}, but the node says ${proxy.namespace}` };
-}
-
-/** A proxy whose own pod changed may have other labels, and so other policies. */
-function changeFor(proxy: Proxy, diff: SnapshotDiff, shared: Change): Change {
-  return diff.workloads.has(proxy.address) ? EVERYTHING : shared;
 }

@@ -5,7 +5,9 @@ import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/en
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { SecretSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import type { NameSet } from '../../xds/name-set.ts';
 import type { EncodedResource } from '../../xds/resource.ts';
+import { ResourceSet } from '../../xds/resource-set.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { DependencyMemo } from '../registry/memo.ts';
 import { serviceOrigins } from '../registry/model.ts';
@@ -54,6 +56,7 @@ export class Generator {
   readonly #routeEncoder = new RouteEncoder();
   /** Where to look for what was made from an object. */
   readonly origins = new OriginIndex();
+  readonly #sets = new Map<string, ResourceSet>();
   /** Valid for one snapshot. */
   #shared = new Map<string, unknown>();
   #snapshot: MeshSnapshot;
@@ -123,6 +126,40 @@ export class Generator {
     return false;
   }
 
+  /** The same as sets, for sessions. */
+  sets(proxy: Proxy, typeUrl: string, names: NameSet): readonly ResourceSet[] {
+    const context = this.contextOf(proxy);
+    const who = this.#workloadKey(context);
+    switch (typeUrl) {
+      case TypeUrl.Cluster:
+        return [this.#set(`clusters ${this.#audience(context)}`, () => this.#once(`clusters ${this.#audience(context)}`, () => this.#outboundClusters(context))), this.#set(`inbound clusters ${who}`, () => this.#inboundClusters(context))];
+      case TypeUrl.Listener:
+        return [this.#set(`listeners ${who}`, () => this.#listeners(context))];
+      case TypeUrl.Endpoints:
+        return [this.#set(`endpoints ${this.#audience(context)}`, () => named(endpointNames(this.#clusters(context)), (name) => this.#assignment(name, context)))];
+      case TypeUrl.Route:
+        return [this.#set(`routes ${this.#audience(context)} ${who} ${[...names].join()}`, () => named(new Set(names), (name) => this.#routes(name, context)))];
+      case TypeUrl.Secret:
+        return [this.#set(`secrets ${context.proxy.namespace} ${[...names].join()}`, () => named(new Set(names), (name) => this.#secret(name, context)))];
+      default:
+        return [];
+    }
+  }
+
+  /** Nobody shall wait for endpoints and routes that do not exist. */
+  absent(typeUrl: string, name: string): EncodedResource | undefined {
+    if (typeUrl === TypeUrl.Endpoints) return this.#emptyAssignment(name);
+    return typeUrl === TypeUrl.Route ? encode(RouteConfigurationSchema, name, create(RouteConfigurationSchema, { name })) : undefined;
+  }
+
+  #set(key: string, resources: () => Resources): ResourceSet {
+    return this.#once(`set ${key}`, () => {
+      const set = (this.#sets.get(key) ?? ResourceSet.empty).become(resources().values());
+      this.#sets.set(key, set);
+      return set;
+    });
+  }
+
   #scope(namespace: string, sidecar: Scope['sidecar']): Scope {
     const { services, routing, settings } = this.#snapshot;
     const key = `scope ${namespace} ${sidecar?.metadata.uid ?? ''}`;
@@ -171,9 +208,12 @@ export class Generator {
   }
 
   #clusters(context: Context): Resources {
+    return new Map([...this.#once(`clusters ${this.#audience(context)}`, () => this.#outboundClusters(context)), ...this.#inboundClusters(context)]);
+  }
+
+  #inboundClusters(context: Context): Resources {
     const { proxy, settings } = context;
-    const shared = this.#once(`clusters ${this.#audience(context)}`, () => this.#outboundClusters(context));
-    const all = new Map(shared);
+    const all = new Map<string, EncodedResource>();
     if (proxy.kind === 'router') return all;
     const passthrough = this.#memo.get('cluster InboundPassthrough', [settings], () => encode(ClusterSchema, 'InboundPassthroughCluster', inboundPassthroughCluster(settings.config)));
     add(all, passthrough);
@@ -377,6 +417,8 @@ function securityOrigins(context: Context): Origin[] {
 function add(into: Map<string, EncodedResource>, resource: EncodedResource | undefined): void {
   if (resource) into.set(resource.name, resource);
 }
+
+const endpointNames = (clusters: Resources): Set<string> => new Set([...clusters.values()].flatMap((c) => c.needsEndpoints ?? []));
 
 function picked(all: Resources, names: ReadonlySet<string> | 'all'): Resources {
   if (names === 'all') return all;

@@ -5,6 +5,7 @@ import { systemClock } from '../../../base/clock.ts';
 import { createAdsService, type AdsService } from '../../../xds/ads-server.ts';
 import { SecretSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import type { EncodedResource } from '../../../xds/resource.ts';
+import { ResourceSet } from '../../../xds/resource-set.ts';
 import { encode } from '../encode.ts';
 
 export interface WorkloadCertificate {
@@ -18,8 +19,8 @@ export function secretService(certificateOf: (nodeId: string) => WorkloadCertifi
   const { definition, implementation } = createAdsService({
     clock: systemClock,
     admit: (node) => {
-      const secrets = secretsOf(certificateOf(node.id));
-      return Promise.resolve({ client: { source: { version: () => '1', resources: (_type, names) => (names === 'all' ? secrets : new Map([...secrets].filter(([name]) => names.has(name)))) }, closed() {} } });
+      const secrets = [ResourceSet.of(secretsOf(certificateOf(node.id)).values())];
+      return Promise.resolve({ client: { source: { version: () => '1', resources: () => secrets }, closed() {} } });
     },
   });
   const method = definition['StreamAggregatedResources'];
