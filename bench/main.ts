@@ -2,12 +2,21 @@
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import type { Row } from './row.ts';
-import { mtlsHops, manyConnections, plainHop } from './rows/hop.ts';
+import { bodies } from './rows/bodies.ts';
 import { change } from './rows/change.ts';
+import { firstRequest } from './rows/first.ts';
+import { fullHop, manyConnections, mtlsHops, plainHop } from './rows/hop.ts';
+import { grpcHops, http2Hops } from './rows/http2.ts';
+import { latency } from './rows/latency.ts';
+import { memory } from './rows/memory.ts';
 import { propagation } from './rows/propagation.ts';
+import { routeTables } from './rows/routes.ts';
 import { startUp } from './rows/start.ts';
+import { tcpStream, tlsStream } from './rows/stream.ts';
 
-const ROWS: readonly Row[] = [startUp, plainHop, manyConnections, mtlsHops, propagation, change];
+const ROWS: readonly Row[] = [
+  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, propagation, change,
+];
 const wanted = process.argv[2];
 const options = { runs: Number(process.env['RUNS'] ?? 5), secondsPerRun: Number(process.env['SECONDS_PER_RUN'] ?? 5) };
 const chosen = ROWS.filter((row) => wanted === undefined || row.name === wanted);

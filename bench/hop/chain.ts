@@ -11,6 +11,12 @@ export interface Plan {
   upstreamPort: number;
   /** With them: two proxies, mutual TLS in the middle. */
   certificates?: HopCertificates;
+  /** Default http1. tcp: bytes, not requests. */
+  protocol?: 'http1' | 'http2' | 'tcp';
+  /** Standard metrics, an access log, one authorization policy, and tracing of one request in a hundred. */
+  isFull?: boolean;
+  /** Routes in the table, the last of which is the one that is used. Default 1. */
+  routes?: number;
 }
 
 export interface Peer {

@@ -22,12 +22,11 @@ function configuration(plan: Plan, side: Side): string {
   nbthread 1
   maxconn 8192
 defaults
-  mode http
+  mode ${plan.protocol === 'tcp' ? 'tcp' : 'http'}
   timeout connect 5s
   timeout client 1h
   timeout server 1h
-  http-reuse always
-frontend in
+${plan.protocol === 'tcp' ? '' : '  http-reuse always\n'}frontend in
   bind 127.0.0.1:${side.listenPort}${listenTls}
   default_backend out
 backend out

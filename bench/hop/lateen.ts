@@ -7,6 +7,6 @@ export const lateen: Peer = {
   name: 'Lateen',
   async start(plan) {
     await bundleStaticProxy();
-    return Promise.all(sidesOf(plan).map((side) => startStaticProxy(join(plan.directory, `lateen-${side.role}`), { listeners: [listenerOf(plan, side)], clusters: [clusterOf(plan, side)] }, side.listenPort)));
+    return Promise.all(sidesOf(plan).map((side) => startStaticProxy(join(plan.directory, `lateen-${side.role}`), { listeners: [listenerOf(plan, side)], clusters: [clusterOf(plan, side)] }, side.listenPort, plan.isFull ? { TELEMETRY: '1' } : {})));
   },
 };

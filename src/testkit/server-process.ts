@@ -10,8 +10,8 @@ export interface ServerProcess {
 }
 
 /** Starts a server and waits until `port` accepts. What it printed is in the error when it does not. */
-export async function startServer(file: string, args: readonly string[], port: number): Promise<ServerProcess> {
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startServer(file: string, args: readonly string[], port: number, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output = (output + part.toString()).slice(-65_536)));
   const exited = new Promise<void>((resolve) => void child.once('exit', () => resolve()));

@@ -3,6 +3,9 @@ import { createRegistry } from '@bufbuild/protobuf';
 import { CorsSchema, CorsPolicySchema } from '../../xds/generated/envoy/extensions/filters/http/cors/v3/cors_pb.js';
 import { HTTPFaultSchema } from '../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
 import { LocalRateLimitSchema } from '../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
+import { FileAccessLogSchema } from '../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
+import { OpenTelemetryConfigSchema } from '../../xds/generated/envoy/config/trace/v3/opentelemetry_pb.js';
+import { ZipkinConfigSchema } from '../../xds/generated/envoy/config/trace/v3/zipkin_pb.js';
 import { RBACSchema } from '../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RouterSchema } from '../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
@@ -13,5 +16,5 @@ import { PreviousHostsPredicateSchema } from '../../xds/generated/envoy/extensio
 
 export const registry = createRegistry(
   CorsSchema, CorsPolicySchema, HTTPFaultSchema, LocalRateLimitSchema, RBACSchema, RouterSchema, HttpConnectionManagerSchema, TcpProxySchema,
-  DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, PreviousHostsPredicateSchema,
+  DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, PreviousHostsPredicateSchema, FileAccessLogSchema, OpenTelemetryConfigSchema, ZipkinConfigSchema,
 );

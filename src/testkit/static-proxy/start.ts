@@ -22,8 +22,9 @@ export async function bundleStaticProxy(): Promise<void> {
   });
 }
 
-export function startStaticProxy(home: string, resources: StaticResources, port: number): Promise<ServerProcess> {
-  return startServer(process.execPath, ['--no-warnings', BUNDLE, write(home, 'lateen.json', resources)], port);
+/** @param env e.g. `TELEMETRY` */
+export function startStaticProxy(home: string, resources: StaticResources, port: number, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  return startServer(process.execPath, ['--no-warnings', BUNDLE, write(home, 'lateen.json', resources)], port, env);
 }
 
 /** @param baseId keeps two Envoys on one machine apart */
