@@ -7,6 +7,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
 import { parseAllDocuments } from 'yaml';
 import { renderCrds } from '../api/crds.ts';
+import { ServiceEntries } from '../api/service-entry.ts';
 import { VirtualServices, type VirtualService } from '../api/virtual-service.ts';
 import { silentLog } from '../base/log.ts';
 import type { ApiServer } from '../cluster/apiserver/options.ts';
@@ -16,6 +17,7 @@ import { createHttpClient } from '../kube/http-client.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { ConfigMaps, CustomResourceDefinitions, EndpointSlices, Namespaces, Pods, ServiceAccounts, Services, type Resource } from '../kube/resource.ts';
 import { RouteConfigurationSchema, type RouteConfiguration } from '../xds/generated/envoy/config/route/v3/route_pb.js';
+import { decodeNameTable } from '../xds/name-table.ts';
 import { TypeUrl } from '../xds/type-urls.ts';
 import { eventually } from '../testkit/eventually.ts';
 import { startControlPlane, type ControlPlane } from './app.ts';
@@ -26,7 +28,7 @@ const ANY_PORT = ['--host=127.0.0.1', '--grpcAddr=:0', '--secureGRPCAddr=:0', '-
 
 const NODE = { id: 'sidecar~10.244.0.2~productpage-v1.default~default.svc.cluster.local', metadata: { NAMESPACE: 'default' } };
 
-const RESOURCES: Readonly<Record<string, Resource>> = { Service: Services, EndpointSlice: EndpointSlices, Pod: Pods, VirtualService: VirtualServices, ServiceAccount: ServiceAccounts };
+const RESOURCES: Readonly<Record<string, Resource>> = { Service: Services, EndpointSlice: EndpointSlices, Pod: Pods, VirtualService: VirtualServices, ServiceAccount: ServiceAccounts, ServiceEntry: ServiceEntries };
 
 const REVIEWS = `
 apiVersion: v1
@@ -52,7 +54,7 @@ async function apply(client: KubeClient, yaml: string): Promise<void> {
   }
 }
 
-async function startMesh(t: TestContext): Promise<{ api: ApiServer; plane: ControlPlane }> {
+async function startMesh(t: TestContext): Promise<{ api: ApiServer; plane: ControlPlane; restart(): Promise<ControlPlane> }> {
   const api = createApiServer({ allowAll: true, tokens: new Map([['admin', { username: 'admin', groups: ['system:masters'] }]]) });
   for (const name of ['default', 'istio-system']) await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, crd);
@@ -61,15 +63,24 @@ async function startMesh(t: TestContext): Promise<{ api: ApiServer; plane: Contr
   // A TCP server's address is never a path.
   const { port } = server.address() as AddressInfo;
   const client = createHttpClient({ server: `http://127.0.0.1:${port}`, token: 'admin' });
-  const plane = await startControlPlane({ client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
+  const start = () => startControlPlane({ client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
+  const plane = await start();
+  let newest = plane;
   t.after(async () => {
-    await plane.close();
+    await newest.close();
     await client.close();
     server.closeAllConnections();
     server.close();
     await api.close();
   });
-  return { api, plane };
+  return {
+    api, plane,
+    async restart() {
+      await newest.close();
+      newest = await start();
+      return newest;
+    },
+  };
 }
 
 function weights(bytes: Uint8Array | undefined): Record<string, number> {
@@ -157,4 +168,44 @@ test('every namespace gets the root certificate, which also signed the webhook s
     socket.on('error', reject);
   });
   assert.ok(isTrusted);
+});
+
+const EXTERNAL = (name: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: default}
+spec: {hosts: [${name}.example.com], resolution: DNS, ports: [{number: 5432, name: tcp, protocol: TCP}]}
+`;
+
+test('hosts of ServiceEntries get addresses that outlive the control plane, and proxies that answer DNS are told', async (t) => {
+  const { api, plane, restart } = await startMesh(t);
+  await apply(api.client, EXTERNAL('one') + '---' + EXTERNAL('two'));
+  const addresses = async () => {
+    const { items } = await api.client.list(ServiceEntries);
+    return items.map((e) => e.status?.addresses?.map((a) => a.value) ?? []);
+  };
+  const given = await eventually(async () => {
+    const found = await addresses();
+    assert.deepEqual(found.map((a) => a.length), [2, 2]);
+    return found;
+  });
+  assert.equal(new Set(given.flat()).size, 4);
+
+  const node = { ...NODE, metadata: { ...NODE.metadata, DNS_CAPTURE: 'true' } };
+  const client = openDelta({ address: `127.0.0.1:${plane.ports.plaintext}`, node });
+  t.after(() => client.close());
+  for (const typeUrl of [TypeUrl.Listener, TypeUrl.NameTable]) client.send({ typeUrl });
+  await eventually(() => {
+    const table = client.held(TypeUrl.NameTable).get('one.example.com');
+    assert.deepEqual([...decodeNameTable(table ?? new Uint8Array()).values()].map((info) => info.ips), [[given[0]?.[0]]]);
+    assert.ok(client.held(TypeUrl.Listener).has(`${given[1]?.[0]}_5432`));
+  });
+
+  await restart();
+  await apply(api.client, EXTERNAL('aaa'));
+  await eventually(async () => {
+    const found = await addresses();
+    assert.deepEqual(found.map((a) => a.length), [2, 2, 2]);
+    assert.deepEqual(found.slice(1), given, 'what was given stays');
+  });
 });

@@ -24,6 +24,8 @@ import { createTlsFront } from './ca/tls-front.ts';
 import type { ControlConfig, ControlPorts } from './config.ts';
 import { createWebhookRegistration } from './inject/registration.ts';
 import { createWebhookHandler } from './inject/webhook.ts';
+import { createAddressAllocator } from './registry/address-allocator.ts';
+import { sameItems } from './registry/memo.ts';
 import { SnapshotBuilder } from './registry/snapshot-builder.ts';
 import { createSources, type Sources } from './registry/sources.ts';
 import { createAuthenticator } from './serve/authenticator.ts';
@@ -109,6 +111,7 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   closers.push(() => front.close());
   const secure = await front.listen(config.ports.secure, config.host);
   await startDistributor(parts, closers);
+  startAllocator(parts, closers);
   const webhook = await startWebhooks(parts, metrics, closers);
   const monitor = { generator, discovery, version: config.version, isReady: () => true, renderMetrics: () => metrics.render() + caMetrics.expose() };
   const monitoring = await listen(createMonitoringServer(monitor), config.ports.monitoring, config.host, closers);
@@ -140,6 +143,14 @@ async function startDistributor({ client, clock, log, sources, root }: Parts, cl
   distributor.start();
 }
 
+/** Addresses for ServiceEntries that name none. */
+function startAllocator({ client, config, clock, log, sources }: Parts, closers: Closers): void {
+  if (!config.allocatesAddresses) return;
+  const allocator = createAddressAllocator({ client, entries: sources.serviceEntries, clock, log: log.scope('addresses') });
+  closers.push(() => allocator.close());
+  allocator.start();
+}
+
 interface Injector {
   readonly informer: Informer<ConfigMap>;
   config(sources: Sources): InjectConfig;
@@ -156,11 +167,12 @@ function watchInjector({ client, config, clock = systemClock, log }: ControlDeps
     config(sources) {
       const object: Stored<ConfigMap> | undefined = informer.get(`${config.namespace}/${name}`);
       const mesh = sources.meshConfig();
-      if (object === from[0] && mesh === from[1]) return good;
-      from = [object, mesh];
+      const proxyConfigs = sources.proxyConfigs();
+      if (sameItems(from, [object, mesh, proxyConfigs])) return good;
+      from = [object, mesh, proxyConfigs];
       const { value, issues } = decodeInjectConfig(object?.data ?? {}, mesh, config.revision);
       if (issues.some((issue) => issue.severity === 'error')) log.error('injector configuration cannot be read; the last good one stays in force', { configMap: name, issues });
-      else good = value;
+      else good = { ...value, proxyConfigs };
       return good;
     },
   };

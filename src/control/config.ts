@@ -31,6 +31,8 @@ export interface ControlConfig {
   readonly debounce: { readonly quietMs: number; readonly maxMs: number };
   /** Percent of requests that are traced where nobody says otherwise; PILOT_TRACE_SAMPLING, 1. */
   readonly traceSampling: number;
+  /** Whether ServiceEntries without addresses are given some; PILOT_ENABLE_IP_AUTOALLOCATE, true. */
+  readonly allocatesAddresses: boolean;
   /** Path of a kubeconfig, to run outside of a cluster. */
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -79,6 +81,7 @@ export function readControlConfig(args: readonly string[], env: Env): ControlCon
     ports: { plaintext: port('grpcAddr', 15010), secure: port('secureGRPCAddr', 15012), webhook: port('httpsAddr', 15017), monitoring: port('monitoringAddr', 15014), http: port('httpAddr', 8080) },
     debounce: { quietMs: duration('PILOT_DEBOUNCE_AFTER', 10), maxMs: duration('PILOT_DEBOUNCE_MAX', 200) },
     traceSampling: number('PILOT_TRACE_SAMPLING', env['PILOT_TRACE_SAMPLING'], 1),
+    allocatesAddresses: !/^(false|0)$/i.test(env['PILOT_ENABLE_IP_AUTOALLOCATE'] ?? ''),
     kubeconfig: flags.get('kubeconfig'),
     context: flags.get('context'),
     logLevels: readLevels(flags.get('log_output_level') ?? 'default:info', problems),

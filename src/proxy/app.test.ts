@@ -1,6 +1,7 @@
 /** The whole sidecar in one process, against a control plane made of a certificate authority and a list of resources. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Resolver } from 'node:dns/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import { anyPack, AnySchema } from '@bufbuild/protobuf/wkt';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { silentLog } from '../base/log.ts';
@@ -22,6 +23,7 @@ import { RouterSchema } from '../xds/generated/envoy/extensions/filters/http/rou
 import { HttpConnectionManagerSchema } from '../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from '../xds/generated/envoy/service/discovery/v3/discovery_pb.js';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../xds/generated/istio/ca_pb.js';
+import { encodeNameTable } from '../xds/name-table.ts';
 import { TypeUrl } from '../xds/type-urls.ts';
 import { createProxyApp } from './app.ts';
 import { decodeSettings } from './bootstrap/decode-settings.ts';
@@ -44,7 +46,8 @@ function resources(upstreamPort: number) {
     httpFilters: [{ name: 'envoy.filters.http.router', configType: { case: 'typedConfig', value: pack(RouterSchema, {}) } }],
   });
   const listener = pack(ListenerSchema, { name: 'out', address: address(1), filterChains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', configType: { case: 'typedConfig', value: manager } }] }] });
-  return new Map([[TypeUrl.Cluster as string, [{ name: CLUSTER, version: '1', resource: cluster }]], [TypeUrl.Listener as string, [{ name: 'out', version: '1', resource: listener }]]]);
+  const names = create(AnySchema, { typeUrl: TypeUrl.NameTable, value: encodeNameTable(new Map([['web.default.svc.cluster.local', { ips: ['10.96.0.7'], registry: 'Kubernetes', shortName: 'web', namespace: 'default' }]])) });
+  return new Map([[TypeUrl.Cluster as string, [{ name: CLUSTER, version: '1', resource: cluster }]], [TypeUrl.Listener as string, [{ name: 'out', version: '1', resource: listener }]], [TypeUrl.NameTable as string, [{ name: 'web', version: '1', resource: names }]]]);
 }
 
 /** CA and ADS on one TLS port, as istiod has them on 15012. */
@@ -87,12 +90,13 @@ async function startUpstream(t: TestContext): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-async function startSidecar(t: TestContext, control: { port: number; rootPem: string }, dir: string) {
+async function startSidecar(t: TestContext, control: { port: number; rootPem: string }, dir: string, more: Record<string, string> = {}) {
   writeFileSync(join(dir, 'token'), 'token');
   writeFileSync(join(dir, 'root.pem'), control.rootPem);
   const env = {
     POD_NAME: 'client-1', POD_NAMESPACE: 'default', INSTANCE_IP: '127.0.0.1', SERVICE_ACCOUNT: 'client', LATEEN_TOKEN_FILE: join(dir, 'token'), XDS_ROOT_CA: join(dir, 'root.pem'), LATEEN_DATA_DIR: join(dir, 'data'),
     ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0', PROXY_CONFIG: JSON.stringify({ proxyAdminPort: 0, statusPort: 0, discoveryAddress: `localhost:${control.port}` }),
+    ...more,
   };
   const settings = decodeSettings({ argv: ['proxy', 'sidecar'], env, labels: new Map([['app', 'client']]), annotations: new Map() });
   const app = createProxyApp({ settings, log: silentLog, bind: { locate: () => ({ address: '127.0.0.1', port: 0 }) } });
@@ -150,4 +154,17 @@ test('draining lets the request under way finish and makes the proxy unready', a
   assert.deepEqual(await slow, [200, 'you asked for /slow']);
   await drained;
   await assert.rejects(call('/late'));
+});
+
+test('a sidecar that takes its workload’s DNS queries is ready when the names have come, and answers them', async (t) => {
+  const control = await startControlPlane(t, await startUpstream(t));
+  const { app, page } = await startSidecar(t, control, makeDirectory(t), { ISTIO_META_DNS_CAPTURE: 'true', DNS_PROXY_ADDR: 'localhost:0', LATEEN_RESOLV_CONF: '/dev/null' });
+  await eventually(async () => assert.equal((await page('readiness', '/healthz/ready')).status, 200));
+  const resolver = new Resolver();
+  resolver.setServers([`127.0.0.1:${app.ports.get('dns')}`]);
+  assert.deepEqual(await resolver.resolve4('web.default'), ['10.96.0.7']);
+  await assert.rejects(resolver.resolve6('web.default.svc.cluster.local'), { code: 'ENODATA' });
+  await assert.rejects(resolver.resolve4('example.com'), { code: 'ESERVFAIL' });
+  assert.deepEqual(JSON.parse((await page('status', '/debug/ndsz')).body), [{ host: 'web.default.svc.cluster.local', v4: ['10.96.0.7'], v6: 0 }]);
+  assert.match((await page('status', '/stats/prometheus')).body, /istio_agent_dns_requests_total 3\n/);
 });

@@ -1,5 +1,6 @@
 /** The composition root of sidecar and gateway: bootstrap → identity → configuration → data path → admin pages. */
 import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
@@ -18,7 +19,9 @@ import { prometheusRoutes, readinessRoutes, statusRoutes } from './admin/status-
 import type { ProxySettings } from './bootstrap/settings.ts';
 import { encodeNode } from './bootstrap/xds-node.ts';
 import type { Announcement } from './bootstrap/xds-node.ts';
-import type { BindOptions, ProxyRuntime } from './runtime-contract.ts';
+import { createDnsProxy, type DnsProxy } from './dns/dns-proxy.ts';
+import { parseResolvConf } from './dns/resolv-conf.ts';
+import type { BindOptions, ProxyRuntime, Rejected, ResourceUpdate } from './runtime-contract.ts';
 import { createRuntime } from './runtime.ts';
 import { requestCertificate } from './secrets/signing-client.ts';
 import type { SignedWorkload } from './secrets/signing-client.ts';
@@ -56,8 +59,11 @@ export interface ProxyApp {
   readonly runtime: ProxyRuntime;
   readonly secrets: WorkloadSecrets;
   /** Ports of the pages, as they were bound. */
-  readonly ports: ReadonlyMap<'admin' | 'status' | 'readiness' | 'prometheus', number>;
+  readonly ports: ReadonlyMap<PortName, number>;
 }
+
+type PageName = 'admin' | 'status' | 'readiness' | 'prometheus';
+type PortName = PageName | 'dns';
 
 export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   return new App(options);
@@ -73,12 +79,13 @@ class App implements ProxyApp, ProxyView {
   readonly levels: LogLevels;
   readonly runtime: ProxyRuntime;
   readonly startedMs: number;
-  readonly ports = new Map<'admin' | 'status' | 'readiness' | 'prometheus', number>();
+  readonly ports = new Map<PortName, number>();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #ads: AdsClient;
-  readonly #pages: readonly (readonly ['admin' | 'status' | 'readiness' | 'prometheus', HttpService])[];
+  readonly #pages: readonly (readonly [PageName, HttpService])[];
   readonly #onQuit: () => void;
+  #dns: DnsProxy | undefined;
   #healthFailed = false;
   #draining: Promise<void> | undefined;
   #hasBeenReady = false;
@@ -111,6 +118,7 @@ class App implements ProxyApp, ProxyView {
   async start(): Promise<void> {
     this.runtime.onInterest((typeUrl, names) => this.#ads.setNames(typeUrl, names));
     this.secrets.start();
+    await this.#startDns();
     await Promise.all([
       this.#ads.start(),
       ...this.#pages.map(async ([name, service]) => void this.ports.set(name, await service.start())),
@@ -125,7 +133,7 @@ class App implements ProxyApp, ProxyView {
 
   async close(): Promise<void> {
     this.secrets.close();
-    await Promise.all([this.#ads.close(), this.runtime.close(), this.telemetry.close(), ...this.#pages.map(([, service]) => service.close())]);
+    await Promise.all([this.#ads.close(), this.#dns?.close(), this.runtime.close(), this.telemetry.close(), ...this.#pages.map(([, service]) => service.close())]);
   }
 
   now(): number {
@@ -152,8 +160,13 @@ class App implements ProxyApp, ProxyView {
     if (this.#hasBeenReady) return undefined;
     if (!this.runtime.ready()) return this.#ads.status().connects === 0 ? 'not connected to the control plane yet' : `configuration is not complete yet${lastError(this.#ads)}`;
     if (!this.secrets.current()) return 'no workload certificate yet';
+    if (this.#dns?.isReady === false) return 'the names of the mesh have not come yet';
     this.#hasBeenReady = true;
     return undefined;
+  }
+
+  dns(): DnsProxy | undefined {
+    return this.#dns;
   }
 
   failHealth(fail: boolean): void {
@@ -162,6 +175,20 @@ class App implements ProxyApp, ProxyView {
 
   quit(): void {
     this.#onQuit();
+  }
+
+  /** The application can ask as soon as it runs: before that, and until it has ended, there is somebody to answer. */
+  async #startDns(): Promise<void> {
+    const { dns, workload } = this.settings;
+    if (!dns.captures) return;
+    const resolver = parseResolvConf((await readOptional(dns.resolvConf)) ?? '');
+    this.#dns = createDnsProxy({ resolver, namespace: workload.namespace, clock: this.#clock, log: this.#log.scope('dns') });
+    const addresses = isIPv6(this.settings.instanceIp) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+    this.ports.set('dns', await this.#dns.start(addresses, dns.port));
+  }
+
+  #apply(update: ResourceUpdate): readonly Rejected[] {
+    return update.typeUrl === TypeUrl.NameTable && this.#dns ? this.#dns.apply(update) : this.runtime.apply(update);
   }
 
   async #drain(): Promise<void> {
@@ -181,9 +208,9 @@ class App implements ProxyApp, ProxyView {
         return { channel: createGrpcChannel({ ...settings.discovery, tls }), headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), clusterid: settings.workload.clusterId } };
       },
       node: encodeNode(settings, announcement),
-      apply: (update) => this.runtime.apply(update),
+      apply: (update) => this.#apply(update),
       lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
-      wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener],
+      wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener, ...(settings.dns.captures ? [TypeUrl.NameTable] : [])],
       log,
       clock: this.#clock,
     });
@@ -192,7 +219,7 @@ class App implements ProxyApp, ProxyView {
   #createPages() {
     const { ports } = this.settings;
     const log = this.#log.scope('admin');
-    const page = (name: 'admin' | 'status' | 'readiness' | 'prometheus', host: string, routes: Parameters<typeof createHttpService>[0]['routes']) =>
+    const page = (name: PageName, host: string, routes: Parameters<typeof createHttpService>[0]['routes']) =>
       [name, createHttpService({ name, host, port: ports[name], routes, log })] as const;
     return [
       page('admin', '127.0.0.1', adminRoutes(this)),

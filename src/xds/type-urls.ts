@@ -8,14 +8,16 @@ export const TypeUrl = {
   Route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
   Secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
   ExtensionConfig: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
+  /** Istio's own: names for the DNS proxy of a sidecar. */
+  NameTable: `${PREFIX}istio.networking.nds.v1.NameTable`,
 } as const;
 export type TypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
 
 /** Spec: xDS "Eventual consistency considerations": clusters and endpoints before what refers to them. */
-export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.Secret, TypeUrl.ExtensionConfig];
+export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.Secret, TypeUrl.ExtensionConfig, TypeUrl.NameTable];
 
 /** Types of which an empty subscription means "everything there is for me". Others are asked for by name. */
-export const isWildcardType = (typeUrl: string): boolean => typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener;
+export const isWildcardType = (typeUrl: string): boolean => typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener || typeUrl === TypeUrl.NameTable;
 
 /** Types that are named by a cluster or a listener, and go with it: as long as a client asks for one that is no longer there,
  * it keeps what it has. Taking the endpoints away first would fail the requests that still use them. */
@@ -28,6 +30,7 @@ const SHORT: Readonly<Record<string, string>> = {
   [TypeUrl.Route]: 'RDS',
   [TypeUrl.Secret]: 'SDS',
   [TypeUrl.ExtensionConfig]: 'ECDS',
+  [TypeUrl.NameTable]: 'NDS',
 };
 
 /** `CDS`, `EDS`, …; the last part of the message name for other types. */

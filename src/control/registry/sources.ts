@@ -3,9 +3,10 @@ import { AuthorizationPolicies } from '../../api/authorization-policy.ts';
 import { DestinationRules } from '../../api/destination-rule.ts';
 import { Gateways } from '../../api/gateway.ts';
 import { decodeMeshConfig, defaultMeshConfig, type MeshConfig } from '../../api/mesh-config.ts';
+import { ProxyConfigs, type ProxyConfigObject } from '../../api/proxy-config.ts';
 import { PeerAuthentications } from '../../api/peer-authentication.ts';
 import { RequestAuthentications } from '../../api/request-authentication.ts';
-import { ServiceEntries } from '../../api/service-entry.ts';
+import { ServiceEntries, type ServiceEntry } from '../../api/service-entry.ts';
 import { Sidecars } from '../../api/sidecar.ts';
 import { Telemetries } from '../../api/telemetry.ts';
 import { VirtualServices } from '../../api/virtual-service.ts';
@@ -48,9 +49,12 @@ export interface Sources {
   /** Called for each change after the start. */
   onChange(listener: (kind: SourceKind) => void): void;
   readonly namespaces: Informer<Namespace>;
+  readonly serviceEntries: Informer<ServiceEntry>;
   meshConfig(): MeshConfig;
   /** An object of the mesh with its newest status, which `inputs` does not follow. */
   current(kind: string, key: string): Stored<MeshObject<unknown>> | undefined;
+  /** What injection and nothing else depends on; the same array as long as nothing in it changed. */
+  proxyConfigs(): readonly Stored<ProxyConfigObject>[];
 }
 
 /** A watched list whose array stays the same as long as nothing in it changes. */
@@ -95,8 +99,14 @@ class Watched<T extends KubeObject> {
 }
 
 /** The API server counts changes of the spec in the generation. */
-function saysTheSame({ metadata: a }: Stored, { metadata: b }: Stored): boolean {
-  return a.uid === b.uid && a.generation !== undefined && a.generation === b.generation && a.deletionTimestamp === b.deletionTimestamp && sameTexts(a.labels, b.labels) && sameTexts(a.annotations, b.annotations);
+function saysTheSame(before: Stored, after: Stored): boolean {
+  const [{ metadata: a }, { metadata: b }] = [before, after];
+  return telling(before) === telling(after) && a.uid === b.uid && a.generation !== undefined && a.generation === b.generation && a.deletionTimestamp === b.deletionTimestamp && sameTexts(a.labels, b.labels) && sameTexts(a.annotations, b.annotations);
+}
+
+/** The parts of a status that the mesh is made from: addresses that were given to an entry, and how a machine is. */
+function telling({ status }: Stored & { status?: { addresses?: unknown; conditions?: readonly { type: string; status: string }[] } }): string {
+  return JSON.stringify([status?.addresses, status?.conditions?.find((c) => c.type === 'Healthy')?.status]);
 }
 
 function sameTexts(a: Readonly<Record<string, string>> = {}, b: Readonly<Record<string, string>> = {}): boolean {
@@ -126,11 +136,12 @@ export function createSources(deps: SourcesDeps): Sources {
     authorizationPolicies: watch(AuthorizationPolicies, 'config'),
     telemetries: watch(Telemetries, 'config'),
   };
-  const translated = new Set(Object.values(watched).map(({ resource }) => resource.kind));
-  const untranslated = KINDS.filter(({ kind }) => !translated.has(kind)).map((kind) => watch(resourceOf<MeshObject<unknown>>(kind), 'config'));
+  const proxyConfigs = watch(ProxyConfigs, 'config');
+  const used = new Set([...Object.values(watched), proxyConfigs].map(({ resource }) => resource.kind));
+  const untranslated = KINDS.filter(({ kind }) => !used.has(kind)).map((kind) => watch(resourceOf<MeshObject<unknown>>(kind), 'config'));
   const name = deps.configMapName ?? 'istio';
   const meshConfigs = watch(ConfigMaps, 'config', { namespace: rootNamespace, fieldSelector: `metadata.name=${name}` });
-  const needed = [...Object.values(watched), meshConfigs];
+  const needed = [...Object.values(watched), meshConfigs, proxyConfigs];
   const all = [...needed, ...untranslated];
   let listener: (kind: SourceKind) => void = () => {};
   let isStarted = false;
@@ -155,6 +166,8 @@ export function createSources(deps: SourcesDeps): Sources {
   const stops: (() => void)[] = [];
   return {
     namespaces: watched.namespaces.informer,
+    serviceEntries: watched.serviceEntries.informer,
+    proxyConfigs: () => proxyConfigs.list,
     async start() {
       for (const w of all) stops.push(w.subscribe(() => { if (isStarted) listener(w.kind); }));
       // Whoever brought CRDs of his own may not have them all: nothing waits for a kind that nothing is made of.

@@ -138,3 +138,22 @@ spec: {rules: [{when: [{key: no.such.key, values: [x]}]}]}
   await eventually(() => assert.ok(client.held(TypeUrl.Cluster).has(WEB) && client.held(TypeUrl.Listener).has('virtualInbound')));
   assert.deepEqual(harness.generator.leftOut.map((l) => [l.kind, l.name]), [['AuthorizationPolicy', 'bad']]);
 });
+
+test('a proxy that asks for names is answered also when there are none, and then told each change by itself', async (t) => {
+  const harness = await startHarness(yamlMesh(''));
+  t.after(() => harness.close());
+  const client = openDelta({ address: harness.address, node: node('a') });
+  t.after(() => client.close());
+  client.send({ typeUrl: TypeUrl.NameTable });
+  await client.inbox.find((r) => r.typeUrl === TypeUrl.NameTable && r.resources.length === 0);
+  harness.update(yamlMesh(MESH));
+  await eventually(() => assert.deepEqual([...client.held(TypeUrl.NameTable).keys()], ['web.default.svc.cluster.local']));
+  const before = client.inbox.all.length;
+  harness.update(yamlMesh(`${MESH}---
+apiVersion: v1
+kind: Service
+metadata: {name: more, namespace: default}
+spec: {ports: [{name: http, port: 80}]}
+`));
+  await eventually(() => assert.deepEqual(client.inbox.all.slice(before).map((r) => r.resources.map((x) => x.name)), [['more.default.svc.cluster.local']]));
+});

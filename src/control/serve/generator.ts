@@ -6,11 +6,12 @@ import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/
 import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { SecretSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import type { NameSet } from '../../xds/name-set.ts';
-import type { EncodedResource } from '../../xds/resource.ts';
+import { encodeNameTable } from '../../xds/name-table.ts';
+import { EncodedResource } from '../../xds/resource.ts';
 import { ResourceSet } from '../../xds/resource-set.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { DependencyMemo } from '../registry/memo.ts';
-import { serviceOrigins } from '../registry/model.ts';
+import { isHeadless, serviceOrigins } from '../registry/model.ts';
 import { originOf, originsOf, parseOrigin, type Origin } from '../registry/origin.ts';
 import { effectiveMtls, policiesFor } from '../registry/policies.ts';
 import { buildScope, sidecarFor, type Scope } from '../registry/scope.ts';
@@ -25,6 +26,7 @@ import { buildInboundCluster } from '../translate/inbound-clusters.ts';
 import { buildInboundListener } from '../translate/inbound-listener.ts';
 import { inboundPorts } from '../translate/inbound-services.ts';
 import { localityText } from '../translate/locality.ts';
+import { serviceNames } from '../translate/name-table.ts';
 import { inboundCluster, parseCluster, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND } from '../translate/names.ts';
 import { buildOutboundCluster, planClusters } from '../translate/outbound-clusters.ts';
 import { buildOutboundListener, buildVirtualOutbound } from '../translate/outbound-listeners.ts';
@@ -111,6 +113,8 @@ export class Generator {
         return named(names, (name) => this.#routes(name, context));
       case TypeUrl.Secret:
         return named(names, (name) => this.#secret(name, context));
+      case TypeUrl.NameTable:
+        return picked(this.#names(context), names);
       default:
         return new Map();
     }
@@ -141,6 +145,8 @@ export class Generator {
         return [this.#set(`routes ${this.#audience(context)} ${who} ${[...names].join()}`, () => named(new Set(names), (name) => this.#routes(name, context)))];
       case TypeUrl.Secret:
         return [this.#set(`secrets ${context.proxy.namespace} ${[...names].join()}`, () => named(new Set(names), (name) => this.#secret(name, context)))];
+      case TypeUrl.NameTable:
+        return [this.#set(`names ${context.proxy.kind} ${this.#namesKey(context)}`, () => this.#names(context))];
       default:
         return [];
     }
@@ -288,6 +294,27 @@ export class Generator {
       this.#safely(key, { kind: 'RouteConfiguration', namespace: proxy.namespace, name }, () =>
         edge ? encode(RouteConfigurationSchema, name, buildEdgeRoutes(name, edge.routes.get(name), context), { origins: edgeOrigins(edge.routes.get(name), context) }) : this.#routeEncoder.encode(name, context)));
     return made ?? encode(RouteConfigurationSchema, name, create(RouteConfigurationSchema, { name }));
+  }
+
+  #namesKey({ scope, proxy }: Context): string {
+    return `${scope.key} ${proxy.answersDns} ${proxy.address.includes(':')}`;
+  }
+
+  /** One resource for each service, under its host. */
+  #names(context: Context): Resources {
+    if (context.proxy.kind === 'router') return new Map();
+    const key = this.#namesKey(context);
+    return this.#once(`names ${key}`, () => {
+      const all = new Map<string, EncodedResource>();
+      for (const service of context.scope.services) {
+        const pods = isHeadless(service) ? context.snapshot.endpoints.get(service.key) : undefined;
+        add(all, this.#memo.get(`names ${service.key} ${context.proxy.answersDns} ${context.proxy.address.includes(':')}`, [service, pods], () => {
+          const table = serviceNames(service, context);
+          return table.size > 0 ? new EncodedResource(TypeUrl.NameTable, service.host, encodeNameTable(table), { origins: serviceOrigins(service) }) : undefined;
+        }));
+      }
+      return all;
+    });
   }
 
   #edge(context: Context): EdgePlan {

@@ -60,6 +60,7 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
     now: () => Date.now(),
     snapshot: makeState,
     ads: () => ({ connected: true, connects: 1, updates: 3, rejects: 1 }),
+    dns: () => ({ counters: { requests: 3, upstreamRequests: 2, failures: 1 }, list: () => [{ host: 'reviews.default.svc.cluster.local', v4: ['10.96.0.7'], v6: 0 }] }),
     state: () => 'LIVE',
     notReady() { return this.reason; },
     failHealth(fail) { this.reason = fail ? 'failed' : undefined; },

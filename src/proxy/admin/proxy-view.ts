@@ -8,6 +8,12 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export type ServerState = 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING' | 'INITIALIZING';
 
+export interface DnsView {
+  readonly counters: { readonly requests: number; readonly upstreamRequests: number; readonly failures: number };
+  /** Names of the mesh and their addresses. */
+  list(): unknown;
+}
+
 export interface ProxyView {
   readonly settings: ProxySettings;
   readonly telemetry: Telemetry;
@@ -15,6 +21,8 @@ export interface ProxyView {
   readonly levels: LogLevels;
   /** ms since the epoch. */
   readonly startedMs: number;
+  /** Undefined: the workload's DNS queries go elsewhere. */
+  dns(): DnsView | undefined;
   now(): number;
   snapshot(): ProxyState;
   ads(): AdsStatus;

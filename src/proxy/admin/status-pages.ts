@@ -22,6 +22,16 @@ export function statusRoutes(view: ProxyView, log: Log): Route[] {
   const isLoopback = instanceIp.startsWith('127.') || instanceIp === '::1';
   const target = { address: instanceIp, localAddress: isLoopback || instanceIp.includes(':') ? undefined : PASSTHROUGH_ADDRESS };
 
+  const dns = (): string => {
+    const counters = view.dns()?.counters;
+    if (!counters) return '';
+    const registry = new Registry();
+    const set = (name: string, help: string, value: number) => void (registry.counter(`istio_agent_dns_${name}`, help).resolve().value = value);
+    set('requests_total', 'DNS queries of the workload.', counters.requests);
+    set('upstream_requests_total', 'DNS queries that were passed on.', counters.upstreamRequests);
+    set('failures_total', 'DNS queries that nobody could answer.', counters.failures);
+    return expose(registry.families());
+  };
   const merged = async (request: PageRequest): Promise<Page> => {
     requests.value += 1;
     const timeout = request.headers['x-prometheus-scrape-timeout-seconds'];
@@ -32,7 +42,7 @@ export function statusRoutes(view: ProxyView, log: Log): Route[] {
           return '';
         })
       : '';
-    return { type: PROMETHEUS_TYPE, body: dataPathMetrics(view) + expose(agent.families()) + app };
+    return { type: PROMETHEUS_TYPE, body: dataPathMetrics(view) + expose(agent.families()) + dns() + app };
   };
   const probe = (request: PageRequest): Page | Promise<Page> => {
     const found = appProbes.get(request.path);
@@ -43,6 +53,7 @@ export function statusRoutes(view: ProxyView, log: Log): Route[] {
     { path: '/stats/prometheus', handle: merged },
     { path: '/metrics', handle: merged },
     { path: '/healthz/ready', handle: () => readiness(view) },
+    { path: '/debug/ndsz', handle: local(() => ({ type: 'application/json', body: JSON.stringify(view.dns()?.list() ?? []) })) },
     { path: '/app-health/', isPrefix: true, handle: probe },
     { path: '/app-lifecycle/', isPrefix: true, handle: probe },
     { path: '/quitquitquit', isMutation: true, handle: local(() => { setImmediate(() => view.quit()); return text('OK\n'); }) },

@@ -4,7 +4,7 @@ import { LOG_LEVELS } from '../../base/log.ts';
 import type { LogLevel } from '../../base/log.ts';
 import { nodeMetadata } from './node-metadata.ts';
 import { BootstrapError, ProxyRole } from './settings.ts';
-import type { AppMetrics, AppProbe, IdentitySettings, ProxyFiles, ProxyPorts, ProxySettings, ServerAddress, WorkloadFacts } from './settings.ts';
+import type { AppMetrics, AppProbe, DnsSettings, IdentitySettings, ProxyFiles, ProxyPorts, ProxySettings, ServerAddress, WorkloadFacts } from './settings.ts';
 import { SettingsReader, asObject } from './sources.ts';
 import type { Environment, JsonObject } from './sources.ts';
 
@@ -47,6 +47,7 @@ export function decodeSettings(input: BootstrapInput): ProxySettings {
     identity: readIdentity(reader, discovery),
     ports,
     files: readFiles(reader),
+    dns: readDns(reader),
     metadata: nodeMetadata({ workload, instanceIp, ports, extra: reader.metadata(), proxyConfig: config }),
     logLevels: readLogLevels(input.argv, reader),
     appProbes: readProbes(reader),
@@ -113,6 +114,15 @@ function readIdentity(reader: SettingsReader, discovery: ServerAddress): Identit
     lifetimeMs: reader.duration('SECRET_TTL', reader.text('SECRET_TTL', ''), DAY_MS),
     graceRatio: reader.number('SECRET_GRACE_PERIOD_RATIO', 0.5, { min: 0, max: 1 }),
     graceJitter: reader.number('SECRET_GRACE_PERIOD_RATIO_JITTER', 0.01, { min: 0, max: 1 }),
+  };
+}
+
+function readDns(reader: SettingsReader): DnsSettings {
+  const address = reader.text('DNS_PROXY_ADDR', '');
+  return {
+    captures: reader.flag('ISTIO_META_DNS_CAPTURE'),
+    port: address === '' ? 15_053 : reader.checkNumber('DNS_PROXY_ADDR', address.slice(address.lastIndexOf(':') + 1), { fallback: 15_053, ...PORT }),
+    resolvConf: reader.text('LATEEN_RESOLV_CONF', '/etc/resolv.conf'),
   };
 }
 

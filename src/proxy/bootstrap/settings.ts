@@ -84,6 +84,14 @@ export interface AppMetrics {
   readonly path: string;
 }
 
+export interface DnsSettings {
+  /** The workload's DNS queries are answered here; ISTIO_META_DNS_CAPTURE. */
+  readonly captures: boolean;
+  /** On the loopback; where the capture rules send queries. DNS_PROXY_ADDR, 15053. */
+  readonly port: number;
+  readonly resolvConf: string;
+}
+
 export interface ProxySettings {
   readonly role: ProxyRole;
   /** `sidecar~IP~pod.ns~ns.svc.cluster.local` */
@@ -98,6 +106,7 @@ export interface ProxySettings {
   readonly identity: IdentitySettings;
   readonly ports: ProxyPorts;
   readonly files: ProxyFiles;
+  readonly dns: DnsSettings;
   /** Of the xDS node. */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly logLevels: readonly (readonly [scope: string, level: LogLevel])[];

@@ -2,12 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Family } from './rules.ts';
+import { parseResolvConf } from '../dns/resolv-conf.ts';
 import { renderCaptureRules, renderCleanup } from './nft.ts';
 import { parseCaptureArguments } from './settings.ts';
 
 /** Runs `istio-iptables …` and returns the exit code. */
 export function runCapture(argv: readonly string[], write: (line: string) => void): number {
-  const parsed = parseCaptureArguments(argv);
+  const parsed = parseCaptureArguments(argv, { env: process.env, nameservers: nameservers() });
   if (!parsed.ok) {
     write(`capture: ${parsed.problems.join('; ')}\n`);
     return 2;
@@ -34,6 +35,14 @@ function load(script: string): string | undefined {
     return `nft refused the rules${hint}: ${result.stderr.trim()}`;
   }
   return 'nft is not installed; the image of the init container must have nftables';
+}
+
+function nameservers(): readonly string[] {
+  try {
+    return parseResolvConf(readFileSync(process.env['LATEEN_RESOLV_CONF'] ?? '/etc/resolv.conf', 'utf8')).nameservers;
+  } catch {
+    return [];
+  }
 }
 
 /** IPv6 rules where there is an IPv6 address beyond loopback and link-local. */

@@ -8,14 +8,15 @@ export interface Packet {
   readonly saddr: string;
   readonly daddr: string;
   readonly dport: number;
+  readonly sport?: number;
   readonly iif?: string;
   readonly oif?: string;
   readonly uid?: string;
   readonly gid?: string;
 }
 
-/** The port a packet is redirected to, or `pass`. */
-export type Fate = number | 'pass';
+/** The port a packet is redirected to, `pass`, or (before tracking) the zone it is tracked in. */
+export type Fate = number | 'pass' | `zone ${number}`;
 
 function inRange(range: string, address: string): boolean {
   const cidr = parseCidr(range);
@@ -23,18 +24,19 @@ function inRange(range: string, address: string): boolean {
   return cidr !== undefined && bytes !== undefined && cidrContains(cidr, bytes);
 }
 
-export function simulateRules(rules: RuleSet, packet: Packet): Fate {
+export function simulateRules(rules: RuleSet, packet: Packet, stage: 'nat' | 'raw' = 'nat'): Fate {
   const walk = (chain: string): Fate | 'return' => {
     for (const rule of rules.get(chain) ?? []) {
       if (!rule.when.every((match) => matches(match, packet))) continue;
       if (rule.verdict.do === 'return') return 'return';
       if (rule.verdict.do === 'redirect') return rule.verdict.port;
+      if (rule.verdict.do === 'zone') return `zone ${rule.verdict.zone}`;
       const fate = walk(rule.verdict.chain);
       if (fate !== 'return') return fate;
     }
     return 'return';
   };
-  const fate = walk(packet.hook);
+  const fate = walk(stage === 'raw' ? `raw_${packet.hook}` : packet.hook);
   return fate === 'return' ? 'pass' : fate;
 }
 
@@ -42,6 +44,8 @@ function matches(match: Match, packet: Packet): boolean {
   const hit = (): boolean => {
     switch (match.on) {
       case 'tcp': return packet.protocol === 'tcp';
+      case 'udp-dport': return packet.protocol === 'udp' && packet.dport === match.port;
+      case 'udp-sport': return packet.protocol === 'udp' && packet.sport === match.port;
       case 'daddr': return inRange(match.range, packet.daddr);
       case 'saddr': return inRange(match.range, packet.saddr);
       case 'oif': return packet.oif === match.name;
@@ -60,13 +64,13 @@ interface TextRule {
   readonly words: readonly string[];
 }
 
-/** Reads the nat table of one family out of a recorded list of iptables commands. */
-export function readNatTables(text: string): Map<string, TextRule[]>[] {
+/** Reads one table of each family out of a recorded list of iptables commands. */
+export function readTables(text: string, name: 'nat' | 'raw'): Map<string, TextRule[]>[] {
   const tables: Map<string, TextRule[]>[] = [];
   let current: Map<string, TextRule[]> | undefined;
   for (const line of text.split('\n')) {
     if (line.startsWith('*')) {
-      current = line.includes('nat') ? new Map() : undefined;
+      current = line.includes(name) ? new Map() : undefined;
       if (current) tables.push(current);
     }
     const words = line.split(/\s+/);
@@ -87,6 +91,8 @@ export function simulateText(table: ReadonlyMap<string, readonly TextRule[]>, pa
       if (verdict === undefined) continue;
       if (verdict === 'RETURN') return 'return';
       if (typeof verdict === 'number') return verdict;
+      const [, zone] = /^zone (\d+)$/.exec(verdict) ?? [];
+      if (zone !== undefined) return `zone ${Number(zone)}`;
       const fate = walk(verdict);
       if (fate !== 'return') return fate;
     }
@@ -118,6 +124,7 @@ function readRule(words: readonly string[], packet: Packet): string | number | u
     else if (word === '-s') test(inRange(value, packet.saddr));
     else if (word === '-i') test(packet.iif === value);
     else if (word === '-o') test(packet.oif === value);
+    else if (word === '--sport') test(packet.sport === Number(value));
     else if (word === '--dport') test(packet.dport === Number(value));
     else if (word === '--dports') test(value.split(',').map(Number).includes(packet.dport));
     else if (word === '--uid-owner') test(packet.uid === value);
@@ -128,6 +135,9 @@ function readRule(words: readonly string[], packet: Packet): string | number | u
       i += 1;
     } else if (word === '--to-ports' || word === '--to-port') {
       target = Number(value);
+      i += 1;
+    } else if (word === '--zone') {
+      target = `zone ${value}`;
       i += 1;
     } else throw new Error(`the simulator does not know "${word}" in "${words.join(' ')}"`);
   }

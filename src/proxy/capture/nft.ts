@@ -8,9 +8,12 @@ const TABLE = 'lateen';
 const HOOKS: Readonly<Record<string, string>> = {
   prerouting: 'type nat hook prerouting priority -100; policy accept;',
   output: 'type nat hook output priority -100; policy accept;',
+  // Before connections are tracked (-200).
+  raw_prerouting: 'type filter hook prerouting priority -300; policy accept;',
+  raw_output: 'type filter hook output priority -300; policy accept;',
 };
 /** Chains that are jumped to must stand before the jump. */
-const CHAIN_ORDER = ['redirect_outbound', 'redirect_inbound', 'inbound', 'outbound', 'prerouting', 'output'];
+const CHAIN_ORDER = ['redirect_outbound', 'redirect_inbound', 'inbound', 'dns', 'outbound', 'prerouting', 'output', 'raw_prerouting', 'raw_output'];
 
 /** @param families `ip6` only where the pod has IPv6 */
 export function renderCaptureRules(settings: CaptureSettings, families: readonly Family[] = ['ip']): string {
@@ -22,7 +25,7 @@ export const renderCleanup = (families: readonly Family[] = ['ip', 'ip6']): stri
 
 function renderTable(settings: CaptureSettings, family: Family): string {
   const rules = captureRules(settings, family);
-  const chains = CHAIN_ORDER.map((name) => {
+  const chains = CHAIN_ORDER.filter((name) => rules.has(name)).map((name) => {
     const hook = HOOKS[name];
     const lines = [...(hook === undefined ? [] : [hook]), ...(rules.get(name) ?? []).map((rule) => renderRule(rule, family))];
     return `  chain ${name} {\n${lines.map((line) => `    ${line}\n`).join('')}  }\n`;
@@ -36,6 +39,8 @@ function renderMatch(match: Match, family: Family): string {
   const not = 'not' in match && match.not ? '!= ' : '';
   switch (match.on) {
     case 'tcp': return 'meta l4proto tcp';
+    case 'udp-dport': return `udp dport ${match.port}`;
+    case 'udp-sport': return `udp sport ${match.port}`;
     case 'dport': return `tcp dport ${not}${match.port}`;
     case 'daddr': return `${family} daddr ${not}${match.range}`;
     case 'saddr': return `${family} saddr ${not}${match.range}`;
@@ -51,5 +56,6 @@ function renderVerdict(verdict: Verdict): string {
     case 'return': return 'return';
     case 'jump': return `jump ${verdict.chain}`;
     case 'redirect': return `redirect to :${verdict.port}`;
+    case 'zone': return `ct zone set ${verdict.zone} return`;
   }
 }

@@ -1,5 +1,6 @@
 /** What traffic of a pod goes through its sidecar. Flags and defaults: Istio's istio-iptables. Only node's own modules are used
  * in this folder: it runs once per pod, before everything else. */
+import { isIP } from 'node:net';
 
 /** `all`, or an explicit list. */
 export type Selection = 'all' | readonly string[];
@@ -33,6 +34,10 @@ export interface CaptureSettings {
   readonly virtualInterfaces: readonly string[];
   /** -c */
   readonly excludeInterfaces: readonly string[];
+  /** Whose DNS queries go to the sidecar; --redirect-dns or ISTIO_META_DNS_CAPTURE. `all`: --capture-all-dns. Empty: nobody's. */
+  readonly nameservers: Selection;
+  /** Where they go; Istio: 15053. */
+  readonly dnsPort: number;
   /** What counts as loopback; --host-ipv4-loopback-cidr, 127.0.0.1/32. */
   readonly loopbackV4: string;
 }
@@ -42,6 +47,7 @@ export type CaptureResult =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const DEFAULT_UID = '1337';
+const DNS_PORT = 15_053;
 
 type Flag = 'text' | 'switch' | 'ignored';
 
@@ -90,14 +96,22 @@ const SHORT: Readonly<Record<string, string>> = {
   o: 'istio-local-outbound-ports-exclude', k: 'kube-virt-interfaces', c: 'istio-exclude-interfaces', t: 'istio-inbound-tproxy-mark', r: 'istio-inbound-tproxy-route-table', n: 'dry-run',
 };
 
+/** What the arguments do not say. */
+export interface CaptureSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of the pod's resolv.conf. */
+  readonly nameservers: readonly string[];
+}
+
 /** @param argv after `istio-iptables` */
-export function parseCaptureArguments(argv: readonly string[]): CaptureResult {
+export function parseCaptureArguments(argv: readonly string[], around: CaptureSurroundings = { env: {}, nameservers: [] }): CaptureResult {
   const problems: string[] = [];
   const { values, switches } = readFlags(argv, problems);
   const text = (name: string, fallback: string) => values.get(name) ?? fallback;
   const mode = text('istio-inbound-interception-mode', 'REDIRECT');
   if (mode !== 'REDIRECT') problems.push(`-m ${mode}: only REDIRECT is supported; remove the annotation sidecar.istio.io/interceptionMode`);
   const uids = list(text('proxy-uid', DEFAULT_UID));
+  const capturesDns = switches.has('redirect-dns') || switches.has('capture-all-dns') || /^(true|1)$/i.test(around.env['ISTIO_META_DNS_CAPTURE'] ?? '');
   const selection = (name: string, fallback: string): Selection => (text(name, fallback).trim() === '*' ? 'all' : list(text(name, fallback)));
   const settings: CaptureSettings = {
     outboundPort: port(text('envoy-port', '15001'), '-p', problems),
@@ -115,11 +129,13 @@ export function parseCaptureArguments(argv: readonly string[]): CaptureResult {
     ownerGroupsExclude: list(text('istio-outbound-owner-groups-exclude', '')),
     virtualInterfaces: list(text('kube-virt-interfaces', '')),
     excludeInterfaces: list(text('istio-exclude-interfaces', '')),
+    nameservers: capturesDns ? (switches.has('capture-all-dns') ? 'all' : around.nameservers) : [],
+    dnsPort: DNS_PORT,
     loopbackV4: text('host-ipv4-loopback-cidr', '127.0.0.1/32'),
   };
   checkLists(settings, problems);
   if (problems.length > 0) return { ok: false, problems };
-  const warnings = switches.has('redirect-dns') ? ['DNS capture is not available: the pod’s queries go to the cluster’s DNS as usual'] : [];
+  const warnings = capturesDns && settings.nameservers.length === 0 ? ['DNS capture has no effect: resolv.conf names no server'] : [];
   return { ok: true, settings, warnings, dryRun: switches.has('dry-run'), cleanup: switches.has('cleanup-only') };
 }
 
@@ -159,6 +175,7 @@ function checkLists(settings: CaptureSettings, problems: string[]): void {
     for (const item of items === 'all' ? [] : items) if (!isGood(item)) problems.push(`${flag}: "${item}" is not valid`);
   };
   const isPort = (item: string) => /^\d{1,5}$/.test(item) && Number(item) > 0 && Number(item) < 65_536;
+  const isAddress = (item: string) => isIP(item) !== 0;
   const isRange = (item: string) => /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(item);
   const isOwner = (item: string) => /^(\d{1,10}|[a-z_][a-z0-9_-]{0,31})$/.test(item);
   const isInterface = (item: string) => /^[A-Za-z0-9_.@-]{1,15}$/.test(item);
@@ -173,6 +190,7 @@ function checkLists(settings: CaptureSettings, problems: string[]): void {
   check('--host-ipv4-loopback-cidr', [settings.loopbackV4], isRange);
   check('--istio-outbound-owner-groups', settings.ownerGroups, isOwner);
   check('--istio-outbound-owner-groups-exclude', settings.ownerGroupsExclude, isOwner);
+  check('resolv.conf', settings.nameservers, isAddress);
   check('-k', settings.virtualInterfaces, isInterface);
   check('-c', settings.excludeInterfaces, isInterface);
 }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { decodeQuery, encodeAnswer } from '../../../src/cluster/network/dns/message.ts';
+import { decodeQuery, encodeAnswer } from '../../../src/base/dns/message.ts';
 import { answerQuestion, type ZoneView } from '../../../src/cluster/network/dns/zone.ts';
-import type { Target } from '../target.ts';
+import { answerQuestion as answerName } from '../../../src/proxy/dns/answer.ts';
+import { NameStore } from '../../../src/proxy/dns/name-store.ts';
+import { isAnswerTo } from '../../../src/proxy/dns/upstream.ts';
+import { decodeNameTable, encodeNameTable } from '../../../src/xds/name-table.ts';
+import { allowing, type Target } from '../target.ts';
 
 const view: ZoneView = {
   domain: 'cluster.local',
@@ -43,4 +47,41 @@ function questionBytes(input: Buffer): number {
   return at + 5 - HEADER;
 }
 
-export const targets: readonly Target[] = [queries];
+const names = { store: new NameStore('default'), search: ['default.svc.cluster.local', 'svc.cluster.local'] };
+names.store.set('web', new Map([['web.default.svc.cluster.local', { ips: ['10.96.0.9', 'fd00::9'], registry: 'Kubernetes', shortName: 'web', namespace: 'default' }]]));
+names.store.set('wild', new Map([['*.wild.example', { ips: Array.from({ length: 200 }, (_, i) => `192.0.2.${i}`), registry: 'External', shortName: '', namespace: 'default' }]]));
+
+/** The sidecar's DNS proxy. */
+const proxied: Target = {
+  name: 'dns-proxy-queries',
+  words: ['\u0003web', '\u0007default', '\u0003svc', '\u0007cluster\u0005local', '\u0004wild\u0007example', '\u0000'],
+  seeds: [query('web.default.svc.cluster.local', 1), query('web', 28), query('a.b.wild.example', 1, { opt: true }), query('a.wild.example.default.svc.cluster.local', 1), query('web.default.svc.cluster.local', 65), query('example.com', 1)],
+  check(input, random) {
+    const decoded = decodeQuery(input);
+    if (!decoded) return;
+    const known = answerName(names, decoded.question, random(1000));
+    if (known) {
+      const answer = encodeAnswer(decoded, known, Math.min(decoded.udpSize, 4096));
+      assert.ok(answer.length <= Math.max(512, Math.min(decoded.udpSize, 4096)), `${answer.length} bytes`);
+      assert.equal(answer.readUInt16BE(0), decoded.id);
+      assert.ok(isAnswerTo(input, answer), 'the answer is one to the question');
+    }
+    assert.equal(isAnswerTo(input, input), false, 'a question is no answer');
+  },
+};
+
+const tables: Target = {
+  name: 'dns-name-tables',
+  seeds: [Buffer.from(encodeNameTable(new Map([['web.default.svc.cluster.local', { ips: ['10.96.0.9'], registry: 'Kubernetes', shortName: 'web', namespace: 'default' }]]))), Buffer.from(encodeNameTable(new Map([['*.example.com', { ips: ['2001:2::1', 'nonsense'], registry: 'External', shortName: '', namespace: '' }]])))],
+  check(input) {
+    const store = new NameStore('default');
+    const table = allowing(Error, () => decodeNameTable(input));
+    if (!table) return;
+    store.set('it', table);
+    for (const host of table.keys()) assert.ok(store.find(host.toLowerCase()));
+    store.remove('it');
+    assert.equal(store.size, 0);
+  },
+};
+
+export const targets: readonly Target[] = [queries, proxied, tables];

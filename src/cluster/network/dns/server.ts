@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Log } from '../../../base/log.ts';
-import { decodeQuery, encodeAnswer, ResponseCode } from './message.ts';
-import type { Answer, Query } from './message.ts';
+import { decodeQuery, encodeAnswer, ResponseCode } from '../../../base/dns/message.ts';
+import type { Answer, Query } from '../../../base/dns/message.ts';
 import { answerQuestion } from './zone.ts';
 import type { ZoneView } from './zone.ts';
 

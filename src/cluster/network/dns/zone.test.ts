@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { Stored } from '../../../kube/object.ts';
-import { RecordType, ResponseCode } from './message.ts';
-import type { RecordData } from './message.ts';
+import { RecordType, ResponseCode } from '../../../base/dns/message.ts';
+import type { RecordData } from '../../../base/dns/message.ts';
 import { answerQuestion } from './zone.ts';
 import type { ZoneView } from './zone.ts';
 

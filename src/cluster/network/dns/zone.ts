@@ -5,8 +5,8 @@ import { isIP } from 'node:net';
 import { parseAddress } from '../../../base/cidr.ts';
 import type { Stored } from '../../../kube/object.ts';
 import { isReady } from '../service-table.ts';
-import { RecordType, ResponseCode } from './message.ts';
-import type { Answer, Question, RecordData, ResourceRecord } from './message.ts';
+import { RecordType, ResponseCode } from '../../../base/dns/message.ts';
+import type { Answer, Question, RecordData, ResourceRecord } from '../../../base/dns/message.ts';
 
 export interface ZoneView {
   readonly domain: string;
