@@ -8,11 +8,32 @@ export interface Held {
   readonly origins?: ReadonlySet<string>;
 }
 
+/** A piece of a resource that a client can do without: a virtual host of a RouteConfiguration. */
+export interface ResourcePart {
+  /** Unique in the resource. */
+  readonly name: string;
+  readonly origins: readonly string[];
+  /** As it stands in the message, with its field's tag. */
+  readonly bytes: Uint8Array;
+  /** What stands in its place for a client that does not take it. */
+  readonly instead: () => Uint8Array;
+}
+
+export interface ResourceParts {
+  /** What comes before the parts in the message. */
+  readonly head: Uint8Array;
+  readonly list: readonly ResourcePart[];
+}
+
 export interface ResourceFacts {
   /** Of a cluster: the EDS resource without which it cannot be used. */
   readonly needsEndpoints?: string;
   /** What it is made from; not part of the content, and so not of the version. */
   readonly origins?: Iterable<string>;
+  /** Of which the value is put together. */
+  readonly parts?: ResourceParts;
+  /** What it stands for, when some of its parts are replaced. */
+  readonly whole?: EncodedResource;
 }
 
 const NO_ORIGINS: ReadonlySet<string> = new Set();
@@ -27,6 +48,9 @@ export class EncodedResource implements Held {
   readonly value: Uint8Array;
   readonly needsEndpoints: string | undefined;
   readonly origins: ReadonlySet<string>;
+  readonly parts: ResourceParts | undefined;
+  /** The resource itself, or what it stands for. */
+  readonly whole: EncodedResource;
   #any: Uint8Array | undefined;
   #delta: Uint8Array | undefined;
 
@@ -35,6 +59,8 @@ export class EncodedResource implements Held {
     this.name = name;
     this.value = value;
     this.needsEndpoints = facts.needsEndpoints;
+    this.parts = facts.parts;
+    this.whole = facts.whole ?? this;
     const origins = new Set(facts.origins);
     this.origins = origins.size === 0 ? NO_ORIGINS : origins;
     this.version = hash('sha1', value, 'hex').slice(0, 16);
@@ -52,3 +78,16 @@ export class EncodedResource implements Held {
     return this.#delta;
   }
 }
+
+/** A resource out of its parts. */
+export function assemble(at: { typeUrl: string; name: string }, parts: ResourceParts, facts: Omit<ResourceFacts, 'parts'>): EncodedResource {
+  return new EncodedResource(at.typeUrl, at.name, concat([parts.head, ...parts.list.map(({ bytes }) => bytes)]), { ...facts, parts });
+}
+
+/** The resource with other parts in the place of some. */
+export function compose(resource: EncodedResource, choose: (part: ResourcePart) => ResourcePart): EncodedResource {
+  const { parts, origins } = resource;
+  return parts ? assemble(resource, { head: parts.head, list: parts.list.map(choose) }, { origins, whole: resource }) : resource;
+}
+
+export const samePart = (a: ResourcePart, b: ResourcePart): boolean => a.bytes === b.bytes || Buffer.compare(a.bytes, b.bytes) === 0;

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { decideDelta, type DeltaRequest } from './delta.ts';
 import type { NameSet } from './name-set.ts';
-import { Refusals, type Refusal } from './refusals.ts';
+import { Refusals, type Doubts, type Refusal } from './refusals.ts';
 import { resourcesBytes, removedBytes, ResourceSet, type Difference } from './resource-set.ts';
 import { EncodedResource, type Held } from './resource.ts';
 import { decideSotw, type SotwRequest } from './sotw.ts';
@@ -40,6 +40,8 @@ export interface SessionDeps {
   events?: SessionEvents;
   /** How long later types wait for the answer to new clusters; default 3000 ms. */
   gateMs?: number;
+  /** What clients of the same kind have refused; asked when the first resources are sent. */
+  doubts?(): Doubts | undefined;
 }
 
 export interface TypeStatus {
@@ -88,6 +90,7 @@ export class AdsSession {
   #gate: Timer | undefined;
   #nonce = 0;
   #isClosed = false;
+  #isSettled = false;
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
@@ -121,15 +124,12 @@ export class AdsSession {
   /** True when nothing is to be sent, and all that was sent has been answered: what the source says is in force at the client,
    * except what it has refused. */
   get isSettled(): boolean {
-    if (this.#types.size === 0 || this.#awaitingEndpoints.size > 0) return false;
-    if (this.#endpointsAgain.size > 0 && this.#types.has(TypeUrl.Endpoints)) return false;
-    for (const state of this.#types.values()) if (!state.refusals.isAnswered || state.retained.size > 0 || this.#isBehind(state)) return false;
-    return true;
+    return this.#isSettled;
   }
 
   /** Resources that the client was sent last and did not take. */
   refusals(): Refusal[] {
-    return [...this.#types.values()].flatMap(({ refusals }) => [...refusals.all]);
+    return [...this.#types].flatMap(([typeUrl, { refusals }]) => [...refusals.all(typeUrl)]);
   }
 
   status(): TypeStatus[] {
@@ -153,13 +153,14 @@ export class AdsSession {
       state.sub = sub;
       if (answer) state.owed = join(state.owed, answer);
     } else {
-      this.#types.set(typeUrl, { sub, held: [], retained: new Map(), owed: answer, brought, refusals: new Refusals(), sentAtMs: 0, ackedAtMs: 0 });
+      this.#types.set(typeUrl, { sub, held: [], retained: new Map(), owed: answer, brought, refusals: new Refusals(this.#deps.mode === 'delta' ? this.#deps.doubts?.() : undefined), sentAtMs: 0, ackedAtMs: 0 });
     }
     const now = this.#types.get(typeUrl);
     if (now && (kind === 'ack' || kind === 'nack')) {
       now.ackedAtMs = this.#deps.clock.now();
       if (kind === 'ack') now.refusals.acked();
-      else now.refusals.nacked(sub.error ?? '');
+      else if (this.#deps.mode === 'delta') now.refusals.nacked(sub.error ?? '');
+      else now.refusals.nackedWhole(sub.error ?? '');
     }
     this.#report(typeUrl, decision);
     this.#advance();
@@ -173,23 +174,39 @@ export class AdsSession {
 
   #advance(): void {
     if (this.#isClosed) return;
-    this.#sendAll();
-    if (this.isSettled) this.#deps.events?.settled?.();
+    this.#isSettled = this.#sendAll() && this.#allAnswered();
+    if (this.#isSettled) this.#deps.events?.settled?.();
   }
 
-  #sendAll(): void {
+  #allAnswered(): boolean {
+    if (this.#types.size === 0 || this.#awaitingEndpoints.size > 0) return false;
+    if (this.#endpointsAgain.size > 0 && this.#types.has(TypeUrl.Endpoints)) return false;
+    for (const { refusals, retained } of this.#types.values()) if (!refusals.isAnswered || refusals.isSearching || retained.size > 0) return false;
+    return true;
+  }
+
+  /** @returns true when every type that does not wait for an answer has been sent what there is */
+  #sendAll(): boolean {
     this.#send(TypeUrl.Cluster);
     this.#send(TypeUrl.Endpoints);
-    if (!this.#clustersTaken()) return this.#armGate();
+    if (!this.#clustersTaken()) {
+      this.#armGate();
+      return false;
+    }
     for (const typeUrl of PUSH_ORDER.slice(2)) this.#send(typeUrl);
     for (const typeUrl of this.#types.keys()) if (!PUSH_ORDER.includes(typeUrl)) this.#send(typeUrl);
-    if (!this.#types.get(TypeUrl.Cluster)?.retained.size) return this.#disarmGate();
-    if (this.#isWaiting(TypeUrl.Listener) || this.#isWaiting(TypeUrl.Route)) return this.#armGate();
+    const holdsClusters = (this.#types.get(TypeUrl.Cluster)?.retained.size ?? 0) > 0;
+    if (holdsClusters && (this.#isWaiting(TypeUrl.Listener) || this.#isWaiting(TypeUrl.Route))) {
+      this.#armGate();
+      return true;
+    }
     this.#disarmGate();
-    this.#removeClusters();
+    if (holdsClusters) this.#removeClusters();
+    return true;
   }
 
   #clustersTaken(): boolean {
+    if (this.#types.get(TypeUrl.Cluster)?.refusals.isSearching) return false;
     if (this.#isWaiting(TypeUrl.Cluster) && this.#awaitingEndpoints.size > 0) return false;
     const endpoints = this.#types.get(TypeUrl.Endpoints);
     if (!endpoints || this.#awaitingEndpoints.size === 0) {
@@ -230,6 +247,8 @@ export class AdsSession {
   #send(typeUrl: string): void {
     const state = this.#types.get(typeUrl);
     if (!state || state.sub.waiting) return;
+    const trial = state.refusals.next((name) => find(state.held, name));
+    if (trial) return this.#writeDelta(state, [pieceOf(trial.upserts, trial.removed)]);
     const again = typeUrl === TypeUrl.Endpoints ? this.#takeEndpointsAgain(state) : NONE;
     const want = this.#wanted(state);
     const mustAnswer = state.owed !== undefined;
@@ -242,8 +261,10 @@ export class AdsSession {
     state.owed = undefined;
     state.brought = NO_VERSIONS;
     if (pieces.length === 0 && !mustAnswer) return;
-    if (this.#deps.mode === 'delta') this.#writeDelta(state, pieces);
-    else this.#writeSotw(state, { pieces, isWhole, mustAnswer });
+    if (this.#deps.mode === 'sotw') return this.#writeSotw(state, { pieces, isWhole, mustAnswer });
+    const sent = admitted(pieces, state.refusals);
+    if (sent.length > 0 || mustAnswer) this.#writeDelta(state, sent);
+    else this.#send(typeUrl);
   }
 
   #wanted({ sub }: TypeState): readonly ResourceSet[] {
@@ -320,7 +341,7 @@ export class AdsSession {
     if (isListed) for (const resource of retained.values()) if (resource instanceof EncodedResource) body.set(resource.name, resource);
     if (!isListed) for (const resource of changed) body.set(resource.name, resource);
     const nonce = this.#nextNonce();
-    state.refusals.sent([...body.values()]);
+    state.refusals.sent([...body.values()], []);
     const resources = [...body.values()].map((r) => r.any);
     this.#write(state, nonce, encodeSotwResponse({ typeUrl: sub.typeUrl, nonce, version: this.#deps.source.version() }, resources), { resources: body.size, removed: 0 });
   }
@@ -393,6 +414,15 @@ const wasSent = ({ sub, owed }: TypeState, name: string): boolean => sub.names.h
 
 function asked(set: ResourceSet, sub: Subscription): Iterable<EncodedResource> {
   return sub.wildcard ? set : [...sub.names].flatMap((name) => set.get(name) ?? []);
+}
+
+/** The same pieces as long as there is nothing that the client, or one of its kind, refuses. */
+function admitted(pieces: readonly Piece[], refusals: Refusals): readonly Piece[] {
+  return pieces.flatMap((piece) => {
+    const upserts = refusals.admit(piece.upserts);
+    if (upserts === piece.upserts) return [piece];
+    return upserts.length + piece.removed.length > 0 ? [pieceOf(upserts, piece.removed)] : [];
+  });
 }
 
 const pieceOf = (upserts: readonly EncodedResource[], removed: readonly string[]): Piece => ({ upserts, removed, upsertBytes: resourcesBytes(upserts), removedBytes: removedBytes(removed) });

@@ -96,7 +96,7 @@ export class StatusBoard {
 
   proxyEvent(event: ProxyEvent, proxy: ConnectedProxy): void {
     const before = this.#refused.get(proxy) ?? NOTHING;
-    const now: ReadonlySet<string> = event === 'disconnected' ? NOTHING : new Set(proxy.refusals().flatMap(({ resource }) => [...resource.origins]));
+    const now: ReadonlySet<string> = event === 'disconnected' ? NOTHING : new Set(proxy.refusals().flatMap(({ origins }) => [...origins]));
     if (now.size > 0) this.#refused.set(proxy, now);
     else this.#refused.delete(proxy);
     for (const origin of before.symmetricDifference(now)) {

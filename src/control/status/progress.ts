@@ -26,7 +26,7 @@ export function progressOf(origin: Origin, since: number, proxies: ProxyView): P
     if (!connection.holds(origin) && (isSettled || !proxies.wants(connection, origin))) continue;
     interested += 1;
     const name = `${connection.proxy.name}.${connection.proxy.namespace}`;
-    const refusal = connection.refusals().find(({ resource }) => resource.origins.has(origin));
+    const refusal = connection.refusals().find(({ origins }) => origins.has(origin));
     if (refusal) refusals.push({ proxy: name, message: refusal.message });
     else if (isSettled) acknowledged += 1;
     else if (waitingFor.length < MAX_NAMES) waitingFor.push(name);
