@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema, type DeltaDiscoveryRequest, type DiscoveryRequest } from './generated/envoy/service/discovery/v3/discovery_pb.js';
 import type { Node } from './generated/envoy/config/core/v3/base_pb.js';
+import type { Doubts } from './refusals.ts';
 import { AdsSession, type ResourceSource, type SessionEvents } from './session.ts';
 import type { Decision } from './subscription.ts';
 
@@ -20,6 +21,8 @@ export interface AdsPeer {
 export interface AdsClient {
   readonly source: ResourceSource;
   readonly events?: SessionEvents;
+  /** Shared by clients of the same kind. */
+  readonly doubts?: Doubts;
   /** The stream has ended. */
   closed(): void;
 }
@@ -87,6 +90,7 @@ function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Re
     mode: protocol.mode,
     source,
     clock: deps.clock,
+    doubts: () => client?.doubts,
     write: (pieces) => {
       if (!isOver) call.write(Buffer.concat(pieces));
     },

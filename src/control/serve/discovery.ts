@@ -2,7 +2,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { createAdsService, type AdsAdmission, type AdsPeer, type AdsService } from '../../xds/ads-server.ts';
-import type { Refusal } from '../../xds/refusals.ts';
+import { createDoubts } from '../../xds/doubts.ts';
+import type { Doubts, Refusal } from '../../xds/refusals.ts';
 import type { AdsSession, TypeStatus } from '../../xds/session.ts';
 import { shortType } from '../../xds/type-urls.ts';
 import type { Origin } from '../registry/origin.ts';
@@ -44,7 +45,7 @@ export interface Discovery {
 
 interface Connection extends ConnectedProxy {
   readonly session: AdsSession;
-  lastSettledAt: number;
+  settledAt: number;
 }
 
 export interface DiscoveryDeps {
@@ -57,9 +58,19 @@ export interface DiscoveryDeps {
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { generator, metrics, clock, log } = deps;
   const connections = new Set<Connection>();
+  /** By the programs that proxies say they are. */
+  const doubts = new Map<string, Doubts>();
   /** Number of the newest snapshot. */
   let newest = generator.snapshot.number;
   let tell: (event: ProxyEvent, connection: ConnectedProxy) => void = () => {};
+
+  const doubtsOf = (node: Node): Doubts => {
+    const named = programOf(node);
+    const program = doubts.has(named) || doubts.size < MAX_PROGRAMS ? named : 'other';
+    const shared = doubts.get(program) ?? createDoubts();
+    doubts.set(program, shared);
+    return shared;
+  };
 
   const admit = (authenticator: Authenticator | undefined) => async (node: Node, session: AdsSession, peer: AdsPeer): Promise<AdsAdmission> => {
     const read = readProxy(node);
@@ -71,15 +82,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       return refusal;
     }
     const connection: Connection = {
-      proxy, session, peer: peer.address, connectedAtMs: clock.now(), lastSettledAt: 0,
-      get settledAt() {
-        return session.isSettled ? newest : this.lastSettledAt;
-      },
+      proxy, session, peer: peer.address, connectedAtMs: clock.now(), settledAt: 0,
       status: () => session.status(),
       holds: (origin) => holds(session, generator, origin),
       refusals: () => session.refusals(),
     };
     connections.add(connection);
+    const shared = doubtsOf(node);
     metrics.connections(connections.size);
     log.info('proxy connected', { proxy: proxy.id, peer: peer.address });
     tell('connected', connection);
@@ -94,11 +103,12 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
             tell('refused', connection);
           },
           settled: () => {
-            connection.lastSettledAt = newest;
+            connection.settledAt = newest;
             tell('settled', connection);
           },
           stalled: () => log.warn('proxy does not answer; going on without it', { proxy: proxy.id }),
         },
+        doubts: shared,
         closed: () => {
           if (!connections.delete(connection)) return;
           metrics.connections(connections.size);
@@ -115,9 +125,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       const startedMs = clock.monotonic();
       const diff = diffSnapshots(generator.snapshot, snapshot);
       generator.use(snapshot);
-      // Whoever has answered everything so far has answered this too, unless something is sent below.
+      const before = newest;
       newest = snapshot.number;
-      if (isEmptyDiff(diff)) return;
+      if (isEmptyDiff(diff)) {
+        // Whoever has answered everything so far has answered this too.
+        for (const connection of connections) if (connection.settledAt === before) connection.settledAt = newest;
+        return;
+      }
       for (const { session } of connections) session.notify();
       metrics.pushed(diff.config.size > 0 ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
       log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: [...diff.config], endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
@@ -131,6 +145,16 @@ function holds(session: AdsSession, generator: Generator, origin: Origin): boole
   for (const [typeUrl, names] of generator.origins.get(origin)) for (const name of names) if (session.held(typeUrl, name)?.origins?.has(origin)) return true;
   return false;
 }
+
+/** Name and version, as far as the node tells: what one refuses another of its kind refuses. */
+function programOf({ userAgentName, userAgentVersionType }: Node): string {
+  const { case: kind, value } = userAgentVersionType;
+  const version = kind === 'userAgentBuildVersion' ? JSON.stringify(value.version) : (value ?? '');
+  return `${userAgentName} ${version}`;
+}
+
+/** Whoever invents programs without end shares the last with others. */
+const MAX_PROGRAMS = 20;
 
 async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: AdsPeer): Promise<Extract<AdsAdmission, { refuse: unknown }> | undefined> {
   const caller = await authenticator.namespaceOf(peer);

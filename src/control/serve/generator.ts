@@ -21,7 +21,7 @@ import { hostPolicy, type Context } from '../translate/context.ts';
 import { buildAssignment } from '../translate/endpoints.ts';
 import { buildEdgeListener } from '../translate/gateway-listeners.ts';
 import { boundRules, planEdge, type EdgeChain, type EdgePlan } from '../translate/gateway-plan.ts';
-import { buildEdgeRoutes } from '../translate/gateway-routes.ts';
+import { edgeHosts } from '../translate/gateway-routes.ts';
 import { buildInboundCluster } from '../translate/inbound-clusters.ts';
 import { buildInboundListener } from '../translate/inbound-listener.ts';
 import { inboundPorts } from '../translate/inbound-services.ts';
@@ -292,7 +292,7 @@ export class Generator {
     const key = `routes ${this.#audience(context)} ${edge ? JSON.stringify(context.labels) : ''} ${name}`;
     const made = this.#memo.get(key, deps, () =>
       this.#safely(key, { kind: 'RouteConfiguration', namespace: proxy.namespace, name }, () =>
-        edge ? encode(RouteConfigurationSchema, name, buildEdgeRoutes(name, edge.routes.get(name), context), { origins: edgeOrigins(edge.routes.get(name), context) }) : this.#routeEncoder.encode(name, context)));
+        edge ? this.#routeEncoder.encodeEdge(name, edgeHosts(edge.routes.get(name), context)) : this.#routeEncoder.encode(name, context)));
     return made ?? encode(RouteConfigurationSchema, name, create(RouteConfigurationSchema, { name }));
   }
 

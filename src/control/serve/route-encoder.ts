@@ -2,13 +2,15 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { errorText } from '../../base/errors.ts';
-import { EncodedResource } from '../../xds/resource.ts';
+import { assemble, type EncodedResource, type ResourcePart } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { bytesField, concat } from '../../xds/wire.ts';
 import { DependencyMemo } from '../registry/memo.ts';
 import { serviceOrigins } from '../registry/model.ts';
+import type { Origin } from '../registry/origin.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
 import type { Context } from '../translate/context.ts';
+import type { EdgeHost } from '../translate/gateway-routes.ts';
 import { fallbackHost, hostDependencies, hostRoutes, planHosts, routesHead, type HostPlan, type VirtualHostInit } from '../translate/outbound-routes.ts';
 
 /** Field number of RouteConfiguration.virtual_hosts. */
@@ -21,15 +23,19 @@ export class RouteEncoder {
   readonly #hosts = new DependencyMemo<EncodedHost>();
 
   encode(name: string, context: Context): EncodedResource {
-    const plans = planHosts(name, context);
-    const hosts = plans.map((plan) => {
+    const parts = planHosts(name, context).map((plan) => {
       const { bytes, reports } = this.#routes(plan);
       reports.forEach(context.report);
-      return concat([encodeHost({ name: plan.name, domains: [...plan.domains] }), bytes]);
+      const names = { name: plan.name, domains: [...plan.domains] };
+      return hostPart(names, concat([encodeHost(names), bytes]), originsOf(plan));
     });
-    if (!name.includes(':')) hosts.push(encodeHost(fallbackHost(context)));
-    const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, routesHead(name)));
-    return new EncodedResource(TypeUrl.Route, name, concat([head, ...hosts.flatMap((host) => bytesField(VIRTUAL_HOSTS, host))]), { origins: plans.flatMap(originsOf) });
+    if (!name.includes(':')) parts.push(encodedPart(fallbackHost(context), []));
+    return fromParts(name, parts);
+  }
+
+  /** Routes of a gateway. */
+  encodeEdge(name: string, hosts: readonly EdgeHost[]): EncodedResource {
+    return fromParts(name, hosts.map(({ host, origins }) => encodedPart(host, origins)));
   }
 
   sweep(): void {
@@ -44,6 +50,23 @@ export class RouteEncoder {
     return this.#hosts.get(key, hostDependencies(plan), () => encodeRoutes(plan));
   }
 }
+
+function fromParts(name: string, list: readonly ResourcePart[]): EncodedResource {
+  const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, routesHead(name)));
+  return assemble({ typeUrl: TypeUrl.Route, name }, { head, list }, { origins: list.flatMap((part) => part.origins) });
+}
+
+const encodedPart = (host: VirtualHostInit, origins: readonly Origin[]): ResourcePart => hostPart(host, encodeHost(host), origins);
+
+/** A host whose routes a proxy refuses is answered by that proxy with 503 and a reason, not passed on to where its routes
+ * would not have led. */
+function hostPart({ name = '', domains = [] }: VirtualHostInit, bytes: Uint8Array, origins: readonly Origin[]): ResourcePart {
+  const body = { specifier: { case: 'inlineString' as const, value: `this proxy has refused the routes of the host: see the status of ${origins.join(', ')}\n` } };
+  const routes: VirtualHostInit['routes'] = [{ name: 'refused', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 503, body } } }];
+  return { name, origins, bytes: field(bytes), instead: () => field(encodeHost({ name, domains, routes })) };
+}
+
+const field = (host: Uint8Array): Uint8Array => concat(bytesField(VIRTUAL_HOSTS, host));
 
 interface EncodedHost {
   readonly bytes: Uint8Array;

@@ -1,31 +1,39 @@
 import { create } from '@bufbuild/protobuf';
 import { VirtualHost_TlsRequirementType } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema, type RouteConfiguration } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
+import { errorText } from '../../base/errors.ts';
+import { originOf, type Origin } from '../registry/origin.ts';
+import type { RoutingRules } from '../registry/virtual-services.ts';
 import type { Context } from './context.ts';
 import { boundRules, type EdgeChain } from './gateway-plan.ts';
-import type { VirtualHostInit } from './outbound-routes.ts';
-import { routesOf, type RouteInit } from './route.ts';
+import { routesHead, type VirtualHostInit } from './outbound-routes.ts';
+import { routesOf, type RouteInit, type RouteView } from './route.ts';
 
 /** Routes of a gateway's HTTP port. VirtualServices of one host are merged, oldest first, catch-all routes last.
  * @param chain undefined when nothing listens under that name any more: then there are no routes */
 export function buildEdgeRoutes(name: string, chain: EdgeChain | undefined, context: Context): RouteConfiguration {
-  const hosts = chain ? virtualHosts(chain, context) : [];
-  return create(RouteConfigurationSchema, {
-    name,
-    virtualHosts: hosts.length > 0 ? hosts : [{ name: `blackhole:${chain?.serverPort ?? 0}`, domains: ['*'] }],
-    validateClusters: false,
-    maxDirectResponseBodySizeBytes: 1_048_576,
-    ignorePortInHostMatching: true,
-  });
+  return create(RouteConfigurationSchema, { ...routesHead(name), virtualHosts: edgeHosts(chain, context).map(({ host }) => host) });
 }
 
-function virtualHosts(chain: EdgeChain, context: Context): VirtualHostInit[] {
-  const byHost = new Map<string, { routes: RouteInit[]; redirects: boolean }>();
+export interface EdgeHost {
+  readonly host: VirtualHostInit;
+  /** The Gateways, and the VirtualServices that are bound to them for this host. */
+  readonly origins: readonly Origin[];
+}
+
+export function edgeHosts(chain: EdgeChain | undefined, context: Context): EdgeHost[] {
+  const hosts = chain ? virtualHosts(chain, context) : [];
+  return hosts.length > 0 ? hosts : [{ host: { name: `blackhole:${chain?.serverPort ?? 0}`, domains: ['*'] }, origins: (chain?.servers ?? []).map((server) => originOf('Gateway', server)) }];
+}
+
+function virtualHosts(chain: EdgeChain, context: Context): EdgeHost[] {
+  const byHost = new Map<string, { routes: RouteInit[]; redirects: boolean; origins: Set<Origin> }>();
   for (const { rules, hosts, server } of boundRules(chain, context)) {
     const view = { context, port: chain.serverPort, gateways: new Set([server.gateway]), isTls: chain.kind === 'tls-http' };
-    const routes = routesOf(rules, view);
+    const routes = routesOrNone(rules, view);
     for (const host of hosts) {
-      const entry = byHost.get(host) ?? { routes: [], redirects: false };
+      const entry = byHost.get(host) ?? { routes: [], redirects: false, origins: new Set() };
+      for (const origin of [originOf('Gateway', server), ...rules.origins]) entry.origins.add(origin);
       entry.routes.push(...routes);
       entry.redirects ||= server.server.tls?.httpsRedirect === true;
       byHost.set(host, entry);
@@ -33,15 +41,28 @@ function virtualHosts(chain: EdgeChain, context: Context): VirtualHostInit[] {
   }
   for (const server of chain.servers) {
     if (server.server.tls?.httpsRedirect !== true) continue;
-    for (const { host } of server.hosts) if (!byHost.has(host)) byHost.set(host, { routes: [], redirects: true });
+    for (const { host } of server.hosts) if (!byHost.has(host)) byHost.set(host, { routes: [], redirects: true, origins: new Set([originOf('Gateway', server)]) });
   }
-  return [...byHost].map(([host, { routes, redirects }]) => ({
-    name: `${host}:${chain.serverPort}`,
-    domains: [host],
-    routes: sorted(routes),
-    includeRequestAttemptCount: true,
-    ...(redirects ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
+  return [...byHost].map(([host, { routes, redirects, origins }]) => ({
+    origins: [...origins],
+    host: {
+      name: `${host}:${chain.serverPort}`,
+      domains: [host],
+      routes: sorted(routes),
+      includeRequestAttemptCount: true,
+      ...(redirects ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
+    },
   }));
+}
+
+/** Rules that cannot be translated are left out, and no others with them. */
+function routesOrNone(rules: RoutingRules, view: RouteView): RouteInit[] {
+  try {
+    return routesOf(rules, view);
+  } catch (error) {
+    view.context.report({ kind: 'VirtualService', namespace: rules.namespace, name: rules.name, reason: errorText(error) });
+    return [];
+  }
 }
 
 /** Of several objects on one host, no catch-all may hide the routes of the next. */

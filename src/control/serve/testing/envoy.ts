@@ -1,5 +1,6 @@
 /** For tests: a real Envoy that takes its configuration from a server of ours. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { request } from 'node:http';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -21,6 +22,8 @@ export interface EnvoyOptions {
 export interface RunningEnvoy {
   /** What it has written so far. */
   log(): string;
+  /** A page of its administration, `/config_dump`. */
+  admin(path: string): Promise<string>;
   /** True when it has ended by itself. */
   ended(): boolean;
   close(): Promise<void>;
@@ -45,6 +48,7 @@ export function startEnvoy(options: EnvoyOptions): RunningEnvoy {
   const path = join(dir, 'bootstrap.json');
   const bootstrap = {
     node: { ...options.node, cluster: 'test' },
+    admin: { address: { pipe: { path: join(dir, 'admin.sock') } } },
     dynamic_resources: {
       ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }] },
       cds_config: { ads: {}, resource_api_version: 'V3' },
@@ -63,6 +67,7 @@ export function startEnvoy(options: EnvoyOptions): RunningEnvoy {
   child.on('exit', () => void (hasEnded = true));
   return {
     log: () => text,
+    admin: (page) => get(join(dir, 'admin.sock'), page),
     ended: () => hasEnded,
     close: () =>
       new Promise((resolve) => {
@@ -75,6 +80,18 @@ export function startEnvoy(options: EnvoyOptions): RunningEnvoy {
         child.kill('SIGKILL');
       }),
   };
+}
+
+function get(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, path }, (response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => void (body += chunk.toString()));
+      response.on('end', () => resolve(body));
+    });
+    call.on('error', reject);
+    call.end();
+  });
 }
 
 const canUnshare = (): boolean => spawnSync('unshare', ['--net', 'true']).status === 0;
