@@ -11,6 +11,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   control: 'src/control/main.ts',
   proxy: 'src/proxy/main.ts',
   capture: 'src/proxy/capture/main.ts',
+  agent: 'src/agent/main.ts',
   observe: 'src/observe/main.ts',
   console: 'src/console/main.ts',
   'apps/bookinfo-details': 'samples/apps/bookinfo/details.ts',
@@ -45,14 +46,16 @@ const OPTIONS: BuildOptions = {
   logLevel: 'warning',
 };
 
-/** The proxy's image runs several small programs besides the proxy (capture, probes): each loads only its own part. */
-const SPLIT = ['proxy'];
+/** The images of the proxies run several small programs besides the proxy (capture, probes): each loads only its own part. */
+const SPLIT = ['proxy', 'agent'];
 
 export async function buildBundles(): Promise<void> {
   const present = Object.entries(ENTRIES).filter(([, source]) => existsSync(source));
-  const pick = (isSplit: boolean) => Object.fromEntries(present.filter(([name]) => SPLIT.includes(name) === isSplit));
   rmSync('dist/parts', { recursive: true, force: true });
-  await Promise.all([build({ ...OPTIONS, entryPoints: pick(false) }), build({ ...OPTIONS, entryPoints: pick(true), splitting: true, chunkNames: 'parts/[name]-[hash]' })]);
+  const whole = Object.fromEntries(present.filter(([name]) => !SPLIT.includes(name)));
+  // Each by itself: what one has in common with the other must not cut it into more files.
+  const split = present.filter(([name]) => SPLIT.includes(name)).map(([name, source]) => build({ ...OPTIONS, entryPoints: { [name]: source }, splitting: true, chunkNames: `parts/${name}/[name]-[hash]` }));
+  await Promise.all([build({ ...OPTIONS, entryPoints: whole }), ...split]);
   for (const name of NATIVE) {
     rmSync(`dist/node_modules/${name}`, { recursive: true, force: true });
     mkdirSync('dist/node_modules', { recursive: true });

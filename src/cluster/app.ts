@@ -39,6 +39,7 @@ import { SERVICE_NAME_LABEL } from './network/service-table.ts';
 import { awaitWithdrawn } from './network/withdrawal.ts';
 import type { PlannedMount } from './node/container-plan.ts';
 import { createImageCatalog } from './node/images.ts';
+import { findMachineProgram } from './node/machine-program.ts';
 import { createNodeRegistration } from './node/node-object.ts';
 import { createNode } from './node/node.ts';
 import { runAction } from './node/probe-actions.ts';
@@ -130,7 +131,9 @@ async function startBehind({ options, api, clock, credentials, admission }: Behi
     client, clock, log, nodeName: NODE_NAME, nodeAddress: NODE_ADDRESS, apiServer: { address: NODE_ADDRESS, port: API_PORT }, caPem: credentials.caPem,
     volumesDir: join(config.dataDir, 'volumes'), publishedPorts: published,
   });
-  const registration = createNodeRegistration({ name: NODE_NAME, address: NODE_ADDRESS, region: 'local', zone: 'local-a', os: readOs() }, { client, clock, log });
+  // The test set-up's own Envoy comes last.
+  const images = createImageCatalog(config.imageFiles, (name) => findMachineProgram(name, process.env, [join(PROJECT_ROOT, '.cache')]));
+  const registration = createNodeRegistration({ name: NODE_NAME, address: NODE_ADDRESS, region: 'local', zone: 'local-a', os: readOs() }, { client, clock, log, images: () => images.names() });
   const sandboxes = createSandboxPool({ run: runCommand, log });
   const proxy = createServiceProxy({ services, endpointSlices, run: runCommand, clock, log });
   const dns = createDnsServer(createZoneView({ services, endpointSlices, namespaces, domain: CLUSTER_DOMAIN }), log);
@@ -147,8 +150,7 @@ async function startBehind({ options, api, clock, credentials, admission }: Behi
     rootFiles: (pod, ip) => rootFilesOf(pod, { ip, domain: CLUSTER_DOMAIN, dnsAddress: DNS_SERVICE_ADDRESS }),
   });
   const node = createNode({
-    hostIp: NODE_ADDRESS, client, clock, log, pods, services, configMaps, secrets, runtime, runAction,
-    images: createImageCatalog(config.imageFiles),
+    hostIp: NODE_ADDRESS, client, clock, log, pods, services, configMaps, secrets, runtime, runAction, images,
     events: createEventRecorder({ client, clock, log, component: 'kubelet', host: NODE_NAME }),
     volumes: { folder: join(config.dataDir, 'pods'), nodeRoot: join(config.dataDir, 'node-root'), localVolumes: join(config.dataDir, 'volumes') },
     awaitWithdrawn: (ip) => awaitWithdrawn(endpointSlices, clock, ip),

@@ -4,6 +4,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { objectKey, type KubeObject } from '../kube/object.ts';
 import { applyAll } from './apply.ts';
 import { Component, COMPONENT_LABEL } from './manifests/labels.ts';
+import { checkImages } from './preflight.ts';
 import { waitForDeployments } from './readiness.ts';
 import { pruneComponents } from './remove.ts';
 import { renderWaves } from './render.ts';
@@ -36,10 +37,11 @@ const TITLES: Readonly<Record<string, { title: string; text: string }>> = {
   [Component.Console]: { title: 'Console', text: '✔ Console installed 🧭' },
 };
 
-/** @throws InstallError: a wrong option, an object that the API server refuses, or workloads that are not ready in time */
+/** @throws InstallError: a wrong option, a data plane that the cluster has not, an object that the API server refuses, or workloads that are not ready in time */
 export async function install(input: InstallInput): Promise<InstallSpec> {
   const { client, signal } = input;
   const spec = resolveInstall(input.options);
+  await checkImages(client, spec);
   const waves = renderWaves(spec);
   const report = (component: string, state: InstallStep['state']) => {
     const step = TITLES[component];

@@ -54,7 +54,10 @@ export interface InstallSpec {
   readonly warnings: readonly Issue[];
 }
 
-const TOP_LEVEL = ['profile', 'hub', 'tag', 'namespace', 'revision', 'meshConfig', 'values', 'components'];
+export const ENVOY_IMAGE = 'proxy-envoy';
+const TOP_LEVEL = ['profile', 'proxy', 'hub', 'tag', 'namespace', 'revision', 'meshConfig', 'values', 'components'];
+/** Data planes, and the image that stands for each. */
+const PROXIES: ReadonlyMap<unknown, string> = new Map([['lateen', 'proxy'], ['envoy', ENVOY_IMAGE]]);
 const COMPONENTS = ['base', 'pilot', 'cni', 'ztunnel', 'ingressGateways', 'egressGateways', 'observe', 'console', 'remote'];
 
 /** What a profile has in Istio and not here. */
@@ -84,7 +87,7 @@ export function resolveInstall(options: InstallOptions): InstallSpec {
     hub,
     tag,
     meshYaml: mesh.yaml,
-    values: valuesOf(tree, { namespace, hub, tag }),
+    values: valuesOf(tree, { namespace, hub, tag, proxy: proxyImage(tree) }),
     hasBase: isOn('base'),
     pilot: isOn('pilot') ? pilotOf(tree) : undefined,
     remoteInjectionUrl: isOn('remote') ? injectionUrl(tree) : undefined,
@@ -132,9 +135,17 @@ function meshConfigOf(tree: Tree, namespace: string): { yaml: string; warnings: 
   return { yaml, warnings: issues.map((issue) => ({ ...issue, path: `meshConfig.${issue.path}` })) };
 }
 
-function valuesOf(tree: Tree, names: { namespace: string; hub: string; tag: string }): Tree {
+/** Which data plane sidecars and gateways are: our own, or Envoy with our agent. */
+function proxyImage(tree: Tree): string {
+  const image = PROXIES.get(tree['proxy'] ?? 'lateen');
+  if (image === undefined) throw new InstallError('INSTALL_OPTIONS', `option proxy: ${JSON.stringify(tree['proxy'])} is not a data plane; it is one of ${[...PROXIES.keys()].join(', ')}`);
+  return image;
+}
+
+function valuesOf(tree: Tree, names: { namespace: string; hub: string; tag: string; proxy: string }): Tree {
   const values = isTree(tree['values']) ? tree['values'] : {};
-  return mergeTrees(values, { global: { istioNamespace: names.namespace, hub: names.hub, tag: names.tag } });
+  const named = mergeTrees({ global: { proxy: { image: names.proxy } } }, values);
+  return mergeTrees(named, { global: { istioNamespace: names.namespace, hub: names.hub, tag: names.tag } });
 }
 
 function pilotOf(tree: Tree): NonNullable<InstallSpec['pilot']> {

@@ -1,6 +1,4 @@
 /** The composition root of sidecar and gateway: bootstrap → identity → configuration → data path → admin pages. */
-import { readFile } from 'node:fs/promises';
-import { isIPv6 } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
@@ -8,22 +6,21 @@ import { LogLevels, createLog } from '../base/log.ts';
 import type { Log } from '../base/log.ts';
 import { createAdsClient } from '../xds/client/ads-client.ts';
 import type { AdsClient } from '../xds/client/ads-client.ts';
-import { createGrpcChannel } from '../xds/client/grpc-channel.ts';
 import { createLastGoodFile } from '../xds/client/last-good-file.ts';
 import { TypeUrl } from '../xds/type-urls.ts';
-import { adminRoutes } from './admin/admin-pages.ts';
+import { adminRoutes, dataPathMetrics } from './admin/admin-pages.ts';
 import { createHttpService } from './admin/http-service.ts';
 import type { HttpService } from './admin/http-service.ts';
 import type { ProxyView, ServerState } from './admin/proxy-view.ts';
 import { prometheusRoutes, readinessRoutes, statusRoutes } from './admin/status-pages.ts';
+import { connectDiscovery, requestOwnCertificate } from './bootstrap/control-plane.ts';
 import type { ProxySettings } from './bootstrap/settings.ts';
 import { encodeNode } from './bootstrap/xds-node.ts';
 import type { Announcement } from './bootstrap/xds-node.ts';
-import { createDnsProxy, type DnsProxy } from './dns/dns-proxy.ts';
-import { parseResolvConf } from './dns/resolv-conf.ts';
+import type { DnsProxy } from './dns/dns-proxy.ts';
+import { openWorkloadDns } from './dns/workload-dns.ts';
 import type { BindOptions, ProxyRuntime, Rejected, ResourceUpdate } from './runtime-contract.ts';
 import { createRuntime } from './runtime.ts';
-import { requestCertificate } from './secrets/signing-client.ts';
 import type { SignedWorkload } from './secrets/signing-client.ts';
 import { createWorkloadSecrets } from './secrets/workload-secrets.ts';
 import type { WorkloadSecrets } from './secrets/workload-secrets.ts';
@@ -68,9 +65,6 @@ type PortName = PageName | 'dns';
 export function createProxyApp(options: ProxyAppOptions): ProxyApp {
   return new App(options);
 }
-
-/** Undefined: the file is not there, which is normal without a control plane that asks for it. */
-const readOptional = (path: string): Promise<string | undefined> => readFile(path, 'utf8').then((text) => text.trim(), () => undefined);
 
 class App implements ProxyApp, ProxyView {
   readonly settings: ProxySettings;
@@ -169,6 +163,10 @@ class App implements ProxyApp, ProxyView {
     return this.#dns;
   }
 
+  metrics(): string {
+    return dataPathMetrics(this);
+  }
+
   failHealth(fail: boolean): void {
     this.#healthFailed = fail;
   }
@@ -179,12 +177,10 @@ class App implements ProxyApp, ProxyView {
 
   /** The application can ask as soon as it runs: before that, and until it has ended, there is somebody to answer. */
   async #startDns(): Promise<void> {
-    const { dns, workload } = this.settings;
-    if (!dns.captures) return;
-    const resolver = parseResolvConf((await readOptional(dns.resolvConf)) ?? '');
-    this.#dns = createDnsProxy({ resolver, namespace: workload.namespace, clock: this.#clock, log: this.#log.scope('dns') });
-    const addresses = isIPv6(this.settings.instanceIp) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
-    this.ports.set('dns', await this.#dns.start(addresses, dns.port));
+    const opened = await openWorkloadDns(this.settings, { clock: this.#clock, log: this.#log.scope('dns') });
+    if (!opened) return;
+    this.#dns = opened.proxy;
+    this.ports.set('dns', opened.port);
   }
 
   #apply(update: ResourceUpdate): readonly Rejected[] {
@@ -202,11 +198,7 @@ class App implements ProxyApp, ProxyView {
     const { settings } = this;
     const log = this.#log.scope('xds');
     return createAdsClient({
-      connect: async () => {
-        const [token, root] = await Promise.all([readOptional(settings.files.token), settings.isDiscoveryPlaintext ? '' : readFile(settings.files.rootCertificate, 'utf8')]);
-        const tls = settings.isDiscoveryPlaintext ? undefined : { trustedCaPem: root, serverName: settings.discovery.host };
-        return { channel: createGrpcChannel({ ...settings.discovery, tls }), headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), clusterid: settings.workload.clusterId } };
-      },
+      connect: () => connectDiscovery(settings),
       node: encodeNode(settings, announcement),
       apply: (update) => this.#apply(update),
       lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
@@ -228,18 +220,6 @@ class App implements ProxyApp, ProxyView {
       page('prometheus', '0.0.0.0', prometheusRoutes(this)),
     ];
   }
-}
-
-function requestOwnCertificate(settings: ProxySettings) {
-  const { identity, workload, files } = settings;
-  return requestCertificate({
-    address: identity.caAddress,
-    identity: { trustDomain: identity.trustDomain, namespace: workload.namespace, serviceAccount: workload.serviceAccount },
-    clusterId: workload.clusterId,
-    lifetimeMs: identity.lifetimeMs,
-    tokenFile: files.token,
-    rootCertificateFile: files.rootCertificate,
-  });
 }
 
 function lastError(ads: AdsClient): string {

@@ -1,29 +1,7 @@
-/** The proxy image's program. `proxy sidecar|router` runs the data plane; the other commands are those that pods call it with,
- * as they call Istio's pilot-agent. Each loads only its own code: an init container must not pay for the data plane. */
-import process from 'node:process';
+/** The program of the proxy's image: our own data plane, and the commands that go with it. */
+import { runCommand } from './commands.ts';
 
-const argv = process.argv.slice(2);
-
-switch (argv[0]) {
-  case 'istio-iptables':
-  case 'istio-clean-iptables': {
-    const { runCapture } = await import('./capture/apply.ts');
-    const rest = argv[0] === 'istio-iptables' ? argv.slice(1) : ['--cleanup-only'];
-    process.exitCode = runCapture(rest, (line) => process.stderr.write(line));
-    break;
-  }
-  case 'request':
-  case 'wait': {
-    const { runLocalCommand } = await import('./admin/local-command.ts');
-    process.exitCode = await runLocalCommand(argv, { out: (s) => process.stdout.write(s), error: (s) => process.stderr.write(s) });
-    break;
-  }
-  case 'proxy': {
-    const { runProxy } = await import('./run.ts');
-    await runProxy(argv);
-    break;
-  }
-  default:
-    process.stderr.write(`unknown command "${argv[0] ?? ''}"; expected proxy sidecar, proxy router, istio-iptables, istio-clean-iptables, request or wait\n`);
-    process.exitCode = 2;
-}
+await runCommand(process.argv.slice(2), async (argv) => {
+  const { runProxy } = await import('./run.ts');
+  await runProxy(argv);
+});

@@ -173,7 +173,7 @@ export function countBy<T>(items: readonly T[], key: (item: T) => string): Recor
 export function hostFootprint(): Record<string, string[]> {
   const lines = (file: string, args: string[]) => execFileSync(file, args, { encoding: 'utf8' }).split('\n').map((line) => line.trim()).filter((line) => line !== '');
   return {
-    processes: lines('ps', ['-eo', 'args']).filter((line) => /dist\/(cluster|host|publish|control|proxy|observe|console|capture|apps\/)/.test(line)).sort(),
+    processes: lines('ps', ['-eo', 'args']).filter((line) => /dist\/(cluster|host|publish|control|proxy|observe|console|capture|agent|apps\/)/.test(line)).sort(),
     links: lines('ip', ['-o', 'link']).map((line) => line.split(':')[1]?.trim() ?? '').sort(),
     namespaces: lines('ip', ['netns', 'list']).sort(),
     mounts: lines('cat', ['/proc/mounts']).sort(),

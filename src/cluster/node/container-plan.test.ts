@@ -5,7 +5,7 @@ import { planContainer, podHostname } from './container-plan.ts';
 import type { ImageProgram } from './images.ts';
 import { launchCommand, renderCommand } from './launch-command.ts';
 
-const image: ImageProgram = { name: 'x', entrypoint: ['prog', '-a'], args: ['default'], env: { FROM_IMAGE: '1' }, workingDir: '/srv', user: '1337:1338', mounts: [] };
+const image: ImageProgram = { name: 'x', entrypoint: ['prog', '-a'], args: ['default'], env: { FROM_IMAGE: '1' }, workingDir: '/srv', user: '1337:1338', mounts: [], programs: [] };
 const plan = (container: Partial<Container>, spec: Partial<Pod['spec']> = {}) =>
   planContainer({ pod: { metadata: { name: 'p', namespace: 'ns' }, spec: { containers: [], ...spec } }, container: { name: 'c', ...container }, image, env: new Map([['NAME', 'bob']]), mounts: [] });
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { ImagesError } from '../network/errors.ts';
+import { ImagesError, MissingProgramError } from '../network/errors.ts';
 
 export interface ImageMount {
   /** Path on the machine; relative paths in a mapping file are relative to it. */
@@ -26,6 +26,8 @@ export interface ImageProgram {
   /** `uid` or `uid:gid`; default 0:0. */
   readonly user: string;
   readonly mounts: readonly ImageMount[];
+  /** Programs that the machine must have; in the container they are first on PATH. */
+  readonly programs: readonly string[];
 }
 
 /** The parts of `registry:5000/a/b:tag@sha256:…`. */
@@ -72,7 +74,7 @@ export function parseImages(text: string, file: string): ImageProgram[] {
   return images.map((entry: unknown, i) => decodeProgram(entry, `images[${i}]`, file));
 }
 
-const KNOWN = new Set(['name', 'tags', 'entrypoint', 'args', 'env', 'workingDir', 'user', 'mounts']);
+const KNOWN = new Set(['name', 'tags', 'entrypoint', 'args', 'env', 'workingDir', 'user', 'mounts', 'programs']);
 
 function decodeProgram(entry: unknown, path: string, file: string): ImageProgram {
   const fail = (detail: string): never => {
@@ -99,7 +101,7 @@ function decodeProgram(entry: unknown, path: string, file: string): ImageProgram
   return {
     name: text('name'), tags: strings('tags'), entrypoint: strings('entrypoint') ?? fail('.entrypoint is required'), args: strings('args') ?? [],
     env: Object.fromEntries(Object.entries(env as Record<string, unknown>).map(([key, value]) => [key, String(value)])),
-    workingDir: text('workingDir', '/'), user,
+    workingDir: text('workingDir', '/'), user, programs: strings('programs') ?? [],
     mounts: (mounts as unknown[]).map((mount, i) => {
       if (!isRecord(mount) || typeof mount['host'] !== 'string' || typeof mount['path'] !== 'string') return fail(`.mounts[${i}] must have \`host\` and \`path\``);
       if (!isAbsolute(mount['path'])) fail(`.mounts[${i}].path must be absolute`);
@@ -111,23 +113,41 @@ function decodeProgram(entry: unknown, path: string, file: string): ImageProgram
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export interface ImageCatalog {
-  /** Undefined when no mapping names the image. Files are read again each time they are asked for an unknown image. */
+  /** Undefined when no mapping names the image. Files are read again each time they are asked for an unknown image.
+   * @throws MissingProgramError when the machine has not what the image needs */
   find(image: string): ImageProgram | undefined;
+  /** Names that would be found now; those with a `*` stand for many. */
+  names(): string[];
   readonly files: readonly string[];
 }
 
-/** @param files in order; later ones override earlier ones */
-export function createImageCatalog(files: readonly string[]): ImageCatalog {
+/** Where programs are in a container that the image's mapping asks for. */
+const PROGRAM_FOLDER = '/lateen/bin';
+
+/** @param files in order; later ones override earlier ones
+ * @param locate path of a program of the machine */
+export function createImageCatalog(files: readonly string[], locate: (program: string) => string | undefined = () => undefined): ImageCatalog {
   const read = () => files.flatMap((file) => parseImages(readText(file), file));
   let programs = read();
+  // Looked for each time: a program that was just installed is seen by the next try.
+  const withPrograms = (image: ImageProgram | undefined): ImageProgram | undefined => {
+    if (!image || image.programs.length === 0) return image;
+    const mounts = image.programs.map((name) => {
+      const host = locate(name);
+      if (host === undefined) throw new MissingProgramError(image.name, name);
+      return { host, path: `${PROGRAM_FOLDER}/${name}`, readOnly: true };
+    });
+    return { ...image, mounts: [...mounts, ...image.mounts] };
+  };
   return {
     files,
+    names: () => programs.filter((image) => image.programs.every((name) => locate(name) !== undefined)).map((image) => image.name),
     find(image) {
       const known = findImage(programs, image);
-      if (known) return known;
+      if (known) return withPrograms(known);
       // A user who just added the image to the file expects the next try to see it.
       programs = read();
-      return findImage(programs, image);
+      return withPrograms(findImage(programs, image));
     },
   };
 }

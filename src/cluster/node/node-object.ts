@@ -66,15 +66,33 @@ export interface NodeRegistration {
   close(): void;
 }
 
-export function createNodeRegistration(identity: NodeIdentity, deps: { client: KubeClient; clock: Clock; log: Log }): NodeRegistration {
+export interface NodeRegistrationDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Names of the images that containers can be made of. */
+  images(): readonly string[];
+}
+
+export function createNodeRegistration(identity: NodeIdentity, deps: NodeRegistrationDeps): NodeRegistration {
   const { client, clock, log } = deps;
+  let told = '';
+  /** The images can change while the node lives: a program that one of them needs is installed. */
+  const tellImages = async (): Promise<void> => {
+    const images = deps.images().map((name) => ({ names: [`${name}:latest`], sizeBytes: 0 }));
+    const text = JSON.stringify(images);
+    if (text === told) return;
+    await client.patch(Nodes, { name: identity.name }, { type: PatchType.Merge, body: { status: { images } } }, { subresource: 'status' });
+    told = text;
+  };
   let timer: Timer | undefined;
   let closed = false;
   const renew = async (): Promise<void> => {
     try {
       await renewLease(client, identity.name, clock);
+      await tellImages();
     } catch (error) {
-      log.warn('node lease not renewed', { error: errorText(error) });
+      log.warn('the node’s lease or status is not renewed', { error: errorText(error) });
     }
     if (closed) return;
     timer = clock.after(RENEW_MS, () => void renew());
@@ -89,6 +107,7 @@ export function createNodeRegistration(identity: NodeIdentity, deps: { client: K
         if (!isAlreadyExists(error)) throw error;
       }
       await client.patch(Nodes, { name: identity.name }, { type: PatchType.Merge, body: { status: node.status } }, { subresource: 'status' });
+      await tellImages();
       void renew();
     },
     close() {

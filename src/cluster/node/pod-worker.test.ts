@@ -60,7 +60,7 @@ class FakeRuntime implements ContainerRuntime {
   forget() {}
 }
 
-const IMAGE: ImageProgram = { name: 'known', entrypoint: ['x'], args: [], env: {}, workingDir: '/', user: '0', mounts: [] };
+const IMAGE: ImageProgram = { name: 'known', entrypoint: ['x'], args: [], env: {}, workingDir: '/', user: '0', mounts: [], programs: [] };
 
 function begin(spec: Pod['spec'], setUp: (runtime: FakeRuntime) => void = () => {}) {
   const clock = new FakeClock();
@@ -73,7 +73,7 @@ function begin(spec: Pod['spec'], setUp: (runtime: FakeRuntime) => void = () => 
   const pod: Stored<Pod> = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'default', uid: 'u', resourceVersion: '1', creationTimestamp: '' }, spec };
   const worker = new PodWorker({
     runtime, clock, log: silentLog, hostIp: '10.244.0.1',
-    images: { files: [], find: (image) => (image === 'known' ? IMAGE : undefined) },
+    images: { files: [], names: () => ['known'], find: (image) => (image === 'known' ? IMAGE : undefined) },
     volumes: {
       prepare: async () => {
         if (mounts.failures-- > 0) throw new Error('configmap "x" not found');

@@ -152,7 +152,7 @@ const inboundRoute = (plan: ChainPlan): Init<typeof RouteSchema> => ({
     value: {
       clusterSpecifier: { case: 'cluster', value: plan.cluster },
       timeout: ZERO_DURATION,
-      maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: ZERO_DURATION },
+      maxGrpcTimeout: ZERO_DURATION,
     },
   },
 });

@@ -85,7 +85,7 @@ export function defaultRoute(service: MeshService, view: Pick<RouteView, 'contex
       value: {
         clusterSpecifier: { case: 'cluster', value: outboundCluster({ port: view.port, host: service.host }) },
         timeout: ZERO_DURATION,
-        maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: ZERO_DURATION },
+        maxGrpcTimeout: ZERO_DURATION,
         retryPolicy: retryPolicy(undefined, { fallback: view.context.settings.config.defaultHttpRetryPolicy, keepsHost: hashPolicy.length > 0 }),
         hashPolicy,
       },

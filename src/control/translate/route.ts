@@ -94,7 +94,7 @@ function action(rule: HttpRoute, match: HttpMatch | undefined, view: RouteView):
   const value: ActionInit = {
     ...clusterSpecifier(targets, view),
     timeout: durationOf(rule.timeout) ?? ZERO_DURATION,
-    maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: durationOf(rule.timeout) ?? ZERO_DURATION },
+    maxGrpcTimeout: durationOf(rule.timeout) ?? ZERO_DURATION,
     retryPolicy: retryPolicy(rule.retries, { fallback: context.settings.config.defaultHttpRetryPolicy, keepsHost: hashPolicy.length > 0 }),
     hashPolicy,
     requestMirrorPolicies: mirrors(rule, view),

@@ -15,7 +15,7 @@ import { TypeUrl } from '../../xds/type-urls.ts';
 import { decodeSettings } from '../bootstrap/decode-settings.ts';
 import type { ClusterState, ProxyState, ResourceState } from '../runtime-contract.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
-import { adminRoutes } from './admin-pages.ts';
+import { adminRoutes, dataPathMetrics } from './admin-pages.ts';
 import { createHttpService } from './http-service.ts';
 import { runLocalCommand } from './local-command.ts';
 import type { ProxyView } from './proxy-view.ts';
@@ -62,6 +62,7 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
     ads: () => ({ connected: true, connects: 1, updates: 3, rejects: 1 }),
     dns: () => ({ counters: { requests: 3, upstreamRequests: 2, failures: 1 }, list: () => [{ host: 'reviews.default.svc.cluster.local', v4: ['10.96.0.7'], v6: 0 }] }),
     state: () => 'LIVE',
+    metrics() { return dataPathMetrics(this); },
     notReady() { return this.reason; },
     failHealth(fail) { this.reason = fail ? 'failed' : undefined; },
     drain: async () => void calls.push('drain'),

@@ -14,24 +14,33 @@ export interface DnsView {
   list(): unknown;
 }
 
-export interface ProxyView {
+/** What the pages for others look at: readiness, metrics, probes. Of our own data path, or of an Envoy with our agent. */
+export interface StatusView {
+  readonly settings: Pick<ProxySettings, 'appProbes' | 'appMetrics' | 'instanceIp'>;
+  /** All metrics of the data path as Prometheus text. */
+  metrics(): string | Promise<string>;
+  /** Undefined when ready, else why not. */
+  notReady(): string | undefined | Promise<string | undefined>;
+  /** Undefined: the workload's DNS queries go elsewhere. */
+  dns(): DnsView | undefined;
+  drain(): Promise<void>;
+  /** Drains and ends the process. */
+  quit(): void;
+}
+
+export interface ProxyView extends StatusView {
   readonly settings: ProxySettings;
   readonly telemetry: Telemetry;
   readonly secrets: Pick<WorkloadSecrets, 'current' | 'renewals'>;
   readonly levels: LogLevels;
   /** ms since the epoch. */
   readonly startedMs: number;
-  /** Undefined: the workload's DNS queries go elsewhere. */
-  dns(): DnsView | undefined;
   now(): number;
   snapshot(): ProxyState;
   ads(): AdsStatus;
   state(): ServerState;
-  /** Undefined when ready, else why not. */
+  metrics(): string;
   notReady(): string | undefined;
   /** Answers readiness with 503 although all is well. */
   failHealth(fail: boolean): void;
-  drain(): Promise<void>;
-  /** Drains and ends the process. */
-  quit(): void;
 }

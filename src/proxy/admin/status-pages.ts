@@ -3,18 +3,17 @@ import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { PROMETHEUS_TYPE, expose } from '../telemetry/exposition.ts';
 import { Registry } from '../telemetry/registry.ts';
-import { dataPathMetrics, metricsPage } from './admin-pages.ts';
 import { fetchAppMetrics } from './app-metrics.ts';
 import { PASSTHROUGH_ADDRESS, runProbe } from './app-probe.ts';
 import { text } from './http-service.ts';
 import type { Page, PageRequest, Route } from './http-service.ts';
-import type { ProxyView } from './proxy-view.ts';
+import type { StatusView } from './proxy-view.ts';
 
-export const readinessRoutes = (view: ProxyView): Route[] => [{ path: '/healthz/ready', handle: () => readiness(view) }];
+export const readinessRoutes = (view: StatusView): Route[] => [{ path: '/healthz/ready', handle: () => readiness(view) }];
 
-export const prometheusRoutes = (view: ProxyView): Route[] => [{ path: '/stats/prometheus', handle: () => metricsPage(view) }];
+export const prometheusRoutes = (view: StatusView): Route[] => [{ path: '/stats/prometheus', handle: async () => ({ type: PROMETHEUS_TYPE, body: await view.metrics() }) }];
 
-export function statusRoutes(view: ProxyView, log: Log): Route[] {
+export function statusRoutes(view: StatusView, log: Log): Route[] {
   const { appProbes, appMetrics, instanceIp } = view.settings;
   const agent = new Registry();
   const failures = agent.counter('istio_agent_scrape_failures_total', 'Failed fetches of metrics to merge.', ['type']);
@@ -42,7 +41,7 @@ export function statusRoutes(view: ProxyView, log: Log): Route[] {
           return '';
         })
       : '';
-    return { type: PROMETHEUS_TYPE, body: dataPathMetrics(view) + expose(agent.families()) + dns() + app };
+    return { type: PROMETHEUS_TYPE, body: (await view.metrics()) + expose(agent.families()) + dns() + app };
   };
   const probe = (request: PageRequest): Page | Promise<Page> => {
     const found = appProbes.get(request.path);
@@ -61,7 +60,7 @@ export function statusRoutes(view: ProxyView, log: Log): Route[] {
   ];
 }
 
-function readiness(view: ProxyView): Page {
-  const reason = view.notReady();
+async function readiness(view: StatusView): Promise<Page> {
+  const reason = await view.notReady();
   return reason === undefined ? text('') : text(`${reason}\n`, 503);
 }

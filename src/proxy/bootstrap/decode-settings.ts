@@ -68,7 +68,7 @@ function roleOf(argv: readonly string[], reader: SettingsReader): ProxyRole {
 }
 
 /** `--name value` or `--name=value`. */
-function argument(argv: readonly string[], name: string): string | undefined {
+export function argument(argv: readonly string[], name: string): string | undefined {
   for (const [i, arg] of argv.entries()) {
     if (arg === name) return argv[i + 1];
     if (arg.startsWith(`${name}=`)) return arg.slice(name.length + 1);

@@ -8,8 +8,9 @@ import type { Outcome, OutcomeSink } from '../outcome.ts';
 import type { Tracer } from '../tracing.ts';
 import { AccessLog } from './access-log/access-log.ts';
 import { ClusterCounters } from './cluster-counters.ts';
-import { IstioMetrics } from './istio-metrics.ts';
+import type { IstioMetrics } from './istio-metrics.ts';
 import { Registry } from './registry.ts';
+import { createStandardMetrics } from './standard-metrics.ts';
 import { SpanSink } from './tracing/span-sink.ts';
 import { createTracer } from './tracing/tracer.ts';
 import type { SpanTransport } from './tracing/transport.ts';
@@ -38,8 +39,7 @@ export class Telemetry implements OutcomeSink {
   constructor(deps: TelemetryDeps) {
     const { settings, log, clock = systemClock } = deps;
     this.#log = log;
-    this.#istio = new IstioMetrics(this.registry, { own: settings.workload, hostFallback: settings.role === 'sidecar', buckets: histogramBuckets(settings.workload.annotations, log) });
-    this.registry.gauge('istio_build', 'Version of the proxy.', ['component', 'tag']).resolve('proxy', 'lateen').value = 1;
+    this.#istio = createStandardMetrics(this.registry, settings, log);
     this.accessLog = new AccessLog({ clock, log: log.scope('accesslog'), open: deps.openLog, flushMs: deps.logFlushMs });
     this.spans = new SpanSink({
       owner: { nodeId: settings.nodeId, zone: deps.zone ?? '', workload: settings.workload, env: deps.env ?? {} },
@@ -77,19 +77,4 @@ export class Telemetry implements OutcomeSink {
     if (!this.#hasFailed) this.#log.error('telemetry of a request failed; this is told once', { error });
     this.#hasFailed = true;
   }
-}
-
-/** Annotation `sidecar.istio.io/statsHistogramBuckets`: bounds by a prefix of the metric's name; `istiocustom` is Istio's own. */
-function histogramBuckets(annotations: ReadonlyMap<string, string>, log: Log): readonly number[] | undefined {
-  const text = annotations.get('sidecar.istio.io/statsHistogramBuckets');
-  if (text === undefined) return undefined;
-  try {
-    const bounds = (JSON.parse(text) as Record<string, unknown>)['istiocustom'];
-    if (bounds === undefined) return undefined;
-    if (Array.isArray(bounds) && bounds.length > 0 && bounds.every((b, i) => typeof b === 'number' && (i === 0 || b > bounds[i - 1]))) return bounds as number[];
-  } catch {
-    // Told below, like a list that is not one.
-  }
-  log.warn('annotation sidecar.istio.io/statsHistogramBuckets is not a JSON object of increasing numbers; the default buckets are used');
-  return undefined;
 }

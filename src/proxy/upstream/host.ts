@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { formatAddress } from '../net/format-address.ts';
 import type { PeerMetadata } from '../outcome.ts';
+import { workloadMetadata } from '../peer-metadata.ts';
 import type { HostState, SocketAddress } from '../runtime-contract.ts';
 import type { HostPool } from './host-pool.ts';
 import type { UpstreamTransport } from './transport.ts';
@@ -75,11 +76,4 @@ export class Host {
       activeRequests: this.activeRequests, activeConnections: this.activeConnections, counters: { ...this.counters },
     };
   }
-}
-
-/** Istio: `workload;namespace;canonical-name;canonical-revision;cluster`. */
-function workloadMetadata(text: unknown): PeerMetadata | undefined {
-  if (typeof text !== 'string') return undefined;
-  const [workload, namespace, canonicalName, canonicalRevision, cluster] = text.split(';');
-  return { workload, namespace, canonicalName, canonicalRevision, cluster, app: canonicalName, version: canonicalRevision };
 }

@@ -49,6 +49,8 @@ export interface GrpcStream {
 }
 
 export interface GrpcChannel {
+  /** Resolves when the connection is there, TLS included. @throws GrpcError when there will be none */
+  connected(): Promise<void>;
   /** @param path `/package.Service/Method` */
   open(path: string, headers: Readonly<Record<string, string>>, handlers: StreamHandlers): GrpcStream;
   /** @throws GrpcError for every status but OK */
@@ -69,6 +71,13 @@ export function createGrpcChannel(options: ChannelOptions): GrpcChannel {
   const open: GrpcChannel['open'] = (path, headers, handlers) => startStream({ session, options, why: () => failure }, { path, headers }, handlers);
   return {
     open,
+    connected: () =>
+      new Promise((resolve, reject) => {
+        if (session.destroyed) return reject(new GrpcError(GrpcCode.Unavailable, failure ?? 'closed'));
+        if (!session.connecting) return resolve();
+        session.once('connect', () => resolve());
+        session.once('close', () => reject(new GrpcError(GrpcCode.Unavailable, failure ?? 'closed')));
+      }),
     unary: (path, headers, call) =>
       new Promise((resolve, reject) => {
         let answer: Buffer | undefined;

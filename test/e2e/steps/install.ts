@@ -4,8 +4,9 @@ import { guideBlock } from '../guide.ts';
 import type { TestCluster } from '../harness.ts';
 import { listPods, platform, waitForPods } from './bookinfo.ts';
 
-/** Steps 1 to 3: the guide's first commands, word for word. */
-export async function installAndInject(t: TestContext, cluster: TestCluster): Promise<void> {
+/** Steps 1 to 3: the guide's first commands, word for word.
+ * @param more arguments of `install` that the guide has not */
+export async function installAndInject(t: TestContext, cluster: TestCluster, more: readonly string[]): Promise<void> {
   await t.test('a profile that does not exist is answered with those that do', async () => {
     const output = await cluster.tryLateen('install', '--set', 'profile=production', '-y');
     assert.notEqual(output.code, 0);
@@ -15,6 +16,7 @@ export async function installAndInject(t: TestContext, cluster: TestCluster): Pr
   await t.test('istioctl install --set profile=demo -y, twice', async () => {
     const [, ...args] = (guideBlock('istioctl install').match(/istioctl .*/)?.[0] ?? '').split(' ');
     assert.deepEqual(args, ['install', '--set', 'profile=demo', '-y']);
+    args.push(...more);
     await cluster.lateen(...args);
     const before = await cluster.getJson<{ items: { metadata: { name: string; generation: number } }[] }>('deploy', '-n', 'istio-system');
     assert.deepEqual(before.items.map((d) => d.metadata.name).sort(), ['istio-egressgateway', 'istio-ingressgateway', 'istiod', 'lateen-console', 'lateen-observe']);

@@ -1,0 +1,66 @@
+/** SDS for the Envoy beside us: the workload's certificate and the mesh's roots, renewed without a dropped connection.
+ * Spec: envoy.service.secret.v3.SecretDiscoveryService. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { Clock } from '../base/clock.ts';
+import type { TlsSecret } from '../proxy/secret-source.ts';
+import { ROOT_SECRET, WORKLOAD_SECRET, type WorkloadSecrets } from '../proxy/secrets/workload-secrets.ts';
+import { createAdsService, type AdsService } from '../xds/ads-server.ts';
+import { SecretSchema } from '../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import { EncodedResource } from '../xds/resource.ts';
+import type { AdsSession } from '../xds/session.ts';
+import { TypeUrl } from '../xds/type-urls.ts';
+
+export interface SecretService {
+  readonly service: AdsService;
+  close(): void;
+}
+
+const PREFIX = '/envoy.service.secret.v3.SecretDiscoveryService/';
+const NAMES = [WORKLOAD_SECRET, ROOT_SECRET] as const;
+
+export function createSecretService(deps: { secrets: WorkloadSecrets; clock: Clock }): SecretService {
+  const { secrets, clock } = deps;
+  const sessions = new Set<AdsSession>();
+  const stop = secrets.onChange((name) => {
+    for (const session of sessions) session.notify(new Map([[TypeUrl.Secret, new Set([name])]]));
+  });
+  const resources = (_type: string, names: ReadonlySet<string> | 'all') =>
+    new Map(NAMES.filter((name) => names === 'all' || names.has(name)).flatMap((name) => {
+      const secret = secrets.get(name);
+      return secret ? [[name, encodeSecret(name, secret)] as const] : [];
+    }));
+  const { definition, implementation } = createAdsService({
+    clock,
+    // An empty answer would be an error to Envoy: it waits as we do.
+    admit: async (_node, session) => {
+      await secrets.ready();
+      sessions.add(session);
+      return { client: { source: { version: () => String(secrets.renewals), resources }, closed: () => void sessions.delete(session) } };
+    },
+  });
+  return {
+    service: {
+      definition: Object.fromEntries(RENAMED.map(([ours, theirs]) => [theirs, { ...method(definition, ours), path: PREFIX + theirs }])),
+      implementation: Object.fromEntries(RENAMED.map(([ours, theirs]) => [theirs, method(implementation, ours)])),
+    },
+    close: stop,
+  };
+}
+
+/** The same protocol under another name. */
+const RENAMED = [['StreamAggregatedResources', 'StreamSecrets'], ['DeltaAggregatedResources', 'DeltaSecrets']] as const;
+
+function method<T>(methods: Readonly<Record<string, T>>, name: string): T {
+  const found = methods[name];
+  if (found === undefined) throw new Error(`no method ${name}`);
+  return found;
+}
+
+function encodeSecret(name: string, secret: TlsSecret): EncodedResource {
+  const inline = (value: string) => ({ specifier: { case: 'inlineString' as const, value } });
+  const type =
+    secret.kind === 'certificate'
+      ? { case: 'tlsCertificate' as const, value: { certificateChain: inline(secret.certificateChainPem), privateKey: inline(secret.keyPem) } }
+      : { case: 'validationContext' as const, value: { trustedCa: inline(secret.trustedCaPem) } };
+  return new EncodedResource(TypeUrl.Secret, name, toBinary(SecretSchema, create(SecretSchema, { name, type })));
+}

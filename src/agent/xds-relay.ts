@@ -1,0 +1,210 @@
+/** Stands between Envoy and the control plane, as Istio's agent does: Envoy speaks to a socket of its own pod, the token and
+ * the trust in the control plane are the agent's affair. Bytes pass unchanged. While the control plane is away, Envoy is
+ * answered from what it has accepted before. */
+import { fromBinary } from '@bufbuild/protobuf';
+import { status as Code, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { Clock, Timer } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { AdsService } from '../xds/ads-server.ts';
+import { DELTA_ADS_PATH } from '../xds/client/ads-client.ts';
+import { createBackoff } from '../xds/client/backoff.ts';
+import { decodeDeltaResponse } from '../xds/client/delta-codec.ts';
+import type { DeltaResponse } from '../xds/client/delta-session.ts';
+import type { GrpcChannel, GrpcStatus, GrpcStream } from '../xds/client/grpc-channel.ts';
+import { DeltaDiscoveryRequestSchema, type DeltaDiscoveryRequest } from '../xds/generated/envoy/service/discovery/v3/discovery_pb.js';
+import { AdsSession } from '../xds/session.ts';
+import type { HeldConfiguration } from './held-configuration.ts';
+
+export interface XdsRelayDeps {
+  /** A fresh connection; credentials are read here, they may have changed. */
+  connect(): Promise<{ channel: GrpcChannel; headers: Readonly<Record<string, string>> }>;
+  readonly held: HeldConfiguration;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long Envoy waits for the control plane's first word before it is answered from what is held; default 2 s. */
+  readonly patienceMs?: number;
+}
+
+export interface RelayStatus {
+  /** The control plane answers. */
+  readonly connected: boolean;
+  /** Streams to the control plane that were answered. */
+  readonly connects: number;
+  readonly rejects: number;
+  /** Why the last stream ended. */
+  readonly lastError?: string;
+}
+
+export interface XdsRelay {
+  readonly service: AdsService;
+  status(): RelayStatus;
+  close(): void;
+}
+
+type EnvoyStream = ServerDuplexStream<Buffer, Uint8Array>;
+
+export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
+  const shared = { deps, status: { connected: false, connects: 0, rejects: 0, lastError: undefined as string | undefined }, backoff: createBackoff({ baseMs: 100, maxMs: 5000 }) };
+  const streams = new Set<RelayedStream>();
+  const serve = (call: EnvoyStream): void => {
+    const stream = new RelayedStream(call, shared, () => void streams.delete(stream));
+    streams.add(stream);
+  };
+  const method = { path: DELTA_ADS_PATH, requestStream: true, responseStream: true, requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: asBuffer, responseDeserialize: (b: Buffer) => b };
+  return {
+    service: { definition: { DeltaAggregatedResources: method }, implementation: { DeltaAggregatedResources: serve } },
+    status: () => ({ ...shared.status }),
+    close() {
+      for (const stream of streams) stream.end('the agent ends');
+    },
+  };
+}
+
+const asBuffer = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+
+interface Shared {
+  readonly deps: XdsRelayDeps;
+  readonly status: { connected: boolean; connects: number; rejects: number; lastError: string | undefined };
+  readonly backoff: ReturnType<typeof createBackoff>;
+}
+
+/** One stream of Envoy's. It is passed on, or answered here until the control plane is back; then it is ended, since Envoy
+ * opens the next one with all that it holds. */
+class RelayedStream {
+  readonly #call: EnvoyStream;
+  readonly #shared: Shared;
+  readonly #ended: () => void;
+  /** Until the control plane has answered: what to say again elsewhere. */
+  #early: Buffer[] | undefined = [];
+  /** By nonce: sent to Envoy and not answered yet. */
+  readonly #pending = new Map<string, DeltaResponse>();
+  #channel: GrpcChannel | undefined;
+  #upstream: GrpcStream | undefined;
+  #offline: AdsSession | undefined;
+  #timer: Timer | undefined;
+  #isOver = false;
+
+  constructor(call: EnvoyStream, shared: Shared, ended: () => void) {
+    this.#call = call;
+    this.#shared = shared;
+    this.#ended = ended;
+    call.on('data', (request: Buffer) => this.#onRequest(request));
+    call.on('end', () => this.end());
+    call.on('cancelled', () => this.#finish());
+    call.on('error', () => this.#finish());
+    const { held, patienceMs = 2000, clock } = shared.deps;
+    if (!held.isEmpty) this.#timer = clock.after(patienceMs, () => this.#upstreamEnded({ code: Code.UNAVAILABLE, message: `no answer within ${patienceMs} ms` }));
+    this.#connect();
+  }
+
+  /** @param reason absent: Envoy has ended it */
+  end(reason?: string): void {
+    if (this.#isOver) return;
+    this.#finish();
+    if (reason === undefined) this.#call.end();
+    else this.#call.emit('error', { code: Code.UNAVAILABLE, details: reason });
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.cancel();
+    this.#offline?.close();
+    this.#leaveUpstream();
+    this.#ended();
+  }
+
+  #leaveUpstream(): void {
+    const [upstream, channel] = [this.#upstream, this.#channel];
+    this.#upstream = this.#channel = undefined;
+    upstream?.cancel();
+    channel?.close();
+    if (upstream && !this.#early) this.#shared.status.connected = false;
+  }
+
+  #connect(): void {
+    this.#shared.deps.connect().then(
+      ({ channel, headers }) => {
+        if (this.#isOver || this.#offline) return channel.close();
+        this.#channel = channel;
+        this.#upstream = channel.open(DELTA_ADS_PATH, headers, { onMessage: (message) => this.#onMessage(message), onEnd: (status) => this.#upstreamEnded(status) });
+        for (const request of this.#early ?? []) this.#upstream.send(request);
+      },
+      (error: unknown) => this.#upstreamEnded({ code: Code.UNAVAILABLE, message: errorText(error) }),
+    );
+  }
+
+  #onRequest(bytes: Buffer): void {
+    const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
+    if (this.#offline) return void this.#offline.receiveDelta(request);
+    this.#noteAnswer(request);
+    this.#early?.push(bytes);
+    this.#upstream?.send(bytes);
+  }
+
+  #onMessage(bytes: Buffer): void {
+    if (this.#isOver || this.#offline) return;
+    if (this.#early) this.#isOnline();
+    const response = decodeDeltaResponse(bytes);
+    this.#pending.set(response.nonce, response);
+    this.#call.write(bytes);
+  }
+
+  #isOnline(): void {
+    const { status, backoff, deps } = this.#shared;
+    this.#early = undefined;
+    this.#timer?.cancel();
+    backoff.reset();
+    status.connected = true;
+    status.connects += 1;
+    deps.log.info('Envoy is connected to the control plane');
+  }
+
+  #noteAnswer({ typeUrl, responseNonce, errorDetail }: DeltaDiscoveryRequest): void {
+    const response = this.#pending.get(responseNonce);
+    if (!response) return;
+    this.#pending.delete(responseNonce);
+    if (errorDetail) {
+      this.#shared.status.rejects += 1;
+      this.#shared.deps.log.warn('Envoy refused configuration', { type: typeUrl, message: errorDetail.message });
+    } else {
+      this.#shared.deps.held.accept({ typeUrl: response.typeUrl, upserted: response.resources, removed: response.removed });
+    }
+  }
+
+  #upstreamEnded(end: GrpcStatus): void {
+    if (this.#isOver || this.#offline) return;
+    const { deps, status } = this.#shared;
+    this.#timer?.cancel();
+    this.#leaveUpstream();
+    status.lastError = end.message;
+    const early = this.#early;
+    // It was connected: Envoy comes again, and tells what it holds.
+    if (!early) {
+      deps.log.warn('the control plane is away', { error: end.message });
+      return this.end(end.message);
+    }
+    if (deps.held.isEmpty) {
+      deps.log.warn('no configuration from the control plane yet', { error: end.message });
+      return this.end(end.message);
+    }
+    deps.log.warn('the control plane cannot be reached; Envoy goes on with what it has accepted', { error: end.message });
+    this.#offline = new AdsSession({ mode: 'delta', source: deps.held, clock: deps.clock, write: (message) => void (this.#isOver || this.#call.write(message)) });
+    for (const bytes of early) this.#offline.receiveDelta(fromBinary(DeltaDiscoveryRequestSchema, bytes));
+    this.#early = undefined;
+    this.#tryAgain();
+  }
+
+  #tryAgain(): void {
+    const { backoff, deps } = this.#shared;
+    this.#timer = deps.clock.after(backoff.next(), () => {
+      deps.connect().then(({ channel }) => channel.connected().finally(() => channel.close())).then(
+        () => this.end('the control plane can be reached again'),
+        () => {
+          if (!this.#isOver) this.#tryAgain();
+        },
+      );
+    });
+  }
+}
