@@ -94,6 +94,7 @@ function action(rule: HttpRoute, match: HttpMatch | undefined, view: RouteView):
   const value: ActionInit = {
     ...clusterSpecifier(targets, view),
     timeout: durationOf(rule.timeout) ?? ZERO_DURATION,
+    // Not its successor max_stream_duration: where that stands, Envoy takes no notice of `timeout`.
     maxGrpcTimeout: durationOf(rule.timeout) ?? ZERO_DURATION,
     retryPolicy: retryPolicy(rule.retries, { fallback: context.settings.config.defaultHttpRetryPolicy, keepsHost: hashPolicy.length > 0 }),
     hashPolicy,
