@@ -7,6 +7,7 @@ import { ROOT_SECRET, WORKLOAD_SECRET, type WorkloadSecrets } from '../proxy/sec
 import { createAdsService, type AdsService } from '../xds/ads-server.ts';
 import { SecretSchema } from '../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { EncodedResource } from '../xds/resource.ts';
+import { ResourceSet } from '../xds/resource-set.ts';
 import type { AdsSession } from '../xds/session.ts';
 import { TypeUrl } from '../xds/type-urls.ts';
 
@@ -21,21 +22,24 @@ const NAMES = [WORKLOAD_SECRET, ROOT_SECRET] as const;
 export function createSecretService(deps: { secrets: WorkloadSecrets; clock: Clock }): SecretService {
   const { secrets, clock } = deps;
   const sessions = new Set<AdsSession>();
-  const stop = secrets.onChange((name) => {
-    for (const session of sessions) session.notify(new Map([[TypeUrl.Secret, new Set([name])]]));
-  });
-  const resources = (_type: string, names: ReadonlySet<string> | 'all') =>
-    new Map(NAMES.filter((name) => names === 'all' || names.has(name)).flatMap((name) => {
+  let held = ResourceSet.empty;
+  const refresh = (): void => {
+    held = held.become(NAMES.flatMap((name) => {
       const secret = secrets.get(name);
-      return secret ? [[name, encodeSecret(name, secret)] as const] : [];
+      return secret ? [encodeSecret(name, secret)] : [];
     }));
+  };
+  const stop = secrets.onChange(() => {
+    refresh();
+    for (const session of sessions) session.notify();
+  });
   const { definition, implementation } = createAdsService({
     clock,
     // An empty answer would be an error to Envoy: it waits as we do.
     admit: async (_node, session) => {
       await secrets.ready();
       sessions.add(session);
-      return { client: { source: { version: () => String(secrets.renewals), resources }, closed: () => void sessions.delete(session) } };
+      return { client: { source: { version: () => String(secrets.renewals), resources: () => [held] }, closed: () => void sessions.delete(session) } };
     },
   });
   return {
