@@ -11,13 +11,17 @@ import type { StatusView } from '../proxy/admin/proxy-view.ts';
 import { prometheusRoutes, readinessRoutes, statusRoutes } from '../proxy/admin/status-pages.ts';
 import { connectDiscovery, requestOwnCertificate } from '../proxy/bootstrap/control-plane.ts';
 import type { ProxySettings } from '../proxy/bootstrap/settings.ts';
+import type { DnsProxy } from '../proxy/dns/dns-proxy.ts';
+import { openWorkloadDns } from '../proxy/dns/workload-dns.ts';
 import { createWorkloadSecrets, type WorkloadSecrets } from '../proxy/secrets/workload-secrets.ts';
 import { expose } from '../proxy/telemetry/exposition.ts';
 import { createPeerCodec } from '../proxy/telemetry/peer-codec.ts';
 import { Registry } from '../proxy/telemetry/registry.ts';
 import { createStandardMetrics } from '../proxy/telemetry/standard-metrics.ts';
 import { PeerEnv } from '../xds/agent-contract.ts';
+import type { DeltaUpdate } from '../xds/client/delta-session.ts';
 import { createLastGoodFile } from '../xds/client/last-good-file.ts';
+import { TypeUrl } from '../xds/type-urls.ts';
 import { drainEnvoy } from './drain.ts';
 import { createEnvoyAdmin, type EnvoyAdmin } from './envoy-admin.ts';
 import { envoyBootstrap } from './envoy-bootstrap.ts';
@@ -47,7 +51,7 @@ export interface Agent {
   /** Ends gracefully. The caller's patience is the only deadline. */
   drain(): Promise<void>;
   close(): Promise<void>;
-  readonly ports: ReadonlyMap<PageName, number>;
+  readonly ports: ReadonlyMap<PageName | 'dns', number>;
   readonly envoyPid: number | undefined;
 }
 
@@ -57,7 +61,7 @@ export const createAgent = (options: AgentOptions): Agent => new App(options);
 
 class App implements Agent, StatusView {
   readonly settings: ProxySettings;
-  readonly ports = new Map<PageName, number>();
+  readonly ports = new Map<PageName | 'dns', number>();
   readonly #options: AgentOptions;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -73,6 +77,7 @@ class App implements Agent, StatusView {
   readonly #paths: { readonly config: string; readonly socket: string; readonly outcomes: string };
   readonly #pages: readonly (readonly [PageName, HttpService])[];
   #pipe: OutcomePipe | undefined;
+  #dns: DnsProxy | undefined;
   #draining: Promise<void> | undefined;
   #hasBeenReady = false;
 
@@ -89,7 +94,8 @@ class App implements Agent, StatusView {
     this.#secrets = createWorkloadSecrets({ request: () => requestOwnCertificate(settings), policy: settings.identity, log: log.scope('identity'), clock });
     this.#sds = createSecretService({ secrets: this.#secrets, clock });
     this.#held = new HeldConfiguration(createLastGoodFile({ path: file('last-good.bin'), log: log.scope('xds') }));
-    this.#relay = createXdsRelay({ connect: () => connectDiscovery(settings), held: this.#held, clock, log: log.scope('xds') });
+    const own = { typeUrls: settings.dns.captures ? [TypeUrl.NameTable] : [], apply: (update: DeltaUpdate) => this.#dns?.apply(update) ?? [] };
+    this.#relay = createXdsRelay({ connect: () => connectDiscovery(settings), held: this.#held, own, clock, log: log.scope('xds') });
     this.#admin = createEnvoyAdmin(settings.ports.admin);
     const codec = createPeerCodec(settings.workload, settings.nodeId);
     this.#lines = new OutcomeLines(createStandardMetrics(this.#registry, settings, log.scope('telemetry')), codec);
@@ -113,6 +119,8 @@ class App implements Agent, StatusView {
     const { config, socket, outcomes } = this.#paths;
     await mkdir(this.settings.files.data, { recursive: true });
     await Promise.all([this.#held.load(), rm(socket, { force: true }), writeFile(config, JSON.stringify(envoyBootstrap(this.settings, { socket, outcomes }), undefined, 1))]);
+    await this.#startDns();
+    this.#relay.start();
     this.#secrets.start();
     for (const { definition, implementation } of [this.#relay.service, this.#sds.service]) this.#server.addService(definition, implementation);
     await new Promise<void>((resolve, reject) => this.#server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
@@ -134,7 +142,7 @@ class App implements Agent, StatusView {
     this.#relay.close();
     this.#server.forceShutdown();
     this.#pipe?.close();
-    await Promise.all([this.#held.close(), ...this.#pages.map(([, service]) => service.close())]);
+    await Promise.all([this.#held.close(), this.#dns?.close(), ...this.#pages.map(([, service]) => service.close())]);
   }
 
   async metrics(): Promise<string> {
@@ -159,6 +167,10 @@ class App implements Agent, StatusView {
     }
   }
 
+  dns(): DnsProxy | undefined {
+    return this.#dns;
+  }
+
   quit(): void {
     this.#options.onQuit();
   }
@@ -168,10 +180,18 @@ class App implements Agent, StatusView {
     const { connects, lastError } = this.#relay.status();
     const why = lastError === undefined ? '' : ` (${lastError})`;
     if (!this.#secrets.current()) return 'no workload certificate yet';
+    if (this.#dns?.isReady === false) return 'the names of the mesh have not come yet';
     const stats = await this.#admin.stats('^(cluster_manager.cds|listener_manager.lds).update_(success|rejected)$|^listener_manager.workers_started$');
     const has = (name: string) => (stats.get(name) ?? 0) > 0;
     if (!has('cluster_manager.cds.update_success') || !has('listener_manager.lds.update_success')) return connects === 0 && this.#held.isEmpty ? `not connected to the control plane yet${why}` : `configuration is not complete yet${why}`;
     return has('listener_manager.workers_started') ? undefined : 'Envoy has not started its workers yet';
+  }
+
+  async #startDns(): Promise<void> {
+    const opened = await openWorkloadDns(this.settings, { clock: this.#clock, log: this.#log.scope('dns') });
+    if (!opened) return;
+    this.#dns = opened.proxy;
+    this.ports.set('dns', opened.port);
   }
 
   async #drain(): Promise<void> {

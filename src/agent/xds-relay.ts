@@ -9,8 +9,8 @@ import type { Log } from '../base/log.ts';
 import type { AdsService } from '../xds/ads-server.ts';
 import { DELTA_ADS_PATH } from '../xds/client/ads-client.ts';
 import { createBackoff } from '../xds/client/backoff.ts';
-import { decodeDeltaResponse } from '../xds/client/delta-codec.ts';
-import type { DeltaResponse } from '../xds/client/delta-session.ts';
+import { decodeDeltaResponse, encodeDeltaRequest } from '../xds/client/delta-codec.ts';
+import { DeltaSession, type DeltaResponse, type DeltaUpdate, type RejectedResource } from '../xds/client/delta-session.ts';
 import type { GrpcChannel, GrpcStatus, GrpcStream } from '../xds/client/grpc-channel.ts';
 import { DeltaDiscoveryRequestSchema, type DeltaDiscoveryRequest } from '../xds/generated/envoy/service/discovery/v3/discovery_pb.js';
 import { AdsSession } from '../xds/session.ts';
@@ -20,6 +20,8 @@ export interface XdsRelayDeps {
   /** A fresh connection; credentials are read here, they may have changed. */
   connect(): Promise<{ channel: GrpcChannel; headers: Readonly<Record<string, string>> }>;
   readonly held: HeldConfiguration;
+  /** What the agent itself wants from the control plane: asked for on Envoy's stream, so that a pod is one client. */
+  readonly own?: { readonly typeUrls: readonly string[]; apply(update: DeltaUpdate): readonly RejectedResource[] };
   readonly clock: Clock;
   readonly log: Log;
   /** How long Envoy waits for the control plane's first word before it is answered from what is held; default 2 s. */
@@ -38,6 +40,8 @@ export interface RelayStatus {
 
 export interface XdsRelay {
   readonly service: AdsService;
+  /** Applies what is held of the agent's own. */
+  start(): void;
   status(): RelayStatus;
   close(): void;
 }
@@ -45,7 +49,10 @@ export interface XdsRelay {
 type EnvoyStream = ServerDuplexStream<Buffer, Uint8Array>;
 
 export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
-  const shared = { deps, status: { connected: false, connects: 0, rejects: 0, lastError: undefined as string | undefined }, backoff: createBackoff({ baseMs: 100, maxMs: 5000 }) };
+  const { own, held } = deps;
+  const session = new DeltaSession();
+  for (const typeUrl of own?.typeUrls ?? []) session.subscribeAll(typeUrl);
+  const shared: Shared = { deps, session, status: { connected: false, connects: 0, rejects: 0, lastError: undefined }, backoff: createBackoff({ baseMs: 100, maxMs: 5000 }) };
   const streams = new Set<RelayedStream>();
   const serve = (call: EnvoyStream): void => {
     const stream = new RelayedStream(call, shared, () => void streams.delete(stream));
@@ -54,6 +61,14 @@ export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
   const method = { path: DELTA_ADS_PATH, requestStream: true, responseStream: true, requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: asBuffer, responseDeserialize: (b: Buffer) => b };
   return {
     service: { definition: { DeltaAggregatedResources: method }, implementation: { DeltaAggregatedResources: serve } },
+    start() {
+      for (const typeUrl of own?.typeUrls ?? []) {
+        const upserted = held.resources(typeUrl).flatMap((set) => [...set]);
+        if (upserted.length === 0) continue;
+        const refused = new Set(own?.apply({ typeUrl, upserted, removed: [] }).map((r) => r.name));
+        session.restore(typeUrl, upserted.filter((r) => !refused.has(r.name)));
+      }
+    },
     status: () => ({ ...shared.status }),
     close() {
       for (const stream of streams) stream.end('the agent ends');
@@ -64,6 +79,8 @@ export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
 const asBuffer = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 interface Shared {
+  /** Of the agent's own types. */
+  readonly session: DeltaSession;
   readonly deps: XdsRelayDeps;
   readonly status: { connected: boolean; connects: number; rejects: number; lastError: string | undefined };
   readonly backoff: ReturnType<typeof createBackoff>;
@@ -84,6 +101,8 @@ class RelayedStream {
   #offline: AdsSession | undefined;
   #timer: Timer | undefined;
   #isOver = false;
+  /** The agent has asked for its own on this stream. */
+  #hasAsked = false;
 
   constructor(call: EnvoyStream, shared: Shared, ended: () => void) {
     this.#call = call;
@@ -129,7 +148,7 @@ class RelayedStream {
         if (this.#isOver || this.#offline) return channel.close();
         this.#channel = channel;
         this.#upstream = channel.open(DELTA_ADS_PATH, headers, { onMessage: (message) => this.#onMessage(message), onEnd: (status) => this.#upstreamEnded(status) });
-        for (const request of this.#early ?? []) this.#upstream.send(request);
+        for (const request of this.#early ?? []) this.#sendUp(request);
       },
       (error: unknown) => this.#upstreamEnded({ code: Code.UNAVAILABLE, message: errorText(error) }),
     );
@@ -140,15 +159,34 @@ class RelayedStream {
     if (this.#offline) return void this.#offline.receiveDelta(request);
     this.#noteAnswer(request);
     this.#early?.push(bytes);
-    this.#upstream?.send(bytes);
+    this.#sendUp(bytes);
+  }
+
+  /** After Envoy's first request, which says who we are. */
+  #sendUp(bytes: Uint8Array): void {
+    if (!this.#upstream) return;
+    this.#upstream.send(bytes);
+    if (this.#hasAsked) return;
+    this.#hasAsked = true;
+    for (const request of this.#shared.session.open()) this.#upstream.send(encodeDeltaRequest(request));
   }
 
   #onMessage(bytes: Buffer): void {
     if (this.#isOver || this.#offline) return;
     if (this.#early) this.#isOnline();
     const response = decodeDeltaResponse(bytes);
+    if (this.#shared.deps.own?.typeUrls.includes(response.typeUrl)) return this.#takeOwn(response);
     this.#pending.set(response.nonce, response);
     this.#call.write(bytes);
+  }
+
+  #takeOwn(response: DeltaResponse): void {
+    const { session, deps } = this.#shared;
+    const update = session.receive(response);
+    const rejected = deps.own?.apply(update) ?? [];
+    for (const { name, message } of rejected) deps.log.warn('configuration refused', { type: response.typeUrl, name, message });
+    if (rejected.length === 0) deps.held.accept(update);
+    this.#upstream?.send(encodeDeltaRequest(session.acknowledge(response, rejected)));
   }
 
   #isOnline(): void {
