@@ -34,7 +34,7 @@ export const ATTACKS: readonly Attack[] = [
   { name: 'PING flood, unread', connections: 16, opening: OPENING, flood: () => repeat(500, () => frame(FrameType.Ping, 0, 0, '12345678')), isDeaf: true },
   { name: 'SETTINGS flood, unread', connections: 16, opening: OPENING, flood: () => repeat(500, () => settingsFrame([[Setting.MaxConcurrentStreams, 1]])), isDeaf: true },
   { name: 'PRIORITY flood', connections: 16, opening: OPENING, flood: () => repeat(500, () => frame(FrameType.Priority, 0, 3, Buffer.from([0, 0, 0, 1, 1]))) },
-  { name: 'zero windows', connections: 50, opening: Buffer.concat([PREFACE, settingsFrame([[Setting.InitialWindowSize, 0]]), repeat(100, (i) => headers(id(0, i), [...REQUEST.slice(0, 2), [':path', '/large'], [':authority', 'a']]))]) },
+  { name: 'zero windows', connections: 10, opening: Buffer.concat([PREFACE, settingsFrame([[Setting.InitialWindowSize, 0]]), repeat(100, (i) => headers(id(0, i), [...REQUEST.slice(0, 2), [':path', '/large'], [':authority', 'a']]))]) },
   { name: 'HPACK bombs', connections: 16, opening: Buffer.concat([OPENING, frame(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, 1, Buffer.concat([headerBlock(REQUEST), Buffer.from([0x40, 1, 0x78, 0x7f, 0xa0, 0x1e]), Buffer.alloc(127 + 0x20 + (0x1e << 7), 0x61)]))]), flood: (round) => repeat(20, (i) => frame(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, 3 + 2 * (round * 20 + i), Buffer.concat([headerBlock(REQUEST), Buffer.alloc(10_000, 0xbe)]))) },
 ];
 

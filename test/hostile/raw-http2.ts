@@ -56,6 +56,8 @@ export class RawHttp2Client {
   readonly ended = new Set<number>();
   goAway: { code: number; reason: string } | undefined;
   pings = 0;
+  /** The ping with this payload was answered. */
+  survived = false;
   closed = false;
   readonly #decoder = new HpackDecoder(65_536);
   #waiters: { holds: () => boolean; done: () => void }[] = [];
@@ -138,7 +140,9 @@ export class RawHttp2Client {
         this.goAway = { code: payload.readUInt32BE(4), reason: payload.toString('latin1', 8) };
         return;
       case FrameType.Ping:
-        if ((at.flags & Flag.Ack) !== 0) this.pings++;
+        if ((at.flags & Flag.Ack) === 0) return;
+        this.pings++;
+        if (payload.toString('latin1') === 'survived') this.survived = true;
         return;
       default:
     }

@@ -291,6 +291,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   #onSection(streamId: number, flags: number, bytes: Buffer): void {
     const block = new HeaderBlock({ maxBytes: this.limits.maxHeadBytes, maxFields: this.limits.maxHeaders });
     if (!this.#decoder.decode(bytes, block)) return this.fail(ErrorCode.Compression, 'a header section cannot be decompressed');
+    if (block.hostile) return this.fail(ErrorCode.EnhanceYourCalm, 'a header section many times larger than allowed');
     const end = (flags & Flag.EndStream) !== 0;
     const stream = this.streams.get(streamId);
     if (!stream) {
@@ -341,6 +342,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
       stream.sendWindow += change;
       if (stream.sendWindow > MAX_WINDOW) return this.fail(ErrorCode.FlowControl, 'SETTINGS_INITIAL_WINDOW_SIZE makes a window too large');
     }
+    if (!this.flood.answeredFrame()) return this.fail(ErrorCode.EnhanceYourCalm, 'too many SETTINGS frames');
     this.#control(SETTINGS_ACK);
     if (change > 0) this.#pumpAll();
     this.onSettled();
@@ -349,8 +351,9 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   #onPing(flags: number, streamId: number, payload: Buffer): void {
     if (streamId !== 0) return this.fail(ErrorCode.Protocol, 'PING on a stream');
     if (payload.length !== 8) return this.fail(ErrorCode.FrameSize, 'PING of a wrong size');
-    if ((flags & Flag.Ack) !== 0) this.onPong(payload);
-    else this.#control(pingFrame(payload, true));
+    if ((flags & Flag.Ack) !== 0) return this.onPong(payload);
+    if (!this.flood.answeredFrame()) return this.fail(ErrorCode.EnhanceYourCalm, 'too many PING frames');
+    this.#control(pingFrame(payload, true));
   }
 
   #onGoAway(streamId: number, payload: Buffer): void {

@@ -12,10 +12,12 @@ export interface FloodLimits {
   readonly maxWindowUpdatesPerDataFrame: number;
   /** Streams that may be reset before they are a second old; beyond, more than half of all must have lived longer. Envoy: overload.premature_reset_total_stream_count. */
   readonly maxPrematureResets: number;
+  /** PING and SETTINGS frames, which have to be answered, in one second. Envoy has no such bound. */
+  readonly maxAnsweredFramesPerSecond: number;
 }
 
 export const DEFAULT_FLOOD_LIMITS: FloodLimits = {
-  maxOutboundControlFrames: 1000, maxConsecutiveEmptyFrames: 1, maxPriorityFramesPerStream: 100, maxWindowUpdatesPerDataFrame: 10, maxPrematureResets: 500,
+  maxOutboundControlFrames: 1000, maxConsecutiveEmptyFrames: 1, maxPriorityFramesPerStream: 100, maxWindowUpdatesPerDataFrame: 10, maxPrematureResets: 500, maxAnsweredFramesPerSecond: 1000,
 };
 
 /** Envoy: overload.premature_reset_min_stream_lifetime_seconds. */
@@ -31,10 +33,13 @@ export class FloodGuard {
   #dataFramesSent = 0;
   #prematureResets = 0;
   #lastedStreams = 0;
+  #answeredFrames = 0;
+  #secondBegan = 0;
 
   constructor(limits: FloodLimits, clock: Pick<Clock, 'monotonic'>) {
     this.#limits = limits;
     this.#clock = clock;
+    this.#secondBegan = clock.monotonic();
   }
 
   /** @returns the time to remember for `streamReset` */
@@ -61,6 +66,15 @@ export class FloodGuard {
   windowUpdate(): boolean {
     this.#windowUpdates++;
     return this.#windowUpdates <= 5 + 2 * (this.#streamsOpened + this.#limits.maxWindowUpdatesPerDataFrame * this.#dataFramesSent);
+  }
+
+  answeredFrame(): boolean {
+    if (++this.#answeredFrames <= this.#limits.maxAnsweredFramesPerSecond) return true;
+    const now = this.#clock.monotonic();
+    if (now - this.#secondBegan < 1000) return false;
+    this.#secondBegan = now;
+    this.#answeredFrames = 1;
+    return true;
   }
 
   controlFrames(waiting: number): boolean {

@@ -13,6 +13,9 @@ export const Pseudo = { Method: ':method', Scheme: ':scheme', Path: ':path', Aut
 /** Fields that mean one connection of HTTP/1. RFC 9113 §8.2.2: a section with one of them is malformed. */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
+/** A few bytes can stand for thousands of fields; this many times what is allowed is no mistake. */
+const HOSTILE_FACTOR = 4;
+
 export class HeaderBlock {
   method: string | undefined;
   scheme: string | undefined;
@@ -29,6 +32,8 @@ export class HeaderBlock {
   malformed = false;
   /** More than the limits allow; what was too much is not kept. */
   tooLarge = false;
+  /** So much more that it can only mean harm: it need not be read to its end. */
+  hostile = false;
   readonly #limits: BlockLimits;
   #bytes = 0;
   #cookie = -1;
@@ -44,7 +49,10 @@ export class HeaderBlock {
   /** @param valid name and value consist of what they may */
   add(name: string, value: string, valid: boolean): void {
     this.#bytes += name.length + value.length + ENTRY_OVERHEAD;
-    if (this.#bytes > this.#limits.maxBytes) this.tooLarge = true;
+    if (this.#bytes > this.#limits.maxBytes) {
+      this.tooLarge = true;
+      if (this.#bytes > this.#limits.maxBytes * HOSTILE_FACTOR) this.hostile = true;
+    }
     if (this.tooLarge) return;
     if (!valid) this.malformed = true;
     else if (name.charCodeAt(0) === 0x3a) this.#addPseudo(name, value);

@@ -21,13 +21,13 @@ export class HpackDecoder {
     this.#table.resize(maxTableBytes);
   }
 
-  /** Reads a whole block. @returns false for one that cannot be read: the tables of both sides differ from here on, the connection is lost */
+  /** Reads a whole block, or a hostile one until that is known (nothing can be read after it). @returns false for one that cannot be read: the tables of both sides differ from here on, the connection is lost */
   decode(block: Buffer, into: HeaderBlock): boolean {
     this.#bytes = block;
     this.#pos = 0;
     this.#end = block.length;
     let hasFields = false;
-    while (this.#pos < this.#end) {
+    while (this.#pos < this.#end && !into.hostile) {
       const first = block[this.#pos] ?? 0;
       if ((first & 0xe0) === 0x20) {
         // RFC 7541 §4.2: a change of size comes before all fields.
