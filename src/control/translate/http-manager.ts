@@ -7,6 +7,7 @@ import {
   HttpConnectionManagerSchema,
 } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { Context } from './context.ts';
+import { deliveryReplies } from './delivery.ts';
 import { httpFilters, type HttpFilterInit, type NetworkFilterInit, type Position } from './http-filters.ts';
 import { durationOf, pack, ZERO_DURATION, type Init } from './message.ts';
 import type { TelemetryPlan } from './telemetry.ts';
@@ -40,6 +41,7 @@ export function httpManager(options: HttpManagerOptions, context: Context): Netw
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     serverName: config.defaultConfig.proxyHeaders?.server?.value ?? 'istio-envoy',
     httpProtocolOptions: {},
+    ...(position === 'inbound' ? { localReplyConfig: deliveryReplies() } : {}),
     ...edge(position, config),
   };
   return { name: 'envoy.filters.network.http_connection_manager', configType: { case: 'typedConfig', value: pack(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, manager)) } };

@@ -158,9 +158,13 @@ test('retries: twice by default, as asked, or none', () => {
     return route.action.value.retryPolicy;
   };
   assert.equal(policy('')?.numRetries, 2);
-  assert.equal(policy('')?.retryOn, 'connect-failure,refused-stream,unavailable,cancelled');
+  const deliveries = (retries: string) => policy(retries)?.retriableHeaders.map(({ name, headerMatchSpecifier: { value } }) => `${name}: ${(value as { matchPattern: { value: string } }).matchPattern.value}`);
+  assert.equal(policy('')?.retryOn, 'connect-failure,refused-stream,unavailable,cancelled,undelivered,retriable-headers');
+  assert.deepEqual(deliveries(''), ['x-lateen-delivery: none', 'x-lateen-delivery: repeatable']);
   const asked = policy('retries: {attempts: 5, perTryTimeout: 2s, retryOn: "5xx,503,reset"}\n    ');
-  assert.deepEqual([asked?.numRetries, asked?.retryOn, asked?.retriableStatusCodes, asked?.perTryTimeout?.seconds], [5, '5xx,reset,retriable-status-codes', [503], 2n]);
+  assert.deepEqual([asked?.numRetries, asked?.retryOn, asked?.retriableStatusCodes, asked?.perTryTimeout?.seconds], [5, '5xx,reset,retriable-status-codes,retriable-headers', [503], 2n]);
+  assert.equal(policy('retries: {attempts: 1, retryOn: "503"}\n    ')?.retryOn, 'retriable-status-codes');
+  assert.deepEqual(deliveries('retries: {attempts: 1, retryOn: connect-failure}\n    '), ['x-lateen-delivery: none']);
   assert.equal(policy('retries: {attempts: 0}\n    '), undefined);
 });
 

@@ -4,6 +4,7 @@ import { RouteConfigurationSchema, type RouteConfiguration } from '../../xds/gen
 import { isDetected, isHeadless, isHttp, type MeshService, type Protocol } from '../registry/model.ts';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
 import { addressesOf, hostPolicy, type Context } from './context.ts';
+import { hidesDelivery } from './delivery.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
 import { outboundCluster, PASSTHROUGH_CLUSTER } from './names.ts';
 import { retryPolicy } from './retry.ts';
@@ -36,7 +37,7 @@ export function planHosts(name: string, context: Context): HostPlan[] {
 
 /** Everything about a RouteConfiguration but its virtual hosts. */
 export const routesHead = (name: string): Init<typeof RouteConfigurationSchema> => ({
-  name, validateClusters: false, maxDirectResponseBodySizeBytes: 1_048_576, ignorePortInHostMatching: true,
+  name, validateClusters: false, maxDirectResponseBodySizeBytes: 1_048_576, ignorePortInHostMatching: true, ...hidesDelivery,
 });
 
 /** The routes of a virtual host, without its names. */

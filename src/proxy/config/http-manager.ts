@@ -14,6 +14,7 @@ import type { EscapedSlashes } from '../route/path.ts';
 import type { CustomTag, TracingSettings } from '../tracing.ts';
 import { cidrOf } from './address.ts';
 import { sourceBytes } from './decode.ts';
+import { compileLocalReplies } from './local-replies.ts';
 import { compileRoutes, type RouteCompiler, type RouteTable } from './routes.ts';
 
 export interface ManagerContext {
@@ -64,6 +65,7 @@ export function compileHttpManager(message: HttpConnectionManager, context: Mana
     maxConcurrentStreams: message.http2ProtocolOptions?.maxConcurrentStreams ?? 1024,
     tracing: message.tracing && compileTracing(message.tracing, context.server),
     accessLogs: compileAccessLogs(message.accessLog),
+    replyMappers: compileLocalReplies(message.localReplyConfig),
     underscores: (['allow', 'reject', 'drop'] as const)[common?.headersWithUnderscoresAction ?? 0] ?? 'allow',
   };
 }

@@ -4,10 +4,10 @@ import { Headers } from '../headers.ts';
 import type { HttpOutcome, PeerMetadata, SpanContext } from '../outcome.ts';
 import type { FormatContext } from '../route/format.ts';
 import { isGrpc } from '../route/path-match.ts';
-import { pickDestination, type Route, type WeightedDestination } from '../route/route.ts';
+import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { FilterContext, LocalReply } from './filter.ts';
-import { renderReply } from './local-reply.ts';
+import { renderReply, type ReplyMapper } from './local-reply.ts';
 import { prepareRequest } from './prepare.ts';
 import { Router } from './router.ts';
 import type { ManagerServices } from './services.ts';
@@ -112,16 +112,20 @@ export class Exchange implements RequestSink, FilterContext {
     this.clientAddress = prepared.clientAddress;
     if (request.authority === '' && request.protocol !== 'HTTP/1.0') return this.reply({ status: 400, details: 'missing_host_header', close: true });
     if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
-    const table = settings.routes.current();
-    const host = table?.find(request.authority);
-    this.route = host?.find(request);
-    const action = this.route?.action;
-    if (action?.kind === 'forward') this.destination = pickDestination(action, request, this.random());
+    const host = this.#match();
     if (host && host.requireTls === 'all' && request.scheme !== 'https') {
       return this.reply({ status: 301, details: 'direct_response', headers: [['location', `https://${request.authority}${request.path}`]] });
     }
     if (request.upgrade !== undefined && !this.#upgradeAllowed(request.upgrade)) return this.reply({ status: 403, details: 'upgrade_failed' });
     this.#runFilters();
+  }
+
+  #match(): VirtualHost | undefined {
+    const host = this.services.settings.routes.current()?.find(this.request.authority);
+    this.route = host?.find(this.request);
+    const action = this.route?.action;
+    this.destination = action?.kind === 'forward' ? pickDestination(action, this.request, this.random()) : undefined;
+    return host;
   }
 
   #upgradeAllowed(upgrade: string): boolean {
@@ -147,6 +151,8 @@ export class Exchange implements RequestSink, FilterContext {
   }
 
   #forward(): void {
+    // While a filter held the request, its route and then its cluster may have gone: it follows the route of now.
+    if (this.destination && !this.services.clusters.get(this.destination.cluster)) this.#match();
     const { route } = this;
     if (route === undefined) return this.reply({ status: 404, flag: 'NR', details: 'route_not_found' });
     const { action } = route;
@@ -243,21 +249,28 @@ export class Exchange implements RequestSink, FilterContext {
       this.#finish();
       return;
     }
-    const { head, body } = renderReply(reply, this.request);
     this.#details = reply.details;
+    const mapper = this.#mapperFor(reply);
+    const { head, body } = renderReply(mapper ? { ...reply, status: mapper.status ?? reply.status, body: mapper.body ?? reply.body } : reply, this.request);
+    mapper?.edits?.(head.headers, () => this.formatContext(head));
     const end = body.length === 0;
     if (reply.close) this.stream.closeAfter();
     this.sendHead(head, end, !end);
     if (!end) this.sendData(body, true);
   }
 
+  #mapperFor(reply: LocalReply): ReplyMapper | undefined {
+    const { replyMappers } = this.services.settings;
+    if (replyMappers.length === 0) return undefined;
+    const outcome = { ...this.#outcome(undefined), responseCode: reply.status };
+    return replyMappers.find((mapper) => mapper.applies(outcome));
+  }
+
   /** @param end the response has no body @param more data follows at once */
   sendHead(head: ResponseHead, end: boolean, more: boolean): void {
     const { settings } = this.services;
     const { headers } = head;
-    const edits = this.#responseEdits();
-    if (edits) for (const edit of edits) edit(headers, this.formatContext(head));
-    this.destination?.responseEdits?.(headers, this.formatContext(head));
+    this.#editResponse(head);
     for (let i = this.#nextFilter - 1; i >= 0; i--) settings.filters[i]?.onResponse?.(this, head);
     if (settings.serverHeader === 'overwrite' || (settings.serverHeader === 'append' && !headers.has('server'))) headers.set('server', settings.serverName);
     if (!headers.has('date')) headers.add('date', this.services.date());
@@ -270,8 +283,14 @@ export class Exchange implements RequestSink, FilterContext {
     this.stream.sendHead(head, end, more);
   }
 
-  #responseEdits(): Route['responseEdits'] | undefined {
-    return this.route && this.route.responseEdits.length > 0 ? this.route.responseEdits : undefined;
+  #editResponse(head: ResponseHead): void {
+    const edits = this.route?.responseEdits;
+    const ofDestination = this.destination?.responseEdits;
+    if ((edits === undefined || edits.length === 0) && ofDestination === undefined) return;
+    let made: FormatContext | undefined;
+    const context = () => (made ??= this.formatContext(head));
+    if (edits) for (const edit of edits) edit(head.headers, context);
+    ofDestination?.(head.headers, context);
   }
 
   sendData(chunk: Buffer, end: boolean): boolean {

@@ -1,8 +1,18 @@
 /** Turns a local reply into a response head and body; gRPC clients get a trailers-only response. */
 import { Headers } from '../headers.ts';
+import type { Outcome } from '../outcome.ts';
+import type { HeaderEdits } from '../route/header-edits.ts';
 import { isGrpc } from '../route/path-match.ts';
 import type { LocalReply } from './filter.ts';
 import type { RequestHead, ResponseHead } from './stream.ts';
+
+/** Changes some of the answers. Envoy: `ResponseMapper`. */
+export interface ReplyMapper {
+  applies(outcome: Outcome): boolean;
+  readonly status: number | undefined;
+  readonly body: Buffer | undefined;
+  readonly edits: HeaderEdits | undefined;
+}
 
 export interface RenderedReply {
   readonly head: ResponseHead;

@@ -4,6 +4,7 @@ import type { PathRules } from '../route/path.ts';
 import type { TracingSettings } from '../tracing.ts';
 import type { RouteTable } from '../config/routes.ts';
 import type { HttpFilter } from './filter.ts';
+import type { ReplyMapper } from './local-reply.ts';
 
 /** Where the routes come from now: fixed, or the newest accepted RDS resource. */
 export interface RouteSource {
@@ -46,6 +47,8 @@ export interface ManagerSettings {
   readonly maxConcurrentStreams: number;
   readonly tracing?: TracingSettings;
   readonly accessLogs: readonly AccessLogSettings[];
+  /** Of answers made here; the first that applies counts. */
+  readonly replyMappers: readonly ReplyMapper[];
   /** Fails requests whose header names contain an underscore, or drops those headers. */
   readonly underscores: 'allow' | 'reject' | 'drop';
 }

@@ -3,14 +3,16 @@ import type { Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { UpstreamFacts } from '../outcome.ts';
 import { formatAddress } from '../net/format-address.ts';
+import type { FormatContext } from '../route/format.ts';
 import { isGrpc } from '../route/path-match.ts';
-import { backOffMs, type RetryPolicy, retriesFailure, retriesRequest, retriesResponse, type TryFailure } from '../route/retry-policy.ts';
+import { retriesRequest, type TryFailure } from '../route/retry-policy.ts';
 import type { ForwardAction, Route } from '../route/route.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import type { Hash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
 import { type BodyBuffer, createBodyBuffer } from './body-buffer.ts';
 import type { Exchange } from './exchange.ts';
+import { isIdempotent, isUndelivered, Retries } from './retries.ts';
 import { createShadow, type Shadow } from './shadow.ts';
 import { grpcTimeoutMs, steers, takeSteering } from './steering.ts';
 import type { ResetReason, ResponseHead } from './stream.ts';
@@ -21,7 +23,7 @@ const REPLAY_LIMIT = 1024 * 1024;
 /** Unsent body that may wait for a connection before the client is asked to pause. */
 const HOLD_LIMIT = 64 * 1024;
 
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+const NO_RETRIES = new Retries(undefined, '');
 
 export class Router {
   readonly exchange: Exchange;
@@ -29,12 +31,10 @@ export class Router {
   readonly body: BodyBuffer;
   readonly #route: Route;
   #cluster: UpstreamCluster | undefined;
-  #policy: RetryPolicy | undefined;
-  #retriesLeft = 0;
-  #retryHeld = false;
+  #retries = NO_RETRIES;
   #attempts = 0;
   #attempt: Attempt | undefined;
-  #tried: Host[] = [];
+  #nextHost: Host | undefined;
   #hash: Hash64 | undefined;
   #setCookie: string | undefined;
   #timeoutMs = 0;
@@ -123,7 +123,7 @@ export class Router {
     this.#deadline?.cancel();
     this.#backOff?.cancel();
     this.#perTry?.cancel();
-    this.#releaseRetry();
+    this.#retries.release();
     const facts = this.facts();
     const attempt = this.#attempt;
     this.#attempt = undefined;
@@ -159,9 +159,9 @@ export class Router {
     cluster?.outliers.onStatus(attempt.host, head.status);
     if (head.status >= 500) attempt.host.counters.error++;
     else attempt.host.counters.success++;
-    if (this.#policy && retriesResponse(this.#policy, head.status, head.headers) && this.#retry(attempt)) return;
+    if (this.#retries.wantsAfter(head.status, head.headers) && this.#retry(attempt, isUndelivered(head.headers))) return;
     this.body.release();
-    this.#releaseRetry();
+    this.#retries.release();
     this.#serviceTimeMs = exchange.clock.monotonic() - attempt.startedAt;
     const { headers } = head;
     headers.set('x-envoy-upstream-service-time', String(Math.round(this.#serviceTimeMs)));
@@ -195,7 +195,7 @@ export class Router {
       return this.#try();
     }
     const failure: TryFailure = reason === 'remote refused stream reset' ? 'refused-stream' : attempt.sent ? 'reset' : 'reset-before-request';
-    if (this.#policy && retriesFailure(this.#policy, failure) && this.#retry(attempt)) return;
+    if (this.#retries.wants(failure) && this.#retry(attempt, failure === 'refused-stream')) return;
     this.#fail(flag, phrase, undefined);
   }
 
@@ -209,7 +209,7 @@ export class Router {
     }
     this.#transportFailure = failure.detail;
     this.#cluster?.outliers.onLocalFailure(attempt.host, failure.timedOut);
-    if (this.#policy && retriesFailure(this.#policy, 'connect-failure') && this.#retry(attempt)) return;
+    if (this.#retries.wants('connect-failure') && this.#retry(attempt, !failure.timedOut)) return;
     this.#fail('UF', failure.timedOut ? 'connection timeout' : 'remote connection failure', failure.detail);
   }
 
@@ -224,8 +224,9 @@ export class Router {
 
   #try(): void {
     const { exchange } = this;
-    const cluster = this.#cluster;
-    const host = cluster && this.#chooseHost(cluster);
+    const cluster = this.#currentCluster();
+    const host = this.#nextHost ?? (cluster && this.#chooseHost(cluster));
+    this.#nextHost = undefined;
     if (!cluster || !host) return exchange.reply({ status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' });
     this.#attempts++;
     this.#lastHost = host;
@@ -237,6 +238,12 @@ export class Router {
     attempt.start();
   }
 
+  /** The cluster may have been replaced while a try was under way. */
+  #currentCluster(): UpstreamCluster | undefined {
+    if (this.#attempts > 0 && this.#cluster) this.#cluster = this.exchange.services.clusters.get(this.#cluster.name) ?? this.#cluster;
+    return this.#cluster;
+  }
+
   #chooseHost(cluster: UpstreamCluster): Host | undefined {
     const { exchange } = this;
     const { discovery } = cluster.settings;
@@ -246,10 +253,11 @@ export class Router {
       destinationHeader: discovery.kind === 'original-dst' && discovery.useHeader ? exchange.request.headers.get(discovery.headerName) : undefined,
     };
     let host = cluster.pick(choice);
-    const policy = this.#policy;
-    if (host && policy?.avoidPreviousHosts && this.#tried.length > 0) {
-      for (let attempt = 1; attempt <= policy.hostAttempts && host && this.#tried.includes(host); attempt++) host = cluster.pick({ ...choice, attempt });
+    const { policy, tried } = this.#retries;
+    if (host && policy?.avoidPreviousHosts && tried.length > 0) {
+      for (let attempt = 1; attempt <= policy.hostAttempts && host && tried.includes(host); attempt++) host = cluster.pick({ ...choice, attempt });
     }
+    if (host && this.#retries.shuns(host, () => exchange.clock.monotonic())) return cluster.pickOther(tried) ?? host;
     return host;
   }
 
@@ -260,43 +268,35 @@ export class Router {
     return [formatAddress(clientAddress === remote.address ? remote : { address: clientAddress, port: 0 }), formatAddress(originalDestination)];
   }
 
-  /** Begins another try if policy, budget and body allow. @returns false when the failure is final */
-  #retry(attempt: Attempt): boolean {
-    const policy = this.#policy;
-    const cluster = this.#cluster;
-    if (!policy || !cluster || !this.body.replayable) return false;
-    if (this.#retriesLeft <= 0) {
-      this.exchange.addFlag('URX');
+  /** Begins another try if policy, budget and body allow. @returns false when the failure is final
+   * @param undelivered no application has got the request */
+  #retry({ host }: Attempt, undelivered = false): boolean {
+    const { exchange } = this;
+    const cluster = this.#currentCluster();
+    if (!cluster || !this.body.replayable) return false;
+    const next = this.#retries.claim({ host, undelivered, now: exchange.clock.monotonic(), attempts: this.#attempts, random: exchange.random() }, cluster);
+    if (typeof next === 'string') {
+      exchange.addFlag(next);
       return false;
     }
-    this.#releaseRetry();
-    if (!cluster.breakers.canRetry) {
-      this.exchange.addFlag('UO');
-      return false;
-    }
-    this.#retriesLeft--;
-    cluster.breakers.retries++;
-    this.#retryHeld = true;
-    this.#tried.push(attempt.host);
+    const attempt = this.#attempt;
     this.#attempt = undefined;
-    attempt.abandon();
-    const delay = backOffMs(policy, this.#attempts, this.exchange.random());
-    this.#backOff = this.exchange.clock.after(delay, () => {
-      if (!this.exchange.done) this.#try();
+    attempt?.abandon();
+    if (next.host) {
+      this.#nextHost = next.host;
+      this.#try();
+      return true;
+    }
+    this.#backOff = exchange.clock.after(next.delayMs, () => {
+      if (!exchange.done) this.#try();
     });
     return true;
-  }
-
-  #releaseRetry(): void {
-    if (!this.#retryHeld) return;
-    this.#retryHeld = false;
-    if (this.#cluster) this.#cluster.breakers.retries--;
   }
 
   /** A kept-alive connection that the server closed as we began to use it: nobody has seen the request, or seeing it twice does no harm. */
   #mayReplay(attempt: Attempt): boolean {
     if (this.#replayed || !attempt.reused || !this.body.replayable) return false;
-    return !attempt.sent || IDEMPOTENT.has(this.exchange.request.method);
+    return !attempt.sent || isIdempotent(this.exchange.request.method);
   }
 
   #fail(flag: string, phrase: string, transport: string | undefined): void {
@@ -323,8 +323,7 @@ export class Router {
       this.#timeoutMs = steered.timeoutMs ?? this.#timeoutMs;
       policy = steered.policy;
     }
-    this.#policy = policy && retriesRequest(policy, exchange.request) ? policy : undefined;
-    this.#retriesLeft = this.#policy?.maxRetries ?? 0;
+    if (policy && retriesRequest(policy, exchange.request)) this.#retries = new Retries(policy, exchange.request.method);
     this.#perTryMs = policy?.perTryTimeoutMs ?? 0;
     if (this.#timeoutMs > 0 && this.#perTryMs >= this.#timeoutMs) this.#perTryMs = 0;
     this.body.keep(REPLAY_LIMIT);
@@ -342,8 +341,9 @@ export class Router {
   #rewrite(): void {
     const { action, exchange } = this;
     const { request, destination } = exchange;
-    const context = this.#route.requestEdits.length > 0 || destination?.requestEdits ? exchange.formatContext() : undefined;
-    if (context) {
+    if (this.#route.requestEdits.length > 0 || destination?.requestEdits) {
+      let made: FormatContext | undefined;
+      const context = () => (made ??= exchange.formatContext());
       destination?.requestEdits?.(request.headers, context);
       for (const edit of this.#route.requestEdits) edit(request.headers, context);
     }
@@ -402,12 +402,12 @@ export class Router {
     const attempt = this.#attempt;
     if (!attempt || this.exchange.responseStarted) return;
     this.#cluster?.outliers.onStatus(attempt.host, 504);
-    if (this.#policy && retriesFailure(this.#policy, 'per-try-timeout') && this.#retry(attempt)) return;
+    if (this.#retries.wants('per-try-timeout') && this.#retry(attempt)) return;
     this.exchange.reply({ status: 504, body: 'upstream request timeout', flag: 'UT', details: 'upstream_per_try_timeout' });
   }
 
   #trim(): void {
-    this.body.sentTo(this.#attempt?.cursor ?? 0, this.#retriesLeft > 0 || (!this.#replayed && IDEMPOTENT.has(this.exchange.request.method)));
+    this.body.sentTo(this.#attempt?.cursor ?? 0, this.#retries.mayGoOn || (!this.#replayed && isIdempotent(this.exchange.request.method)));
   }
 }
 

@@ -3,8 +3,9 @@ import { ConfigError } from '../errors.ts';
 import type { Headers } from '../headers.ts';
 import { compileFormat, type FormatContext } from './format.ts';
 
-/** Additions and removals of one level of the configuration. Undefined where there is nothing to do. */
-export type HeaderEdits = (headers: Headers, context: FormatContext) => void;
+/** Additions and removals of one level of the configuration. Undefined where there is nothing to do.
+ * @param context asked for only where a value is made from it */
+export type HeaderEdits = (headers: Headers, context: () => FormatContext) => void;
 
 interface Fields {
   readonly add: readonly HeaderValueOption[];
@@ -38,7 +39,7 @@ function compileAddition(option: HeaderValueOption): HeaderEdits {
   const keepEmpty = option.keepEmptyValue;
   return (headers, context) => {
     // A line break in a value would be a second header: formatters copy foreign text.
-    const value = format(context).replaceAll(/[\r\n\0]/g, '');
+    const value = format(context()).replaceAll(/[\r\n\0]/g, '');
     if (value === '' && !keepEmpty) return;
     if (action === ADD_IF_ABSENT ? headers.has(name) : action === OVERWRITE_IF_EXISTS && !headers.has(name)) return;
     if (action === OVERWRITE_OR_ADD || action === OVERWRITE_IF_EXISTS) headers.set(name, value);

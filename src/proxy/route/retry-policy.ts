@@ -1,13 +1,15 @@
 import type { RetryPolicy as RetryPolicyMessage } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
+import { Delivery, DELIVERY_HEADER, RETRY_UNDELIVERED } from '../../xds/delivery.ts';
 import type { HeaderView } from '../outcome.ts';
 import { compileHeaderMatcher, type RequestPredicate } from './header-match.ts';
 import { durationMs } from './numbers.ts';
 import type { RequestView } from './request-view.ts';
 
-/** The words of `retry_on`. Envoy: router filter, x-envoy-retry-on and x-envoy-retry-grpc-on. */
+/** The words of `retry_on`. Envoy: router filter, x-envoy-retry-on and x-envoy-retry-grpc-on; the last one is ours. */
 const WORDS = [
   '5xx', 'gateway-error', 'reset', 'reset-before-request', 'connect-failure', 'envoy-ratelimited', 'retriable-4xx', 'refused-stream', 'retriable-status-codes',
   'retriable-headers', 'http3-post-connect-failure', 'cancelled', 'deadline-exceeded', 'internal', 'resource-exhausted', 'unavailable',
+  RETRY_UNDELIVERED,
 ] as const;
 export type RetryWord = (typeof WORDS)[number];
 
@@ -97,10 +99,12 @@ const GRPC_CODES: readonly [code: number, word: RetryWord][] = [
 /** Decides by response headers. gRPC status counts only in a trailers-only response, the sole case in which it comes first. */
 export function retriesResponse(policy: RetryPolicy, status: number, headers: HeaderView): boolean {
   const { on } = policy;
-  if (status < 300) {
-    const grpc = headers.get('grpc-status');
-    if (grpc !== undefined && GRPC_CODES.some(([code, word]) => code === Number(grpc) && on.has(word))) return true;
+  const grpc = status < 300 ? headers.get('grpc-status') : undefined;
+  if (on.has(RETRY_UNDELIVERED) && (status >= 500 || grpc !== undefined)) {
+    const delivery = headers.get(DELIVERY_HEADER);
+    if (delivery !== undefined) return delivery !== Delivery.Possible;
   }
+  if (grpc !== undefined && GRPC_CODES.some(([code, word]) => code === Number(grpc) && on.has(word))) return true;
   if (headers.get('x-envoy-ratelimited') !== undefined) return on.has('envoy-ratelimited');
   if (status >= 500 && on.has('5xx')) return true;
   if (status >= 502 && status <= 504 && on.has('gateway-error')) return true;

@@ -122,6 +122,16 @@ export class UpstreamCluster {
     return this.#set.pick(choice.hash, choice.attempt ?? 0);
   }
 
+  /** A healthy host that is none of these and at which somebody was found lately; of the first priority that has one. */
+  pickOther(tried: readonly Host[]): Host | undefined {
+    if (this.settings.discovery.kind === 'original-dst') return undefined;
+    const now = this.#deps.clock.monotonic();
+    const others = [...this.#hosts.values()].filter((host) => host.healthy && host.unreachableUntil <= now && !tried.includes(host));
+    const first = Math.min(...others.map((host) => host.config.priority));
+    const near = others.filter((host) => host.config.priority === first);
+    return near[Math.floor(this.#deps.random() * near.length)];
+  }
+
   /** The HTTP pool of a host for a protocol. */
   pool(host: Host, downstream: 'http1' | 'http2'): HostPool {
     const protocol: UpstreamProtocol = this.settings.protocol === 'downstream' ? downstream : this.settings.protocol === 'alpn' && !host.transport.secure ? 'http1' : this.settings.protocol;

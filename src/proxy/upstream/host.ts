@@ -44,6 +44,8 @@ export class Host {
   readonly outlier = { ejectedAtMs: 0, consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, intervalTotal: 0, intervalSuccess: 0 };
   /** Pools by protocol, made when first used. */
   readonly pools = new Map<string, HostPool>();
+  /** Monotonic ms until which others are preferred, because somebody found nobody there. */
+  unreachableUntil = 0;
   /** Set when the endpoint left the cluster. */
   removed = false;
   #peer: PeerMetadata | undefined;

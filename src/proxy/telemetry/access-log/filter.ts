@@ -1,6 +1,7 @@
 /** Access-log filters: which outcomes are logged. Source: envoy.config.accesslog.v3.AccessLogFilter. */
 import type { AccessLogFilter, ComparisonFilter } from '../../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
 import { decode } from '../../config/decode.ts';
+import { compileHeaderMatcher } from '../../route/header-match.ts';
 import type { Outcome } from '../../outcome.ts';
 import { responseCodeOf } from './operators.ts';
 
@@ -47,6 +48,11 @@ function compile(filter: AccessLogFilter, unknown: string[], random: () => numbe
     case 'orFilter': {
       const all = spec.value.filters.map((f) => compile(f, unknown, random));
       return (outcome) => all.some((f) => f(outcome));
+    }
+    case 'headerFilter': {
+      const { header } = spec.value;
+      const matches = header ? compileHeaderMatcher(header) : () => true;
+      return (outcome) => outcome.kind === 'http' && matches({ method: outcome.method, path: outcome.path, authority: outcome.authority, scheme: '', headers: outcome.requestHeaders });
     }
     case 'traceableFilter': return (outcome) => outcome.kind === 'http' && outcome.span?.sampled === true;
     // Nothing here answers health checks for the application.
