@@ -8,6 +8,7 @@ import {
   DEFAULT_WINDOW, ErrorCode, Flag, FrameType, goAwayFrame, MAX_WINDOW, numberFrame, pingFrame, readStreamId, SETTINGS_ACK,
 } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
+import { HeaderSection, type SectionStep } from './header-section.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { applySettings } from './peer-settings.ts';
 import { Http2Sender } from './sender.ts';
@@ -33,8 +34,6 @@ const LINGER_MS = 1000;
 /** Streams that we reset, of which frames may still be on their way. */
 const REMEMBERED_RESETS = 256;
 const PROVOKED: ReadonlySet<ErrorCode> = new Set([ErrorCode.Protocol, ErrorCode.FlowControl, ErrorCode.StreamClosed, ErrorCode.FrameSize]);
-/** CONTINUATION frames of one section; more only a flood needs. */
-const MAX_CONTINUATIONS = 64;
 
 export interface Http2ConnectionDeps {
   readonly socket: Duplex;
@@ -61,8 +60,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   #sawSettings = false;
   #closed = false;
   #lingering: Timer | undefined;
-  /** The header section in progress. */
-  #section: { readonly streamId: number; readonly flags: number; parts: Buffer[]; bytes: number } | undefined;
+  readonly #section: HeaderSection;
   #dataStream: Stream | undefined;
   #feeding = false;
 
@@ -75,6 +73,8 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     this.sender = new Http2Sender(socket, this.flood);
     this.#reader = new FrameReader(this);
     this.#receiveWindow = this.limits.connectionWindow;
+    // Compressed, a section is hardly longer than what it says.
+    this.#section = new HeaderSection(this.flood, this.limits.maxHeadBytes * 2);
   }
 
   /** A header section on a stream that the map does not have. */
@@ -192,13 +192,14 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   }
 
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (this.#section && (type !== FrameType.Continuation || streamId !== this.#section.streamId)) return this.fail(ErrorCode.Protocol, 'a header section was interrupted');
+    const { openStream } = this.#section;
+    if (openStream !== undefined && (type !== FrameType.Continuation || streamId !== openStream)) return this.fail(ErrorCode.Protocol, 'a header section was interrupted');
     if (!this.#sawSettings && type !== FrameType.Settings) return this.fail(ErrorCode.Protocol, 'the first frame is not SETTINGS');
     switch (type) {
       case FrameType.Headers:
-        return this.#onHeaders(flags, streamId, payload);
+        return this.#onSection(this.#section.begin(flags, streamId, payload));
       case FrameType.Continuation:
-        return this.#onContinuation(flags, payload);
+        return this.#onSection(this.#section.proceed(flags, payload));
       case FrameType.Priority:
         return this.#onPriority(streamId, payload);
       case FrameType.RstStream:
@@ -221,7 +222,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
 
   onDataHead(streamId: number, flags: number, length: number, dataLength: number): void {
     const end = (flags & Flag.EndStream) !== 0;
-    if (this.#section) return this.fail(ErrorCode.Protocol, 'a header section was interrupted');
+    if (this.#section.openStream !== undefined) return this.fail(ErrorCode.Protocol, 'a header section was interrupted');
     if (!this.#sawSettings) return this.fail(ErrorCode.Protocol, 'the first frame is not SETTINGS');
     if (streamId === 0) return this.fail(ErrorCode.Protocol, 'DATA on stream 0');
     if (!this.flood.frame(dataLength === 0 && !end)) return this.fail(ErrorCode.EnhanceYourCalm, 'too many empty frames');
@@ -253,53 +254,20 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   /** Never opened. */
   protected abstract isIdle(streamId: number): boolean;
 
-  #onHeaders(flags: number, streamId: number, payload: Buffer): void {
-    if (streamId === 0) return this.fail(ErrorCode.Protocol, 'HEADERS on stream 0');
-    let start = 0;
-    let end = payload.length;
-    if ((flags & Flag.Padded) !== 0) {
-      start = 1;
-      end -= payload[0] ?? 0;
-    }
-    if ((flags & Flag.Priority) !== 0) {
-      const dependsOnItself = payload.length >= start + 5 && readStreamId(payload, start) === streamId;
-      if (dependsOnItself) return this.fail(ErrorCode.Protocol, 'a stream depends on itself');
-      start += 5;
-    }
-    if (start > payload.length) return this.fail(ErrorCode.FrameSize, 'HEADERS without the fields that its flags announce');
-    if (end < start) return this.fail(ErrorCode.Protocol, 'HEADERS with more padding than payload');
-    const isWhole = (flags & Flag.EndHeaders) !== 0;
-    if (!this.flood.frame(end === start && !isWhole)) return this.fail(ErrorCode.EnhanceYourCalm, 'too many empty frames');
-    if (isWhole) return this.#onSection(streamId, flags, payload.subarray(start, end));
-    this.#section = { streamId, flags, parts: [Buffer.from(payload.subarray(start, end))], bytes: end - start };
-  }
-
-  #onContinuation(flags: number, payload: Buffer): void {
-    const section = this.#section;
-    if (!section) return this.fail(ErrorCode.Protocol, 'CONTINUATION without HEADERS');
-    const isWhole = (flags & Flag.EndHeaders) !== 0;
-    if (!this.flood.frame(payload.length === 0 && !isWhole)) return this.fail(ErrorCode.EnhanceYourCalm, 'too many empty frames');
-    section.parts.push(Buffer.from(payload));
-    section.bytes += payload.length;
-    // Compressed, a section is hardly longer than what it says.
-    if (section.parts.length > MAX_CONTINUATIONS || section.bytes > this.limits.maxHeadBytes * 2) return this.fail(ErrorCode.EnhanceYourCalm, 'a header section without end');
-    if (!isWhole) return;
-    this.#section = undefined;
-    this.#onSection(section.streamId, section.flags, Buffer.concat(section.parts, section.bytes));
-  }
-
-  #onSection(streamId: number, flags: number, bytes: Buffer): void {
+  #onSection(step: SectionStep): void {
+    if (step === undefined) return;
+    if ('code' in step) return this.fail(step.code, step.reason);
+    const { streamId, endStream, bytes } = step;
     const block = new HeaderBlock({ maxBytes: this.limits.maxHeadBytes, maxFields: this.limits.maxHeaders });
     if (!this.#decoder.decode(bytes, block)) return this.fail(ErrorCode.Compression, 'a header section cannot be decompressed');
     if (block.hostile) return this.fail(ErrorCode.EnhanceYourCalm, 'a header section many times larger than allowed');
-    const end = (flags & Flag.EndStream) !== 0;
     const stream = this.streams.get(streamId);
     if (!stream) {
-      if (!this.#ownReset.has(streamId)) this.onUnknownStream(streamId, block, end);
+      if (!this.#ownReset.has(streamId)) this.onUnknownStream(streamId, block, endStream);
       return;
     }
     if (stream.remoteEnded) return stream.reset(ErrorCode.StreamClosed);
-    stream.onBlock(block, end);
+    stream.onBlock(block, endStream);
   }
 
   #onPriority(streamId: number, payload: Buffer): void {
