@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
+import type { CustomResourceDefinition } from 'kubernetes-types/apiextensions/v1.d.ts';
 import { parseAllDocuments } from 'yaml';
 import { renderCrds } from '../api/crds.ts';
 import { KINDS } from '../api/kinds.ts';
@@ -40,10 +41,11 @@ export interface ControlMesh {
   readonly plane: ControlPlane;
 }
 
-export async function startControlMesh(t: TestContext): Promise<ControlMesh> {
+/** @param options lax: the API server stores what has fields of any type, as one does whose definitions are older than the mesh */
+export async function startControlMesh(t: TestContext, options: { lax?: boolean } = {}): Promise<ControlMesh> {
   const api = createApiServer({ allowAll: true, tokens: new Map([['admin', { username: 'admin', groups: ['system:masters'] }]]) });
-  for (const name of ['default', 'istio-system']) await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, crd);
+  for (const name of ['default', 'istio-system', 'good', 'broken']) await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, options.lax ? lax(crd) : crd);
   const server = createServer((request, response) => api.handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A TCP server's address is never a path.
@@ -89,4 +91,9 @@ export async function startControlMesh(t: TestContext): Promise<ControlMesh> {
       return proxy;
     },
   };
+}
+
+function lax(crd: CustomResourceDefinition): CustomResourceDefinition {
+  const openAPIV3Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  return { ...crd, spec: { ...crd.spec, versions: crd.spec.versions.map((version) => ({ ...version, schema: { openAPIV3Schema } })) } };
 }

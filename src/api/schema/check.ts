@@ -69,6 +69,7 @@ function checkString(schema: JsonSchema, value: string, path: string): Issue[] {
 }
 
 function checkNumber(schema: JsonSchema, value: number, path: string): Issue[] {
+  if (schema.format === 'int32' && (value > 2_147_483_647 || value < -2_147_483_648)) return [error(path, 'must be a number of 32 bits')];
   if (schema.minimum !== undefined && value < schema.minimum) return [error(path, `must be ${schema.minimum} or more`)];
   if (schema.maximum !== undefined && value > schema.maximum) return [error(path, `must be ${schema.maximum} or less`)];
   return [];

@@ -2,6 +2,7 @@
  * what is made of the others must not depend on them. */
 import type { Issue } from '../../api/issue.ts';
 import { isError } from '../../api/issue.ts';
+import { checkRules } from '../../api/schema/cel-check.ts';
 import { checkValue } from '../../api/schema/check.ts';
 import type { Kind, MeshObject } from '../../api/schema/kind.ts';
 import { NO_CONTEXT } from '../../api/validation/context.ts';
@@ -28,7 +29,8 @@ export function judge(kind: Kind, object: Stored<MeshObject<unknown>>): Verdict 
 
 function fieldIssues(kind: Kind, spec: unknown): Issue[] {
   if (spec === undefined || spec === null) return kind.specRequired ? [{ severity: 'error', path: 'spec', message: 'is required' }] : [];
-  return checkValue(kind.spec.json, spec, 'spec', { unknownField: 'warning' });
+  const issues = checkValue(kind.spec.json, spec, 'spec', { unknownField: 'warning' });
+  return issues.some(isError) ? issues : [...issues, ...checkRules(kind.spec.json, spec, 'spec')];
 }
 
 function meaningIssues(kind: Kind, object: Stored<MeshObject<unknown>>): Issue[] {

@@ -16,12 +16,12 @@ export interface WriterDeps {
   current(kind: string, key: string): Stored<MeshObject<unknown>> | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  /** Writes in a second, in the long run; default 25. */
+  /** Writes in a second, in the long run; default 50. */
   readonly perSecond?: number;
 }
 
 /** So many writes may be made at once after a quiet time. */
-const BURST = 50;
+const BURST = 200;
 const CONCURRENT = 4;
 const RETRY_MS = 5_000;
 
@@ -41,7 +41,7 @@ export class StatusWriter {
 
   constructor(deps: WriterDeps) {
     this.#deps = deps;
-    this.#perSecond = deps.perSecond ?? 25;
+    this.#perSecond = deps.perSecond ?? 50;
     this.#allowanceAtMs = deps.clock.monotonic();
   }
 
