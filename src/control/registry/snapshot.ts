@@ -38,7 +38,7 @@ export interface MeshInputs {
   readonly requestAuthentications: readonly Stored<RequestAuthentication>[];
   readonly authorizationPolicies: readonly Stored<AuthorizationPolicy>[];
   readonly telemetries: readonly Stored<Telemetry>[];
-  /** By kind: objects of the mesh that nothing is made of, which only get a status. */
+  /** By kind: objects of the mesh of which no resources are made, which only get a status. */
   readonly untranslated: ReadonlyMap<string, readonly Stored<MeshObject<unknown>>[]>;
   /** Key sets by the address they were fetched from. */
   readonly jwks: ReadonlyMap<string, string>;

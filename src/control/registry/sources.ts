@@ -191,7 +191,7 @@ export function createSources(deps: SourcesDeps): Sources {
       destinationRules: watched.destinationRules.list, gateways: watched.gateways.list, serviceEntries: watched.serviceEntries.list,
       sidecars: watched.sidecars.list, workloadEntries: watched.workloadEntries.list, peerAuthentications: watched.peerAuthentications.list,
       requestAuthentications: watched.requestAuthentications.list, authorizationPolicies: watched.authorizationPolicies.list, telemetries: watched.telemetries.list,
-      untranslated: new Map(untranslated.map((w) => [w.resource.kind, w.list])),
+      untranslated: new Map([...untranslated, proxyConfigs].map((w) => [w.resource.kind, w.list])),
       jwks: keys.of(watched.requestAuthentications.list),
     }),
   };

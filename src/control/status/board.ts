@@ -207,7 +207,7 @@ export class StatusBoard {
         ...surroundings, progress,
         generation: object.metadata.generation ?? 0,
         issues: this.#snapshot?.issues.get(origin) ?? [],
-        isTranslated: !isIneffectiveKind(kind),
+        becomes: isIneffectiveKind(kind) ? 'nothing' : kind === 'ProxyConfig' ? 'pods' : 'resources',
       };
       report({ kind, object, facts, isUrgent });
       return progress.acknowledged + progress.refusals.length >= progress.interested;

@@ -4,7 +4,7 @@ import { saysTheSame, statusOf } from './conditions.ts';
 import type { ObjectFacts } from './facts.ts';
 
 const GOOD: ObjectFacts = {
-  generation: 3, issues: [], isUsable: true, conflicts: [], leftOut: [], missing: [], ineffective: [], isTranslated: true,
+  generation: 3, issues: [], isUsable: true, conflicts: [], leftOut: [], missing: [], ineffective: [], becomes: 'resources',
   progress: { interested: 2, acknowledged: 2, waitingFor: [], refusals: [] },
 };
 const error = (message: string) => ({ severity: 'error' as const, path: 'spec.x', message });
@@ -30,7 +30,8 @@ test('each fact comes to stand in one condition', () => {
     [{ progress: { interested: 9, acknowledged: 1, waitingFor: ['a', 'b'], refusals: [] } }, 'Programmed', 'False Pending: acknowledged by 1 of 9 interested proxies; waiting for a, b and 6 more'],
     [{ progress: { interested: 4, acknowledged: 1, waitingFor: [], refusals: [{ proxy: 'a', message: 'no' }, { proxy: 'b', message: 'no' }, { proxy: 'c', message: 'never' }] } }, 'Programmed', 'False Refused: acknowledged by 1 of 4 interested proxies; refused by a and 1 more: no; c: never'],
     [{ isUsable: false }, 'Programmed', 'False Invalid: the object is left out; see Accepted'],
-    [{ isTranslated: false }, 'Programmed', 'False NotTranslated: nothing is made of objects of this kind; see InEffect'],
+    [{ becomes: 'nothing' }, 'Programmed', 'False NotTranslated: nothing is made of objects of this kind; see InEffect'],
+    [{ becomes: 'pods' }, 'Programmed', 'True AtInjection: in force for pods that are created from now on'],
   ];
   for (const [facts, type, expected] of cases) assert.equal(said(facts, type), expected);
 });

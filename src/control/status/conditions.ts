@@ -62,9 +62,10 @@ function inEffect({ ineffective }: ObjectFacts): Verdict {
   return no('FieldsNotInEffect', listed(ineffective.map(({ path, why }) => `${path}: ${why}`)));
 }
 
-function programmed({ isUsable, isTranslated, progress }: ObjectFacts): Verdict {
-  if (!isTranslated) return no('NotTranslated', 'nothing is made of objects of this kind; see InEffect');
+function programmed({ isUsable, becomes, progress }: ObjectFacts): Verdict {
+  if (becomes === 'nothing') return no('NotTranslated', 'nothing is made of objects of this kind; see InEffect');
   if (!isUsable) return no('Invalid', 'the object is left out; see Accepted');
+  if (becomes === 'pods') return yes('AtInjection', 'in force for pods that are created from now on');
   const { interested, acknowledged, refusals } = progress;
   if (interested === 0) return yes('NoInterestedProxy', 'no connected proxy uses this object');
   const count = `acknowledged by ${acknowledged} of ${interested} interested proxies`;

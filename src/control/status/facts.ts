@@ -32,7 +32,7 @@ export interface ObjectFacts {
   /** References that lead nowhere, with what there is instead. */
   readonly missing: readonly string[];
   readonly ineffective: readonly IneffectiveField[];
-  /** False of a kind that nothing is made of. */
-  readonly isTranslated: boolean;
+  /** What objects of this kind come to: resources of proxies, the shape of pods that are created, nothing. */
+  readonly becomes: 'resources' | 'pods' | 'nothing';
   readonly progress: Progress;
 }
