@@ -64,7 +64,7 @@ export interface UpstreamFacts {
   readonly own?: string;
   readonly peerMetadata?: PeerMetadata;
   readonly transportFailure?: string;
-  /** Tries made, 1 without retry. */
+  /** Tries made, 1 without retry; 0 of requests that were answered here. */
   readonly attempts: number;
   /** Until response headers came, in ms. */
   readonly serviceTimeMs?: number;

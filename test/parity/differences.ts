@@ -6,4 +6,8 @@ export interface Difference {
 }
 
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
+  'a TCP connection that a policy denies': {
+    at: ['[0].nextLog.attempts', '[0].nextLog.cluster', '[0].nextLog.received', '[0].nextLog.upstream'],
+    why: 'Envoy connects to the application, and reads, before its RBAC filter looks; we refuse first, so that nothing of the application is seen',
+  },
 };

@@ -4,9 +4,12 @@ import { HTTPFaultSchema } from '../../xds/generated/envoy/extensions/filters/ht
 import { RouterSchema } from '../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
 import type { HttpFilterSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { FilterSchema } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
+import { FilterStateValue_SharedWithUpstream } from '../../xds/generated/envoy/extensions/filters/common/set_filter_state/v3/value_pb.js';
+import { ConfigSchema as SetFilterStateSchema } from '../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { peerFilter } from './agent.ts';
 import { pack, packStruct, type Init } from './message.ts';
 import type { Proxy } from './proxy.ts';
+import { DETECTED, OFFER } from './tls.ts';
 
 export type HttpFilterInit = Init<typeof HttpFilterSchema>;
 export type NetworkFilterInit = Init<typeof FilterSchema>;
@@ -27,7 +30,7 @@ export function httpFilters(position: Position, proxy: Proxy, security: readonly
     ...announced(proxy, PEER_FILTER, 'io.istio.http.peer_metadata.Config', peerMetadata(position)),
     ...(proxy.outcomes === undefined ? [] : [peerFilter(position === 'inbound' ? 'request' : 'response')]),
     ...security,
-    ...(position === 'inbound' ? [] : announced(proxy, ALPN_FILTER, 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', ALPN_CONFIG)),
+    ...(position === 'inbound' ? [] : [payloadFilter(proxy)]),
     { name: FAULT_FILTER, configType: { case: 'typedConfig', value: pack(HTTPFaultSchema) } },
     { name: CORS_FILTER, configType: { case: 'typedConfig', value: pack(CorsSchema) } },
     ...announced(proxy, STATS_FILTER, 'stats.PluginConfig', position === 'inbound' ? { disable_host_header_fallback: true } : {}),
@@ -52,11 +55,30 @@ function peerMetadata(position: Position): JsonObject {
   return { upstream_discovery: [{ istio_headers: {} }, { workload_discovery: {} }], upstream_propagation: [{ istio_headers: { skip_external_clusters: true } }] };
 }
 
-/** Lets a connection to a port of unknown protocol say that HTTP is inside. */
+/** Lets a connection to a port of undeclared protocol say that HTTP is inside, so that the receiving side applies its HTTP
+ * policies. Stock Envoy does what Istio's filter does by a value that the upstream's TLS takes its ALPN from. */
+function payloadFilter(proxy: Proxy): HttpFilterInit {
+  const [own] = announced(proxy, ALPN_FILTER, 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', ALPN_CONFIG);
+  if (own) return own;
+  const [http1, http2] = [OFFER.http1.join(), OFFER.http2.join()];
+  const offer = `%CEL(xds.cluster_metadata.filter_metadata.istio.payload != '${DETECTED}' ? '' : request.protocol == 'HTTP/2' ? '${http2}' : '${http1}')%`;
+  const value: Init<typeof SetFilterStateSchema> = {
+    onRequestHeaders: [
+      {
+        key: { case: 'objectKey', value: 'envoy.network.application_protocols' },
+        value: { case: 'formatString', value: { format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: offer } } }, omitEmptyValues: true } },
+        sharedWithUpstream: FilterStateValue_SharedWithUpstream.ONCE,
+        skipIfEmpty: true,
+      },
+    ],
+  };
+  return { name: 'envoy.filters.http.set_filter_state', configType: { case: 'typedConfig', value: pack(SetFilterStateSchema, value) } };
+}
+
 const ALPN_CONFIG: JsonObject = {
   alpn_override: [
     { upstream_protocol: 'HTTP10', alpn_override: ['istio-http/1.0', 'istio', 'http/1.0'] },
-    { upstream_protocol: 'HTTP11', alpn_override: ['istio-http/1.1', 'istio', 'http/1.1'] },
-    { upstream_protocol: 'HTTP2', alpn_override: ['istio-h2', 'istio', 'h2'] },
+    { upstream_protocol: 'HTTP11', alpn_override: [...OFFER.http1] },
+    { upstream_protocol: 'HTTP2', alpn_override: [...OFFER.http2] },
   ],
 };

@@ -41,6 +41,7 @@ export function httpManager(options: HttpManagerOptions, context: Context): Netw
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     serverName: config.defaultConfig.proxyHeaders?.server?.value ?? 'istio-envoy',
     httpProtocolOptions: {},
+    proxy100Continue: true,
     ...(position === 'inbound' ? { localReplyConfig: deliveryReplies() } : {}),
     ...edge(position, config),
   };

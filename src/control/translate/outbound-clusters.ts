@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { HostPolicy } from '../registry/destination-rules.ts';
-import type { MeshService, ServicePort } from '../registry/model.ts';
+import { isDetected, type MeshService, type ServicePort } from '../registry/model.ts';
 import { acceptsMutualTls } from '../registry/policies.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { introduction } from './agent.ts';
@@ -12,7 +12,7 @@ import { effectivePolicy } from './effective-policy.ts';
 import { buildAssignment, subsetEndpoints } from './endpoints.ts';
 import { durationMs, durationOf, type Init } from './message.ts';
 import { configPath, outboundCluster } from './names.ts';
-import { adsSource } from './tls.ts';
+import { adsSource, DETECTED } from './tls.ts';
 import { upstreamHttp } from './upstream-http.ts';
 import { security } from './upstream-security.ts';
 
@@ -79,6 +79,7 @@ function clusterMetadata({ service, port, subset, policy }: ClusterPlan) {
   return {
     ...(policy ? { config: configPath('destination-rule', policy) } : {}),
     ...(subset ? { subset } : {}),
+    ...(isDetected(port.protocol) ? { payload: DETECTED } : {}),
     default_original_port: port.port,
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
   };

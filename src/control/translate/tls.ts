@@ -28,7 +28,10 @@ export const Alpn = {
 /** What travels over a connection: decides which protocols the client offers. */
 export type Payload = 'http1' | 'http2' | 'tcp';
 
-const OFFER: Readonly<Record<Payload, readonly string[]>> = {
+/** In a cluster's metadata: what travels over its connections is known request by request only. */
+export const DETECTED = 'detected';
+
+export const OFFER: Readonly<Record<Payload, readonly string[]>> = {
   http1: ['istio-http/1.1', 'istio', 'http/1.1'],
   http2: ['istio-h2', 'istio', 'h2'],
   tcp: ['istio-peer-exchange', 'istio'],

@@ -154,7 +154,7 @@ function compileOutlier(message: OutlierDetection): OutlierSettings {
   };
 }
 
-type HttpFields = Pick<ClusterSettings, 'protocol' | 'maxRequestsPerConnection' | 'idleTimeoutMs' | 'maxConcurrentStreams'>;
+type HttpFields = Pick<ClusterSettings, 'trailers' | 'protocol' | 'maxRequestsPerConnection' | 'idleTimeoutMs' | 'maxConcurrentStreams'>;
 
 function compileHttpOptions(message: Cluster): HttpFields {
   const any = message.typedExtensionProtocolOptions[HTTP_OPTIONS];
@@ -163,17 +163,21 @@ function compileHttpOptions(message: Cluster): HttpFields {
   const choice = options?.upstreamProtocolOptions;
   let protocol: ClusterSettings['protocol'] = message.http2ProtocolOptions ? 'http2' : 'http1';
   let http2 = message.http2ProtocolOptions;
+  let http1 = message.httpProtocolOptions;
   if (choice?.case === 'explicitHttpConfig') {
     const config = choice.value.protocolConfig;
     if (config.case === 'http3ProtocolOptions') throw new ConfigError('http3_protocol_options is not supported');
     protocol = config.case === 'http2ProtocolOptions' ? 'http2' : 'http1';
     if (config.case === 'http2ProtocolOptions') http2 = config.value;
+    if (config.case === 'httpProtocolOptions') http1 = config.value;
   } else if (choice?.case === 'useDownstreamProtocolConfig') {
     protocol = 'downstream';
     http2 = choice.value.http2ProtocolOptions;
+    http1 = choice.value.httpProtocolOptions;
   } else if (choice?.case === 'autoConfig') {
     protocol = 'alpn';
     http2 = choice.value.http2ProtocolOptions;
+    http1 = choice.value.httpProtocolOptions;
   } else if ((message.protocolSelection as number) === 1) {
     protocol = 'downstream';
   }
@@ -182,6 +186,7 @@ function compileHttpOptions(message: Cluster): HttpFields {
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
     idleTimeoutMs: durationMs(common?.idleTimeout) ?? DEFAULT_IDLE_MS,
     maxConcurrentStreams: http2?.maxConcurrentStreams ?? 1024,
+    trailers: http1?.enableTrailers ?? false,
   };
 }
 

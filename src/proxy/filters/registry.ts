@@ -1,7 +1,7 @@
 /** Which HTTP filters there are, and how their configurations become filters. */
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { Clock } from '../../base/clock.ts';
-import { looseConfig, messageType, unpack } from '../config/decode.ts';
+import { looseConfig, type MessageOf, messageType, unpack } from '../config/decode.ts';
 import { ConfigError } from '../errors.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import type { ClusterLookup } from '../http/services.ts';
@@ -20,7 +20,7 @@ export interface FilterDeps {
   readonly clusters: ClusterLookup;
 }
 
-type Create = (config: Any, deps: FilterDeps, name: string) => HttpFilter;
+type Create = (config: Any, deps: FilterDeps, name: string) => HttpFilter | undefined;
 
 /** By message type of the configuration. */
 const FILTERS: Readonly<Record<string, Create>> = {
@@ -29,6 +29,7 @@ const FILTERS: Readonly<Record<string, Create>> = {
   'envoy.extensions.filters.http.rbac.v3.RBAC': (config, _deps, name) => createHttpRbacFilter(name, unpack('httpRbac', config)),
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': (config, deps, name) => createJwtFilter(name, unpack('jwt', config), deps),
   'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps, name) => createLocalRateLimitFilter(name, compileLocalRateLimit(unpack('localRateLimit', config), deps.clock)),
+  'envoy.extensions.filters.http.set_filter_state.v3.Config': (config, _deps, name) => acceptFilterState(name, unpack('setFilterState', config)),
   'io.istio.http.peer_metadata.Config': (config, deps, name) => createPeerMetadataFilter(name, looseConfig(config)?.value ?? {}, deps.peer),
 };
 
@@ -57,6 +58,12 @@ export function createHttpFilter(name: string, config: Any | undefined, deps: Fi
   const create = FILTERS[type];
   if (!create || !config) throw new ConfigError(`HTTP filter ${name} (${type === '' ? 'no typed_config' : type}) is not supported`);
   return create(config, deps, name);
+}
+
+/** Which ALPN goes upstream is the clusters' affair here: a filter that only sets it says what happens anyway. */
+function acceptFilterState(name: string, config: MessageOf<'setFilterState'>): undefined {
+  const other = config.onRequestHeaders.find(({ key }) => key.case !== 'objectKey' || key.value !== 'envoy.network.application_protocols');
+  if (other) throw new ConfigError(`HTTP filter ${name}: filter state ${other.key.value ?? '(none)'} is not supported`);
 }
 
 /** Turned off for a route. */

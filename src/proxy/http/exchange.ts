@@ -1,7 +1,7 @@
 /** One request and its response: prepares the request, runs the filters, routes, and reports exactly one Outcome at the end. */
 import type { Clock } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
-import type { HttpOutcome, PeerMetadata, SpanContext } from '../outcome.ts';
+import type { HttpOutcome, PeerMetadata, SpanContext, UpstreamFacts } from '../outcome.ts';
 import type { FormatContext } from '../route/format.ts';
 import { isGrpc } from '../route/path-match.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
@@ -159,7 +159,7 @@ export class Exchange implements RequestSink, FilterContext {
     if (action.kind === 'redirect') return this.reply({ status: action.status, details: 'direct_response', headers: [['location', action.location(this.request)]] });
     if (action.kind === 'direct') return this.reply({ status: action.status, body: action.body, details: 'direct_response' });
     if (this.#span) this.services.tracer?.inject(this.#span, this.request.headers);
-    if (this.request.expectContinue) this.stream.sendInterim(100, EMPTY_HEADERS);
+    if (!this.services.settings.proxiesInterim) this.#answerExpectation();
     this.#running = true;
     const router = new Router(this, route, action);
     this.#router = router;
@@ -172,6 +172,14 @@ export class Exchange implements RequestSink, FilterContext {
       if (this.#heldBytes >= HELD_LIMIT) this.stream.resume();
     }
     if (this.#requestTrailers || (this.#requestEnded && held.length === 0 && this.request.bodyLength !== 0)) router.onEnd(this.#requestTrailers);
+  }
+
+  /** The body is read here, whoever reads it then. */
+  #answerExpectation(): void {
+    const { request } = this;
+    if (request.bodyLength === 0 || !request.headers.has('expect')) return;
+    request.headers.remove('expect');
+    this.stream.sendInterim(100, EMPTY_HEADERS);
   }
 
   // Request body
@@ -272,8 +280,8 @@ export class Exchange implements RequestSink, FilterContext {
     const { headers } = head;
     this.#editResponse(head);
     for (let i = this.#nextFilter - 1; i >= 0; i--) settings.filters[i]?.onResponse?.(this, head);
-    if (settings.serverHeader === 'overwrite' || (settings.serverHeader === 'append' && !headers.has('server'))) headers.set('server', settings.serverName);
     if (!headers.has('date')) headers.add('date', this.services.date());
+    if (settings.serverHeader === 'overwrite' || (settings.serverHeader === 'append' && !headers.has('server'))) headers.set('server', settings.serverName);
     if (settings.requestIdInResponse && !headers.has('x-request-id')) headers.add('x-request-id', this.request.headers.get('x-request-id') ?? '');
     if (settings.via !== '') headers.add('via', settings.via);
     this.#response = head;
@@ -367,6 +375,12 @@ export class Exchange implements RequestSink, FilterContext {
     this.#owner.onEnded(this);
   }
 
+  /** Where the request would have gone if it had not been answered here. */
+  #intended(): UpstreamFacts | undefined {
+    const cluster = this.destination && this.services.clusters.get(this.destination.cluster);
+    return cluster && { destination: cluster.settings.destination, attempts: 0 };
+  }
+
   #operation(): string | undefined {
     const decorator = this.route?.decorator;
     return typeof decorator === 'function' ? decorator(this.formatContext()) : decorator;
@@ -395,7 +409,7 @@ export class Exchange implements RequestSink, FilterContext {
       requestHeaders: request.headers,
       responseHeaders: this.#response?.headers ?? EMPTY_HEADERS,
       connection: connection.facts,
-      upstream: upstream && this.#upstreamPeer ? { ...upstream, peerMetadata: this.#upstreamPeer } : upstream,
+      upstream: upstream && this.#upstreamPeer ? { ...upstream, peerMetadata: this.#upstreamPeer } : (upstream ?? this.#intended()),
       downstreamPeerMetadata: this.#peer,
       span: this.#span,
       tracing: settings.tracing,

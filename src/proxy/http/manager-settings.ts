@@ -37,6 +37,12 @@ export interface ManagerSettings {
   readonly stripPort: 'none' | 'matching' | 'any';
   readonly upgrades: ReadonlySet<string>;
   readonly acceptHttp10: boolean;
+  /** HTTP/1 trailers pass. */
+  readonly http1Trailers: boolean;
+  /** Expectations and interim responses (100, 103) pass; otherwise the proxy itself answers 100 and swallows the others. */
+  readonly proxiesInterim: boolean;
+  /** Clients may open tunnels in HTTP/2 streams (RFC 8441). */
+  readonly allowConnect: boolean;
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   readonly streamIdleMs: number;

@@ -63,15 +63,16 @@ export class HttpManager {
     if (this.#draining) client.drain();
   }
 
-  /** A head that could not be read: counted and logged like a request. */
-  refused(error: HeadError, connection: DownstreamConnection): void {
+  /** A head that could not be read: counted and logged like a request. @returns fields for the answer */
+  refused(error: HeadError, body: string, connection: DownstreamConnection): Headers {
     const { clock, outcomes, settings } = this.services;
-    const headers = new Headers();
+    const headers = Headers.of('date', this.services.date(), 'server', settings.serverName);
     outcomes.record({
       kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', authority: '', protocol: 'HTTP/1.1',
-      responseCode: error.status, flags: ['DPE'], details: error.details, requestBytes: 0, responseBytes: 0, requestHeaders: headers, responseHeaders: headers,
+      responseCode: error.status, flags: ['DPE'], details: error.details, requestBytes: 0, responseBytes: body.length, requestHeaders: new Headers(), responseHeaders: headers,
       connection: connection.facts, accessLogs: settings.accessLogs,
     });
+    return headers;
   }
 
   /** Ends connections and exchanges that were silent for too long. @param now monotonic ms */
@@ -163,14 +164,14 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   serveHttp1(socket: Duplex, first: Buffer | undefined): void {
     const { settings } = this.manager.services;
-    const served = new Http1ServerConnection(socket, this, { limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders }, acceptHttp10: settings.acceptHttp10 });
+    const served = new Http1ServerConnection(socket, this, { limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders }, acceptHttp10: settings.acceptHttp10, trailers: settings.http1Trailers });
     this.#serve(served);
     if (first) served.receive(first);
   }
 
   serveHttp2(socket: Duplex): void {
     const { settings } = this.manager.services;
-    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams: settings.maxConcurrentStreams, limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
+    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams: settings.maxConcurrentStreams, allowConnect: settings.allowConnect, limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
   }
 
   /** HTTP/2 announces itself by its first bytes. */
@@ -246,8 +247,8 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     return this.#exchanges.slice();
   }
 
-  onBadRequest(error: HeadError): void {
-    this.manager.refused(error, this.connection);
+  onBadRequest(error: HeadError, body: string): Headers {
+    return this.manager.refused(error, body, this.connection);
   }
 
   onIdle(): void {

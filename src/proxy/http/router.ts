@@ -45,6 +45,8 @@ export class Router {
   #shadows: Shadow[] | undefined;
   #replayed = false;
   #requestPaused = false;
+  /** Monotonic ms since which the whole request is here. */
+  #completedAt: number | undefined;
   #serviceTimeMs: number | undefined;
   #transportFailure: string | undefined;
   #lastHost: Host | undefined;
@@ -149,7 +151,8 @@ export class Router {
   }
 
   onInterim(status: number, headers: Headers): void {
-    if (status !== 100) this.exchange.stream.sendInterim(status, headers);
+    const { stream, services } = this.exchange;
+    if (services.settings.proxiesInterim) stream.sendInterim(status, headers);
   }
 
   onAttemptHead(attempt: Attempt, head: ResponseHead, more: boolean): void {
@@ -162,9 +165,11 @@ export class Router {
     if (this.#retries.wantsAfter(head.status, head.headers) && this.#retry(attempt, isUndelivered(head.headers))) return;
     this.body.release();
     this.#retries.release();
-    this.#serviceTimeMs = exchange.clock.monotonic() - attempt.startedAt;
     const { headers } = head;
-    headers.set('x-envoy-upstream-service-time', String(Math.round(this.#serviceTimeMs)));
+    if (this.#completedAt !== undefined) {
+      this.#serviceTimeMs = exchange.clock.monotonic() - this.#completedAt;
+      headers.set('x-envoy-upstream-service-time', String(Math.round(this.#serviceTimeMs)));
+    }
     if (this.#setCookie !== undefined) headers.add('set-cookie', this.#setCookie);
     if (this.#route.virtualHost.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     if (head.bodyLength === 0) this.#attemptDone();
@@ -381,6 +386,7 @@ export class Router {
   #requestComplete(): void {
     const { exchange } = this;
     if (exchange.done) return;
+    this.#completedAt = exchange.clock.monotonic();
     if (this.#timeoutMs > 0 && this.#deadline === undefined) this.#deadline = exchange.clock.after(this.#timeoutMs, () => this.#onTimeout());
     if (this.#attempt?.facts) this.#startPerTry();
   }

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { RequestHead, ResponseSink, UpstreamStream } from '../http/stream.ts';
+import { closeGently } from '../net/ending.ts';
 import { keepAliveMs } from '../upstream/idle-limit.ts';
 import type { UpstreamConnectionFacts } from '../upstream/transport.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
@@ -21,6 +22,8 @@ export interface Http1ClientHandler {
 
 export interface Http1ClientOptions {
   readonly limits: ParserLimits;
+  /** Trailers pass in both directions. Envoy: `enable_trailers`; otherwise they are read and dropped. */
+  readonly trailers: boolean;
   readonly facts: UpstreamConnectionFacts;
 }
 
@@ -29,6 +32,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   readonly #handler: Http1ClientHandler;
   readonly #parser: ResponseParser;
   readonly facts: UpstreamConnectionFacts;
+  readonly #trailers: boolean;
   /** What is read is only lent: pieces of bodies must be copied before they are passed on. */
   readonly #borrowed: boolean;
   #sink: ResponseSink | undefined;
@@ -61,6 +65,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     this.#handler = handler;
     this.#parser = new ResponseParser(this, options.limits);
     this.facts = options.facts;
+    this.#trailers = options.trailers;
     this.#borrowed = options.facts.directReads === true;
     if (!this.#borrowed) socket.on('data', (chunk: Buffer) => this.receive(chunk));
     else socket.resume();
@@ -112,7 +117,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   }
 
   sendEnd(trailers: Headers | undefined): void {
-    const text = this.#pending + (this.#chunked ? chunkEnd(trailers) : '');
+    const text = this.#pending + (this.#chunked ? chunkEnd(this.#trailers ? trailers : undefined) : '');
     this.#pending = '';
     if (text !== '') this.#socket.write(text, 'latin1');
     if (this.#tunnel) this.#socket.end();
@@ -125,7 +130,8 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
       this.#handler.onAborted(this);
     }
     this.#keepAlive = false;
-    this.#socket.destroy();
+    if (this.#tunnel) closeGently(this.#socket);
+    else this.#socket.destroy();
   }
 
   pause(): void {
@@ -179,7 +185,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   onEnd(trailers: Headers | undefined): void {
     const sink = this.#sink;
     this.#responseEnded();
-    sink?.onEnd(trailers);
+    sink?.onEnd(this.#trailers ? trailers : undefined);
   }
 
   onError(_error: HeadError): void {

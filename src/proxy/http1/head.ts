@@ -178,7 +178,7 @@ function takeFraming(name: string, value: string, facts: FieldFacts): boolean {
     case 'expect':
       if (value.toLowerCase() !== '100-continue') facts.error = bad('http1.unknown_expectation', 417);
       facts.expectContinue = true;
-      return true;
+      return false;
     default:
       return false;
   }
@@ -217,8 +217,8 @@ function finishRequest(line: { method: string; target: string; minor: number; he
   const where = splitTarget(line.method, line.target, facts.host ?? '');
   if (!where) return bad('http1.invalid_url');
   const tokens = applyConnection(facts, line.headers);
+  const upgrade = tokens.includes('upgrade') && line.minor === 1 ? requestedUpgrade(facts, line.headers) : undefined;
   const bodyLength = chunked ? -1 : Math.max(0, facts.contentLength);
-  const upgrade = tokens.includes('upgrade') && line.minor === 1 ? facts.upgrade?.toLowerCase() : undefined;
   const head: RequestHead = {
     method: line.method,
     path: where.path,
@@ -232,6 +232,14 @@ function finishRequest(line: { method: string; target: string; minor: number; he
   };
   const keepAlive = line.minor === 1 ? !tokens.includes('close') : tokens.includes('keep-alive');
   return { head, contentLength: facts.contentLength, chunked, keepAlive };
+}
+
+/** Nobody upgrades to h2c any more (RFC 9113 §3.1): a client that asks is answered by HTTP/1.1. */
+function requestedUpgrade(facts: FieldFacts, headers: Headers): string | undefined {
+  const upgrade = facts.upgrade?.toLowerCase();
+  if (upgrade !== 'h2c') return upgrade;
+  headers.remove('http2-settings');
+  return undefined;
 }
 
 /** RFC 9112 §3.2: origin, absolute, authority (CONNECT) and asterisk (OPTIONS) form. */
@@ -264,7 +272,7 @@ function finishResponse(line: { status: number; minor: number; method: string; h
   const upgrade = status === 101 || (method === 'CONNECT' && status >= 200 && status < 300);
   const bodyless = method === 'HEAD' || status < 200 || status === 204 || status === 304 || upgrade;
   if (facts.host !== undefined) line.headers.add('host', facts.host);
-  if (status === 101 && facts.upgrade !== undefined) line.headers.add('upgrade', facts.upgrade);
+  if (status === 101 && facts.upgrade !== undefined) line.headers.list.unshift('connection', facts.connection, 'connection', 'upgrade', facts.upgrade, 'upgrade');
   const bodyLength = bodyless ? 0 : chunked || facts.contentLength < 0 ? -1 : facts.contentLength;
   const closing = line.minor === 1 ? tokens.includes('close') : !tokens.includes('keep-alive');
   const untilClose = !bodyless && !chunked && facts.contentLength < 0;

@@ -10,8 +10,8 @@ import { chunkEnd, LAST_CHUNK, reasonOf, statusLine, writePieces } from './write
 export interface Http1ServerHandler {
   /** A request head is complete. @returns where its body goes */
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink;
-  /** An unreadable head: the handler only counts and logs; the connection answers and closes. */
-  onBadRequest(error: HeadError): void;
+  /** An unreadable head: the handler counts and logs; the connection answers and closes. @returns fields for the answer */
+  onBadRequest(error: HeadError, body: string): Headers;
   /** A request was answered and read completely; the connection is idle or ends. */
   onIdle(): void;
   onClosed(): void;
@@ -21,6 +21,8 @@ export interface Http1ServerOptions {
   readonly limits: ParserLimits;
   /** Otherwise HTTP/1.0 requests are answered 426. Envoy: `accept_http_10`. */
   readonly acceptHttp10: boolean;
+  /** Trailers pass in both directions. Envoy: `enable_trailers`; otherwise they are read and dropped. */
+  readonly trailers: boolean;
 }
 
 /** How long the socket stays readable after the last byte was written, so that the client gets it. Envoy: delayed_close_timeout. */
@@ -91,8 +93,9 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#continueOwed = head.expectContinue === true;
     this.#tunnel = false;
     if (this.#http10 && !this.#options.acceptHttp10) return this.onError({ status: 426, details: 'low_version' });
-    this.#requestDone = head.bodyLength === 0;
-    if (this.#requestDone) this.#parser.stop();
+    if (head.bodyLength === 0) this.#parser.stop();
+    // What follows an upgrade is of another protocol: unless it is accepted, nobody can tell where the next request begins.
+    this.#requestDone = head.bodyLength === 0 && head.upgrade === undefined && head.method !== 'CONNECT';
     this.#responseDone = false;
     this.#headSent = false;
     const sink = this.#handler.onRequest(this, head);
@@ -106,20 +109,19 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
 
   onEnd(trailers: Headers | undefined): void {
     this.#requestEnded();
-    this.#sink?.onEnd(trailers);
+    this.#sink?.onEnd(this.#options.trailers ? trailers : undefined);
   }
 
   onError(error: HeadError): void {
     const sink = this.#sink;
     this.#sink = undefined;
+    const body = reasonOf(error.status);
     // A request in progress counts and logs itself.
     if (sink) sink.onReset('protocol error');
-    else this.#handler.onBadRequest(error);
     // The body cannot be read: the client can be told as long as no answer has begun, as Envoy does.
     if (sink && this.#headSent) return void this.#socket.destroy();
-    const body = reasonOf(error.status);
-    const upgrade = error.status === 426 ? 'upgrade: HTTP/1.1\r\n' : '';
-    this.#socket.write(`${statusLine(error.status)}${upgrade}content-length: ${body.length}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${body}`, 'latin1');
+    const headers = sink ? '' : this.#handler.onBadRequest(error, body).serialize();
+    this.#socket.write(`${statusLine(error.status)}content-length: ${body.length}\r\ncontent-type: text/plain\r\n${headers}connection: close\r\n\r\n${body}`, 'latin1');
     this.#finish();
   }
 
@@ -166,7 +168,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   #tunnelHead(head: ResponseHead): string {
     this.#keepAlive = false;
     this.#chunked = false;
-    return `${statusLine(head.status)}${head.headers.serialize()}${head.status === 101 ? 'connection: upgrade\r\n' : ''}\r\n`;
+    return `${statusLine(head.status)}${head.headers.serialize()}${head.status === 101 && !head.headers.has('connection') ? 'connection: upgrade\r\n' : ''}\r\n`;
   }
 
   #connectionHeader(): string {
@@ -197,7 +199,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
 
   sendEnd(trailers: Headers | undefined): void {
     if (this.#closed) return;
-    const text = this.#takePending() + (this.#chunked ? chunkEnd(trailers) : '');
+    const text = this.#takePending() + (this.#chunked ? chunkEnd(this.#options.trailers ? trailers : undefined) : '');
     if (text !== '') this.#socket.write(text, 'latin1');
     this.#responseEnded();
   }
@@ -256,11 +258,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   }
 
   #onPeerEnd(): void {
-    if (this.#tunnel) {
-      this.#parser.finish();
-      return;
-    }
-    // As Envoy: a client that closes its side before the response is complete has given up on it.
+    // As Envoy: a client that closes its side before the response is complete has given up on it, in a tunnel too.
     this.#abandon();
     this.#socket.end();
   }

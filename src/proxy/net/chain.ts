@@ -5,6 +5,7 @@ import { deniedDetails } from '../filters/rbac-http.ts';
 import type { DownstreamConnection } from '../http/connection.ts';
 import { HttpManager } from '../http/manager.ts';
 import type { ProxyServices } from '../http/services.ts';
+import type { AccessLogSettings } from '../outcome.ts';
 import type { SecretSource } from '../secret-source.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 import { createTlsTerminator, type TlsTerminator } from './tls-server.ts';
@@ -26,6 +27,11 @@ export class Chain {
     this.tls = settings.tls && createTlsTerminator(settings.tls, secrets);
     this.http = terminal.kind === 'http' ? new HttpManager({ ...services, settings: terminal.manager }) : undefined;
     this.tcp = terminal.kind === 'tcp' ? new TcpProxy(services, terminal.proxy) : undefined;
+  }
+
+  get accessLogs(): readonly AccessLogSettings[] {
+    const { terminal } = this.settings;
+    return terminal.kind === 'tcp' ? terminal.proxy.accessLogs : terminal.manager.accessLogs;
   }
 
   get activeConnections(): number {

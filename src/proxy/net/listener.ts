@@ -6,11 +6,12 @@ import { formatAddress } from './format-address.ts';
 import type { ChainSettings, ListenerSettings } from '../config/listeners.ts';
 import type { DownstreamConnection } from '../http/connection.ts';
 import type { ProxyServices } from '../http/services.ts';
-import type { ConnectionFacts } from '../outcome.ts';
+import type { ConnectionFacts, TcpOutcome } from '../outcome.ts';
 import type { BindOptions, ListenerState, SocketAddress } from '../runtime-contract.ts';
 import type { SecretSource } from '../secret-source.ts';
 import { Chain } from './chain.ts';
 import { type ConnectionView, matchChain, narrowByDestination, needsContent } from './chain-match.ts';
+import { closeGently } from './ending.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { FirstWord, type Waiting } from './first-word.ts';
 import type { Inspected } from './inspect.ts';
@@ -276,8 +277,8 @@ export class ListenerRuntime {
   #serve(chain: Chain, socket: Duplex, connection: DownstreamConnection, alpn: string | undefined): void {
     const denied = chain.denies(connection);
     if (denied !== undefined) {
-      socket.destroy();
-      return this.#record(connection, [], denied);
+      closeGently(socket);
+      return this.#record(connection, { flags: [], details: denied, accessLogs: chain.accessLogs });
     }
     if (chain.http) chain.http.accept(socket, connection, alpn);
     else chain.tcp?.accept(socket, connection);
@@ -287,15 +288,14 @@ export class ListenerRuntime {
     socket.destroy();
     const facts: ConnectionFacts = { downstreamRemote: formatAddress(view.source), downstreamLocal: formatAddress(view.destination), requestedServerName: view.serverName };
     const connection: DownstreamConnection = { facts, remote: view.source, local: view.destination, originalDestination: view.destination, view, secure: false, reporter: this.settings.reporter, listener: this.settings.name };
-    this.#record(connection, [flag], details);
+    this.#record(connection, { flags: [flag], details, accessLogs: this.settings.accessLogs });
   }
 
   /** A connection that ended before any proxy took it. */
-  #record(connection: DownstreamConnection, flags: readonly string[], details: string): void {
+  #record(connection: DownstreamConnection, ending: Pick<TcpOutcome, 'flags' | 'details' | 'accessLogs'>): void {
     const { clock, outcomes } = this.#deps.services;
     outcomes.record({
-      kind: 'tcp', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, flags, details, receivedBytes: 0, sentBytes: 0,
-      connection: connection.facts, accessLogs: this.settings.accessLogs,
+      kind: 'tcp', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, receivedBytes: 0, sentBytes: 0, connection: connection.facts, ...ending,
     });
   }
 }

@@ -8,6 +8,7 @@ import type { UpstreamCluster } from '../upstream/cluster.ts';
 import { xxHash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
 import type { Connecting, UpstreamConnectionFacts } from '../upstream/transport.ts';
+import { closeGently, isReset, resetConnection } from './ending.ts';
 import type { TcpProxySettings } from './tcp-proxy.ts';
 
 interface SessionInput {
@@ -34,7 +35,7 @@ export class TcpSession {
   #sent = 0;
   #failure: string | undefined;
   /** What went wrong before the client was let in. */
-  #deferred: readonly [flag: string, details: string] | undefined;
+  #deferred: readonly [flags: string, details: string] | undefined;
   #onSpeaks: (() => void) | undefined;
   #patience: Timer | undefined;
   #upstreamEnded = false;
@@ -57,7 +58,7 @@ export class TcpSession {
     this.#onSpeaks = onSpeaks;
     this.#cluster = this.#input.services.clusters.get(this.#clusterName());
     if (this.#cluster) this.#try();
-    else this.#fail('NC', 'cluster_not_found');
+    else this.#fail('NC', '');
     return this.#connecting !== undefined;
   }
 
@@ -66,7 +67,7 @@ export class TcpSession {
     this.#socket = socket;
     this.#patience?.cancel();
     socket.pause();
-    socket.on('error', () => this.#finish('', 'downstream_remote_disconnect'));
+    socket.on('error', (error) => this.#broken('downstream', error));
     socket.on('close', () => this.#finish('', ''));
     if (this.#deferred) this.#finish(...this.#deferred);
     else if (this.#upstream) this.#join(socket, this.#upstream);
@@ -102,8 +103,8 @@ export class TcpSession {
     if (!cluster) return;
     const hash = settings.hashSource ? xxHash64(connection.remote.address) : undefined;
     const host = cluster.pick({ originalDestination: connection.originalDestination, hash });
-    if (!host) return this.#fail('UH', 'no_healthy_upstream');
-    if (!cluster.breakers.canConnect) return this.#fail('UO', 'upstream_overflow');
+    if (!host) return this.#fail('UH', '');
+    if (!cluster.breakers.canConnect) return this.#fail('UO', '');
     this.#host = host;
     this.#attempts++;
     cluster.breakers.connections++;
@@ -125,7 +126,7 @@ export class TcpSession {
       this.#cluster?.outliers.onLocalFailure(host, timedOut);
     }
     if (this.#attempts < this.#input.settings.maxConnectAttempts) this.#try();
-    else this.#fail('UF', 'upstream_connect_failure');
+    else this.#fail('UF,URX', '');
   }
 
   #onConnected(upstream: Duplex, facts: UpstreamConnectionFacts): void {
@@ -162,7 +163,7 @@ export class TcpSession {
     const { services, connection } = this.#input;
     services.outcomes.opened({ reporter: connection.reporter, connection: connection.facts, upstream: this.#upstreamFacts() });
     upstream.removeListener('data', this.#onEarlyData).removeListener('end', this.#onEarlyEnd);
-    upstream.on('error', () => this.#finish('UC', 'upstream_remote_disconnect'));
+    upstream.on('error', (error) => this.#broken('upstream', error));
     upstream.on('close', () => this.#finish('', ''));
     pump(socket, upstream, (bytes) => {
       this.#received += bytes;
@@ -178,9 +179,9 @@ export class TcpSession {
 
   /** A client that is still silent may want something else; one that waits for this upstream is told when connecting
    * would have given up. */
-  #fail(flag: string, details: string): void {
-    if (this.#socket) return this.#finish(flag, details);
-    this.#deferred = [flag, details];
+  #fail(flags: string, details: string): void {
+    if (this.#socket) return this.#finish(flags, details);
+    this.#deferred = [flags, details];
     if (this.#onSpeaks === undefined || this.#attempts === 0) return;
     const { clock } = this.#input.services;
     const left = (this.#cluster?.settings.connectTimeoutMs ?? 0) - (clock.monotonic() - this.#startedAt);
@@ -192,7 +193,7 @@ export class TcpSession {
     return (
       cluster && {
         destination: cluster.settings.destination, host: this.#host?.key, local: this.#facts?.local, peer: this.#facts?.peer, own: this.#facts?.own,
-        peerMetadata: this.#host?.peerMetadata, transportFailure: this.#failure, attempts: Math.max(1, this.#attempts),
+        peerMetadata: this.#host?.peerMetadata, transportFailure: this.#failure, attempts: this.#attempts,
       }
     );
   }
@@ -207,16 +208,25 @@ export class TcpSession {
     this.#connecting = undefined;
   }
 
-  #finish(flag: string, details: string): void {
+  /** One side broke: the other is told by the same means. */
+  #broken(side: 'downstream' | 'upstream', error: Error): void {
+    if (!isReset(error)) return this.#finish('', '');
+    const other = side === 'upstream' ? this.#socket : this.#upstream;
+    this.#finish(side === 'upstream' ? 'UR' : '', '', other);
+  }
+
+  /** @param flags of Envoy, with commas between them @param details Envoy's connection termination details */
+  #finish(flags: string, details: string, reset?: Duplex): void {
     if (this.#over) return;
     this.#over = true;
     const { services, settings, connection } = this.#input;
     this.#letGo();
+    if (reset) resetConnection(reset);
     if (this.#socket) closeGently(this.#socket);
     if (this.#upstream) closeGently(this.#upstream);
     const outcome: TcpOutcome = {
       kind: 'tcp', reporter: connection.reporter, listener: connection.listener, startMs: this.#startMs, durationMs: services.clock.monotonic() - this.#startedAt,
-      flags: flag === '' ? [] : [flag], details, receivedBytes: this.#received, sentBytes: this.#sent, connection: connection.facts, upstream: this.#upstreamFacts(), accessLogs: settings.accessLogs,
+      flags: flags === '' ? [] : flags.split(','), details, receivedBytes: this.#received, sentBytes: this.#sent, connection: connection.facts, upstream: this.#upstreamFacts(), accessLogs: settings.accessLogs,
     };
     services.outcomes.record(outcome);
     this.#onOver();
@@ -232,16 +242,6 @@ function pump(from: Duplex, to: Duplex, count: (bytes: number) => void): void {
   to.on('drain', () => from.resume());
   from.on('end', () => to.end());
   from.resume();
-}
-
-/** What was written still leaves; nothing more is read. */
-function closeGently(socket: Duplex): void {
-  if (socket.destroyed) return;
-  if (socket.writableLength === 0) {
-    socket.destroy();
-    return;
-  }
-  socket.end(() => socket.destroy());
 }
 
 function noop(): void {}

@@ -5,6 +5,7 @@ import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node
 import type { PeerCertificate } from '../http/connection.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { ClientHello } from './client-hello.ts';
+import { setCarrier } from './ending.ts';
 import { createTlsContextHolder, type TlsContextHolder, type TlsMaterial } from './tls-context.ts';
 import { parseSubjectAltName, sansMatch, type TlsSettings } from './tls-settings.ts';
 
@@ -42,9 +43,15 @@ interface Servers {
   readonly without: Server;
 }
 
+interface Accepting {
+  readonly raw: Socket;
+  readonly listener: TlsListener;
+  readonly ownUri: string | undefined;
+}
+
 export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource): TlsTerminator {
   const holder: TlsContextHolder = createTlsContextHolder(settings, secrets);
-  const waiting = new Map<string, { listener: TlsListener; ownUri: string | undefined }>();
+  const waiting = new Map<string, Accepting>();
   let servers: Servers | undefined;
 
   const take = (socket: Socket) => {
@@ -57,6 +64,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
     const server = createServer({ ...options, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, allowHalfOpen: true });
     server.on('secureConnection', (socket) => {
       const entry = take(socket);
+      if (entry) setCarrier(socket, entry.raw);
       if (entry) settle(socket, settings, entry);
       else socket.destroy();
     });
@@ -92,7 +100,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
         raw.destroy();
         return listener.onFailed('no server name');
       }
-      waiting.set(connectionKey(raw), { listener, ownUri: ready.material.ownUri });
+      waiting.set(connectionKey(raw), { raw, listener, ownUri: ready.material.ownUri });
       raw.once('close', () => take(raw)?.listener.onFailed('connection closed during the handshake'));
       const common = hello?.alpn.some((name) => settings.alpn.includes(name)) ?? false;
       (common ? ready.withAlpn : ready.without).emit('connection', raw);
@@ -101,7 +109,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
   };
 }
 
-function settle(socket: TLSSocket, settings: DownstreamTlsSettings, entry: { listener: TlsListener; ownUri: string | undefined }): void {
+function settle(socket: TLSSocket, settings: DownstreamTlsSettings, entry: Accepting): void {
   const { listener, ownUri } = entry;
   const x509 = settings.trust === undefined ? undefined : socket.getPeerX509Certificate();
   if (x509 && !socket.authorized) {

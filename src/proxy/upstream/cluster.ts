@@ -137,8 +137,8 @@ export class UpstreamCluster {
     const protocol: UpstreamProtocol = this.settings.protocol === 'downstream' ? downstream : this.settings.protocol === 'alpn' && !host.transport.secure ? 'http1' : this.settings.protocol;
     let pool = host.pools.get(protocol);
     if (!pool) {
-      const { connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, bindFrom } = this.settings;
-      pool = new HostPool(host, { protocol, connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, bindFrom }, { clock: this.#deps.clock, breakers: this.breakers });
+      const { connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, trailers, bindFrom } = this.settings;
+      pool = new HostPool(host, { protocol, connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, trailers, bindFrom }, { clock: this.#deps.clock, breakers: this.breakers });
       // A request that had chosen its host before the end still gets its connection, for this once.
       if (this.#closed || host.removed) pool.drain();
       else host.pools.set(protocol, pool);

@@ -29,6 +29,8 @@ export interface PoolSettings {
   /** Idle connections are closed after this; 0: never. Envoy's default: 1 h. */
   readonly idleTimeoutMs: number;
   readonly maxConcurrentStreams: number;
+  /** Of HTTP/1. */
+  readonly trailers: boolean;
   /** Local address to connect from. */
   readonly bindFrom?: string;
 }
@@ -247,7 +249,7 @@ export class HostPool implements Http1ClientHandler {
       this.#adopt2(socket, facts);
       return;
     }
-    const connection = new Http1ClientConnection(socket, this, { limits: DEFAULT_LIMITS, facts });
+    const connection = new Http1ClientConnection(socket, this, { limits: DEFAULT_LIMITS, trailers: this.#settings.trailers, facts });
     if (reader) reader.connection = connection;
     this.#open.add(connection);
     this.#offer(connection);

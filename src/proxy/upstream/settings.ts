@@ -37,6 +37,8 @@ export interface ClusterSettings {
   readonly idleTimeoutMs: number;
   readonly tcpIdleTimeoutMs?: number;
   readonly maxConcurrentStreams: number;
+  /** HTTP/1 trailers pass. */
+  readonly trailers: boolean;
   readonly bindFrom?: string;
   readonly transport: TransportSettings;
   /** First whose keys are all in the endpoint's `envoy.transport_socket_match` metadata. */

@@ -1,9 +1,10 @@
 /** Opens connections to endpoints, in the clear or with TLS. */
-import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
+import { setCarrier } from '../net/ending.ts';
 import type { TlsContextHolder } from '../net/tls-context.ts';
 import { type SanRule, sansMatch, uriSan } from '../net/tls-settings.ts';
 
@@ -104,12 +105,10 @@ export function createTlsTransport(clock: Clock, holder: TlsContextHolder, setti
       const { address, port } = target.address;
       const alpn = target.alpn ?? settings.alpn;
       const servername = settings.sni === '' ? (target.sni ?? '') : settings.sni;
-      // node:tls passes the TCP options on; its types leave them out.
-      const options: ConnectionOptions & TcpNetConnectOpts = {
-        host: address,
-        port,
-        localAddress: target.from,
-        allowHalfOpen: true,
+      const raw = connectTcp({ host: address, port, localAddress: target.from, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+      const options: ConnectionOptions = {
+        // Keeps the raw connection's half-open mode.
+        socket: raw,
         secureContext: material.context,
         servername,
         ALPNProtocols: alpn.length > 0 ? [...alpn] : undefined,
@@ -117,7 +116,8 @@ export function createTlsTransport(clock: Clock, holder: TlsContextHolder, setti
         checkServerIdentity: (_host, certificate) => (sansMatch(settings.sans, certificate.subjectaltname) ? undefined : new Error('verify SAN list: no name of the certificate is accepted')),
       };
       const socket: TLSSocket = connectTls(options);
-      socket.setNoDelay(true);
+      setCarrier(socket, raw);
+      raw.on('error', (error) => socket.destroy(error));
       const facts = (): UpstreamConnectionFacts => ({
         local: localAddress(socket),
         peer: uriSan(socket.getPeerX509Certificate()?.subjectAltName),

@@ -17,7 +17,7 @@ export function headersOf(fields: Fields): Record<string, string> {
     const name = raw.toLowerCase();
     if (OWN.has(name) || name.startsWith(':')) continue;
     const before = all[name];
-    all[name] = VOLATILE.has(name) ? '*' : before === undefined ? value : `${before}, ${value}`;
+    all[name] = VOLATILE.has(name) ? '*' : masked(before === undefined ? value : `${before}, ${value}`);
   }
   return Object.fromEntries(Object.entries(all).sort());
 }
@@ -40,9 +40,9 @@ export function observeLog(line: LogLine, nameOf: (address: string) => string): 
   return { ...rest, upstream: typeof upstream === 'string' ? upstream.replace(/^[\d.]+/, nameOf) : upstream, details: masked(details), failure: masked(failure) };
 }
 
-/** Addresses of clients have ports of their own each time. */
-function masked<T>(value: T): T | string {
-  return typeof value === 'string' ? value.replaceAll(/\b(\d+\.\d+\.\d+\.\d+):[3-6]\d{4}\b/g, '$1:PORT') : value;
+/** Addresses of clients have ports of their own each time; each side has certificates of its own. */
+export function masked<T>(value: T): T | string {
+  return typeof value === 'string' ? value.replaceAll(/\bHash=[0-9a-f]{64}/g, 'Hash=*').replaceAll(/\bdate: [A-Z][a-z]{2}, [^\r\n]+ GMT/g, 'date: *').replaceAll(/\b(\d+\.\d+\.\d+\.\d+):[3-6]\d{4}\b/g, '$1:PORT') : value;
 }
 
 /** Takes out what is not to be compared. @param paths `log.sent`; a step's number is not part of it */

@@ -7,7 +7,7 @@ import type { LogLine } from './access-log.ts';
 import { askHttp2, Http1Connection, openHttp2, overTls, refused, requestText, type Fields, type Request, type Result } from './client.ts';
 import { addressFor, placeOf } from './dial.ts';
 import { DialError } from './namespace.ts';
-import { observeAnswer, observeLog, observeSeen, type Observation } from './observation.ts';
+import { masked, observeAnswer, observeLog, observeSeen, type Observation } from './observation.ts';
 import type { Side } from './side.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -102,7 +102,7 @@ async function doTalk(step: Talk, context: StepContext): Promise<Observation> {
   for (const talk of step.lines) await say(connection, talk, step.timeoutMs ?? TIMEOUT_MS);
   const { text, end } = await connection.bytes(() => true, 0);
   connection.close();
-  return { received: text, end: end === 'timeout' ? 'open' : end, ...(await theRest(step, line, context)) };
+  return { received: masked(text), end: end === 'timeout' ? 'open' : end, ...(await theRest(step, line, context)) };
 }
 
 async function say(connection: Http1Connection, line: TalkLine, timeoutMs: number): Promise<void> {

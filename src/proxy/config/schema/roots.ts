@@ -15,6 +15,7 @@ import { HTTPFaultSchema } from '../../../xds/generated/envoy/extensions/filters
 import { JwtAuthenticationSchema, PerRouteConfigSchema } from '../../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { LocalRateLimitSchema } from '../../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
 import { RBACSchema as HttpRbacSchema, RBACPerRouteSchema } from '../../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import { ConfigSchema as SetFilterStateSchema } from '../../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { HttpConnectionManagerSchema } from '../../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../../../xds/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
@@ -42,6 +43,7 @@ export const SCHEMAS = {
   jwt: JwtAuthenticationSchema,
   jwtPerRoute: PerRouteConfigSchema,
   localRateLimit: LocalRateLimitSchema,
+  setFilterState: SetFilterStateSchema,
   downstreamTls: DownstreamTlsContextSchema,
   upstreamTls: UpstreamTlsContextSchema,
   httpProtocolOptions: HttpProtocolOptionsSchema,

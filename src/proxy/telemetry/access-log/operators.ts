@@ -31,7 +31,7 @@ const SIMPLE: Simple = {
   RESPONSE_CODE_DETAILS: http((o) => o.details.replaceAll(' ', '_')),
   // Of connections; a request's details are its response code details.
   CONNECTION_TERMINATION_DETAILS: (o) => (o.kind === 'tcp' ? o.details : undefined),
-  UPSTREAM_TRANSPORT_FAILURE_REASON: (o) => o.upstream?.transportFailure,
+  UPSTREAM_TRANSPORT_FAILURE_REASON: (o) => o.upstream?.transportFailure?.replaceAll(' ', '_'),
   BYTES_RECEIVED: received,
   BYTES_SENT: sent,
   DURATION: (o) => Math.round(o.durationMs),
