@@ -2,18 +2,18 @@ import { create } from '@bufbuild/protobuf';
 import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { HostPolicy } from '../registry/destination-rules.ts';
-import { isDetected, type MeshService, type ServicePort } from '../registry/model.ts';
+import type { MeshService, ServicePort } from '../registry/model.ts';
 import { acceptsMutualTls } from '../registry/policies.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { introduction } from './agent.ts';
 import { clusterPolicy } from './cluster-policy.ts';
 import { hostPolicy, type Context } from './context.ts';
-import { effectivePolicy } from './effective-policy.ts';
+import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
 import { buildAssignment, subsetEndpoints } from './endpoints.ts';
 import { durationMs, durationOf, type Init } from './message.ts';
 import { configPath, outboundCluster } from './names.ts';
 import { adsSource, DETECTED } from './tls.ts';
-import { upstreamHttp } from './upstream-http.ts';
+import { upstreamHttp, type UpstreamHttp } from './upstream-http.ts';
 import { security } from './upstream-security.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
@@ -71,7 +71,7 @@ export function buildOutboundCluster(plan: ClusterPlan, context: Context): Clust
     ...discovery(plan, base, context),
     ...security({ plan, effective, http, context }),
     name: plan.name,
-    metadata: { filterMetadata: { istio: clusterMetadata(plan) } },
+    metadata: { filterMetadata: { istio: { ...clusterMetadata(plan), ...payload(effective, http) } } },
   });
 }
 
@@ -79,10 +79,14 @@ function clusterMetadata({ service, port, subset, policy }: ClusterPlan) {
   return {
     ...(policy ? { config: configPath('destination-rule', policy) } : {}),
     ...(subset ? { subset } : {}),
-    ...(isDetected(port.protocol) ? { payload: DETECTED } : {}),
     default_original_port: port.port,
     services: [{ host: service.host, name: service.name, namespace: service.namespace }],
   };
+}
+
+/** Servers of the mesh are told by ALPN what they are sent where only the request says it. */
+function payload({ tls }: EffectivePolicy, http: UpstreamHttp): { payload?: string } {
+  return http === 'same' && (tls?.mode === undefined || tls.mode === 'ISTIO_MUTUAL') ? { payload: DETECTED } : {};
 }
 
 /** How the hosts are found. Nobody dials a service through a gateway, so that there is no address to keep there. */
