@@ -36,6 +36,13 @@ test('each fact comes to stand in one condition', () => {
   for (const [facts, type, expected] of cases) assert.equal(said(facts, type), expected);
 });
 
+test('conditions of others stay', () => {
+  const healthy = { type: 'Healthy', status: 'True' as const, reason: 'Probe', message: 'fine' };
+  const status = statusOf(GOOD, [healthy], 0);
+  assert.deepEqual(status.conditions.at(-1), healthy);
+  assert.equal(saysTheSame({ ...status, conditions: status.conditions.slice(0, -1) }, status), true);
+});
+
 test('a condition keeps its time as long as its status stays, and what says the same need not be written', () => {
   const first = statusOf(GOOD, [], 1_000);
   const counted = statusOf({ ...GOOD, progress: { ...GOOD.progress, interested: 3, acknowledged: 3 } }, first.conditions, 60_000);

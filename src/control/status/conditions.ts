@@ -24,7 +24,7 @@ const MAX_ITEMS = 10;
 const yes = (reason: string, message: string): Verdict => ({ status: 'True', reason, message });
 const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message: message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)} …` : message });
 
-/** @param before the conditions of now: one whose status stays keeps its time */
+/** @param before the conditions of now: one whose status stays keeps its time; those of others (Healthy, of a WorkloadEntry) stay */
 export function statusOf(facts: ObjectFacts, before: readonly Condition[], nowMs: number): Required<Pick<MeshStatus, 'conditions' | 'observedGeneration'>> {
   const verdicts: Readonly<Record<string, Verdict>> = {
     [ConditionType.Accepted]: accepted(facts),
@@ -37,12 +37,17 @@ export function statusOf(facts: ObjectFacts, before: readonly Condition[], nowMs
     const since = old?.status === verdict.status ? old.lastTransitionTime : undefined;
     return { type, ...verdict, observedGeneration: facts.generation, lastTransitionTime: since ?? new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z') };
   });
-  return { observedGeneration: facts.generation, conditions };
+  return { observedGeneration: facts.generation, conditions: [...conditions, ...foreignConditions(before)] };
 }
+
+const OURS: ReadonlySet<string> = new Set(Object.values(ConditionType));
+
+/** Conditions that others write. */
+export const foreignConditions = (conditions: readonly Condition[]): Condition[] => conditions.filter(({ type }) => !OURS.has(type));
 
 /** True when the two say the same, whenever they were written. */
 export function saysTheSame(a: MeshStatus | undefined, b: MeshStatus): boolean {
-  const plain = (status: MeshStatus | undefined) => (status?.conditions ?? []).map((c) => [c.type, c.status, c.reason, c.message, Number(c.observedGeneration)]);
+  const plain = (status: MeshStatus | undefined) => (status?.conditions ?? []).filter((c) => OURS.has(c.type)).map((c) => [c.type, c.status, c.reason, c.message, Number(c.observedGeneration)]);
   return Number(a?.observedGeneration) === Number(b.observedGeneration) && JSON.stringify(plain(a)) === JSON.stringify(plain(b));
 }
 

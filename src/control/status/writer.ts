@@ -4,11 +4,11 @@ import { resourceOf, type MeshObject, type MeshStatus } from '../../api/schema/k
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { isNotFound, PatchType, type KubeClient } from '../../kube/client.ts';
+import { isConflict, isNotFound, PatchType, type KubeClient } from '../../kube/client.ts';
 import { objectKey, type Stored } from '../../kube/object.ts';
 import type { Resource } from '../../kube/resource.ts';
 import type { Report } from './board.ts';
-import { saysTheSame, statusOf } from './conditions.ts';
+import { foreignConditions, saysTheSame, statusOf } from './conditions.ts';
 
 export interface WriterDeps {
   readonly client: KubeClient;
@@ -18,6 +18,11 @@ export interface WriterDeps {
   readonly log: Log;
   /** Writes in a second, in the long run; default 50. */
   readonly perSecond?: number;
+}
+
+interface Update {
+  readonly status: MeshStatus;
+  readonly metadata?: { readonly resourceVersion: string };
 }
 
 /** So many writes may be made at once after a quiet time. */
@@ -82,11 +87,14 @@ export class StatusWriter {
   }
 
   /** @returns undefined when the object is gone, or says so already */
-  #updateFor({ kind, object, facts }: Report): MeshStatus | undefined {
+  #updateFor({ kind, object, facts }: Report): Update | undefined {
     const current = this.#deps.current(kind, objectKey(object));
     if (current?.metadata.uid !== object.metadata.uid) return undefined;
     const status = statusOf(facts, current.status?.conditions ?? [], this.#deps.clock.now());
-    return saysTheSame(current.status, status) ? undefined : status;
+    if (saysTheSame(current.status, status)) return undefined;
+    // A list is replaced as a whole: what others have written to it meanwhile must not be lost.
+    const isShared = foreignConditions(status.conditions).length > 0;
+    return { status, ...(isShared ? { metadata: { resourceVersion: current.metadata.resourceVersion } } : {}) };
   }
 
   #mayWrite(): boolean {
@@ -111,7 +119,7 @@ export class StatusWriter {
     this.#timer.unref();
   }
 
-  async #write(key: string, report: Report, status: MeshStatus): Promise<void> {
+  async #write(key: string, report: Report, update: Update): Promise<void> {
     const { client, log } = this.#deps;
     const { kind, object } = report;
     const resource = RESOURCES.get(kind);
@@ -119,9 +127,10 @@ export class StatusWriter {
     this.#running.add(key);
     try {
       const { namespace, name } = object.metadata;
-      await client.patch(resource, { namespace, name }, { type: PatchType.Merge, body: { status } }, { subresource: 'status', fieldManager: 'istiod-status' });
+      await client.patch(resource, { namespace, name }, { type: PatchType.Merge, body: update }, { subresource: 'status', fieldManager: 'istiod-status' });
     } catch (error) {
-      if (!isNotFound(error)) {
+      if (isConflict(error)) this.#waiting.urgent.set(key, this.#waiting.urgent.get(key) ?? report);
+      else if (!isNotFound(error)) {
         log.warn('a status could not be written; trying again', { object: key, error: errorText(error) });
         if (!this.#waiting.urgent.has(key)) this.#waiting.later.set(key, report);
         this.#allowance = Math.min(this.#allowance, -(RETRY_MS / 1000) * this.#perSecond);
