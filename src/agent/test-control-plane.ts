@@ -6,7 +6,7 @@ import { silentLog } from '../base/log.ts';
 import { snapshotOf } from '../control/registry/snapshot-builder.ts';
 import { yamlMesh } from '../control/registry/testing/yaml-mesh.ts';
 import { createDiscovery, type Discovery } from '../control/serve/discovery.ts';
-import { Generator } from '../control/serve/generator.ts';
+import { Generator } from '../control/generate/generator.ts';
 import { createPilotMetrics } from '../control/serve/metrics.ts';
 import { createAuthority, type Authority } from '../pki/authority.ts';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../xds/generated/istio/ca_pb.js';

@@ -30,7 +30,7 @@ import { SnapshotBuilder } from './registry/snapshot-builder.ts';
 import { createSources, type Sources } from './registry/sources.ts';
 import { createAuthenticator } from './serve/authenticator.ts';
 import { createDiscovery } from './serve/discovery.ts';
-import { Generator } from './serve/generator.ts';
+import { Generator } from './generate/generator.ts';
 import { createPilotMetrics, type PilotMetrics } from './serve/metrics.ts';
 import { createMonitoringServer } from './serve/monitoring.ts';
 import { startPushLoop } from './serve/push-loop.ts';

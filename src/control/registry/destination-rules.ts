@@ -26,8 +26,6 @@ export interface HostPolicyIndex {
   readonly byNamespace: ReadonlyMap<string, ReadonlyMap<string, readonly HostPolicy[]>>;
   /** Hosts with a star, by namespace. */
   readonly wildcards: ReadonlyMap<string, readonly string[]>;
-  /** True when some policy is for some clients only. */
-  readonly dependsOnLabels: boolean;
 }
 
 /** Merges what can be merged: same namespace, host, audience and selector. Subsets are added up, the first of a name wins;
@@ -36,10 +34,8 @@ export interface HostPolicyIndex {
 export function indexHostPolicies(objects: readonly Stored<DestinationRule>[], settings: MeshSettings, keep: (key: string, policy: HostPolicy) => HostPolicy = (_key, policy) => policy): HostPolicyIndex {
   const byNamespace = new Map<string, Map<string, HostPolicy[]>>();
   const ordered = objects.toSorted((a, b) => Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp) || (a.metadata.name < b.metadata.name ? -1 : 1));
-  let dependsOnLabels = false;
   for (const object of ordered) {
     const policy = hostPolicy(object, settings);
-    if (policy.selector) dependsOnLabels = true;
     const hosts = byNamespace.get(policy.namespace) ?? new Map<string, HostPolicy[]>();
     byNamespace.set(policy.namespace, hosts);
     const same = hosts.get(policy.host) ?? [];
@@ -51,7 +47,7 @@ export function indexHostPolicies(objects: readonly Stored<DestinationRule>[], s
   }
   for (const hosts of byNamespace.values()) for (const list of hosts.values()) list.forEach((policy, i) => void (list[i] = keep(`${policy.namespace} ${policy.host} ${i}`, policy)));
   const wildcards = new Map([...byNamespace].map(([namespace, hosts]) => [namespace, [...hosts.keys()].filter(isWildcard)] as const));
-  return { byNamespace, wildcards, dependsOnLabels };
+  return { byNamespace, wildcards };
 }
 
 function hostPolicy({ metadata, spec }: Stored<DestinationRule>, settings: MeshSettings): HostPolicy {

@@ -45,6 +45,39 @@ export class DependencyMemo<V> {
   }
 }
 
+/** One derived value. */
+export class Cell<V> {
+  #deps: readonly unknown[] | undefined;
+  #value: V | undefined;
+
+  get(deps: readonly unknown[], make: () => V): V {
+    if (!this.#deps || !sameItems(this.#deps, deps)) {
+      this.#value = make();
+      this.#deps = deps;
+    }
+    // It was made together with the dependencies.
+    return this.#value as V;
+  }
+}
+
+/** As DependencyMemo, but it keeps nothing alive: a value is known as long as somebody holds it. */
+export class WeakMemo<V extends object> {
+  readonly #entries = new Map<string, { deps: readonly unknown[]; value: WeakRef<V> }>();
+  readonly #gone = new FinalizationRegistry<string>((key) => {
+    if (this.#entries.get(key)?.value.deref() === undefined) this.#entries.delete(key);
+  });
+
+  get(key: string, deps: readonly unknown[], make: () => V): V {
+    const entry = this.#entries.get(key);
+    const known = entry && sameItems(entry.deps, deps) ? entry.value.deref() : undefined;
+    if (known) return known;
+    const value = make();
+    this.#entries.set(key, { deps, value: new WeakRef(value) });
+    this.#gone.register(value, key);
+    return value;
+  }
+}
+
 export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

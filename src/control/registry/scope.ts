@@ -24,6 +24,8 @@ export interface Scope {
   /** The rules for a host: of the most specific VirtualService host that covers it; of equals, the oldest that says
    * something about HTTP, or about TLS and TCP. */
   readonly rulesFor: (host: string, about: 'http' | 'l4') => RoutingRules | undefined;
+  /** The oldest rules about HTTP that name just this host. */
+  readonly bareRules: (host: string) => RoutingRules | undefined;
   /** False when the service is out of sight, or an egress listener for that port leaves it out. */
   readonly allows: (service: MeshService, port: number) => boolean;
 }
@@ -76,7 +78,7 @@ export function buildScope(inputs: ScopeInputs): Scope {
     routing,
     outbound,
     sidecar,
-    rulesFor: rulesIndex(routing),
+    ...rulesIndex(routing),
     allows,
   };
 }
@@ -110,7 +112,7 @@ function allowance(egress: readonly SidecarEgress[] | undefined, namespace: stri
   };
 }
 
-function rulesIndex(routing: readonly RoutingRules[]): Scope['rulesFor'] {
+function rulesIndex(routing: readonly RoutingRules[]): Pick<Scope, 'rulesFor' | 'bareRules'> {
   const index = { http: new Map<string, RoutingRules>(), l4: new Map<string, RoutingRules>() };
   for (const rules of routing) {
     for (const host of rules.hosts) {
@@ -119,10 +121,11 @@ function rulesIndex(routing: readonly RoutingRules[]): Scope['rulesFor'] {
     }
   }
   const wildcards = { http: [...index.http.keys()].filter(isWildcard), l4: [...index.l4.keys()].filter(isWildcard) };
-  return (host, about) => {
+  const rulesFor: Scope['rulesFor'] = (host, about) => {
     const exact = index[about].get(host);
     if (exact || wildcards[about].length === 0) return exact;
     const pattern = mostSpecific(wildcards[about], host);
     return pattern === undefined ? undefined : index[about].get(pattern);
   };
+  return { rulesFor, bareRules: (host) => index.http.get(host) };
 }

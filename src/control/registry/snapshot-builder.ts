@@ -62,6 +62,7 @@ export class SnapshotBuilder {
       number: this.#count,
       settings,
       services,
+      servicesByNamespace: this.#index('by namespace', [services], () => this.#byNamespace(services)),
       workloads,
       endpoints,
       routing,
@@ -110,6 +111,11 @@ export class SnapshotBuilder {
     if (before && sameItems(before, items)) return before as readonly V[];
     this.#listOf.set(name, items);
     return items;
+  }
+
+  #byNamespace(services: readonly MeshService[]): ReadonlyMap<string, readonly MeshService[]> {
+    const groups = Map.groupBy(services, (service) => service.namespace);
+    return new Map([...groups].map(([namespace, list]) => [namespace, this.#sameList(`services of ${namespace}`, list)]));
   }
 
   #workloads(inputs: MeshInputs): ReadonlyMap<string, Workload> {

@@ -13,7 +13,7 @@ import type { WorkloadEntry } from '../../api/workload-entry.ts';
 import type { Issue } from '../../api/issue.ts';
 import type { MeshObject } from '../../api/schema/kind.ts';
 import type { Stored } from '../../kube/object.ts';
-import type { HostPolicyIndex } from './destination-rules.ts';
+import type { HostPolicy, HostPolicyIndex } from './destination-rules.ts';
 import type { MeshService, MeshSettings, ServiceEndpoints, Workload } from './model.ts';
 import type { Origin } from './origin.ts';
 import type { AuthorizationIndex, PeerAuthenticationIndex, RequestAuthenticationIndex, TelemetryIndex } from './policies.ts';
@@ -63,6 +63,8 @@ export interface MeshSnapshot {
   readonly settings: MeshSettings;
   /** Oldest first. */
   readonly services: readonly MeshService[];
+  /** The same in groups, each of which stays the same array as long as nothing in it changes. */
+  readonly servicesByNamespace: ReadonlyMap<string, readonly MeshService[]>;
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
   /** By address. */
   readonly workloads: ReadonlyMap<string, Workload>;
@@ -92,28 +94,37 @@ export interface MeshSnapshot {
 export const CONFIG_PARTS = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'jwks'] as const;
 export type ConfigPart = (typeof CONFIG_PARTS)[number];
 
-/** What differs between two snapshots, coarsely: enough to know which types to send again. */
+/** What differs between two snapshots. */
 export interface SnapshotDiff {
   readonly config: ReadonlySet<ConfigPart>;
+  /** Services that came, went or changed: as they were, and as they are. */
+  readonly services: ReadonlySet<MeshService>;
+  /** The same of VirtualServices. */
+  readonly routing: ReadonlySet<RoutingRules>;
+  /** The same of DestinationRules. */
+  readonly hostPolicies: ReadonlySet<HostPolicy>;
   /** Services whose endpoints changed. */
   readonly endpoints: ReadonlySet<string>;
-  /** Of these, services whose set of identities changed too. */
-  readonly accounts: ReadonlySet<string>;
   /** Addresses of workloads that came, went or changed. */
   readonly workloads: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
 }
 
 export function diffSnapshots(before: MeshSnapshot, after: MeshSnapshot): SnapshotDiff {
-  const endpoints = changedKeys(before.endpoints, after.endpoints);
   return {
     config: new Set(CONFIG_PARTS.filter((part) => before[part] !== after[part])),
-    endpoints,
-    accounts: new Set([...endpoints].filter((key) => String(before.endpoints.get(key)?.accounts) !== String(after.endpoints.get(key)?.accounts))),
+    services: changedItems(before.services, after.services),
+    routing: changedItems(before.routing, after.routing),
+    hostPolicies: before.hostPolicies === after.hostPolicies ? new Set() : changedItems(allPolicies(before), allPolicies(after)),
+    endpoints: changedKeys(before.endpoints, after.endpoints),
     workloads: changedKeys(before.workloads, after.workloads),
     secrets: changedKeys(before.secrets, after.secrets),
   };
 }
+
+const allPolicies = ({ hostPolicies }: MeshSnapshot): HostPolicy[] => [...hostPolicies.byNamespace.values()].flatMap((hosts) => [...hosts.values()].flat());
+
+const changedItems = <T>(before: readonly T[], after: readonly T[]): Set<T> => (before === after ? new Set() : new Set(before).symmetricDifference(new Set(after)));
 
 export const isEmptyDiff = (diff: SnapshotDiff): boolean => diff.config.size === 0 && diff.endpoints.size === 0 && diff.workloads.size === 0 && diff.secrets.size === 0;
 

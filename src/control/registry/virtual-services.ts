@@ -4,6 +4,7 @@ import { fullHost } from './hosts.ts';
 import type { MeshSettings } from './model.ts';
 import { originOf, type Origin } from './origin.ts';
 import { exportedTo } from './visibility.ts';
+import { termsOf } from './label-terms.ts';
 
 /** The gateway name that stands for all sidecars. */
 export const MESH_GATEWAY = 'mesh';
@@ -22,8 +23,8 @@ export interface RoutingRules {
   readonly http: readonly HttpRoute[];
   readonly tls: readonly TlsRoute[];
   readonly tcp: readonly TcpRoute[];
-  /** True when routes differ by the caller's labels, so that they cannot be shared in a namespace. */
-  readonly dependsOnLabels: boolean;
+  /** Labels of callers that routes ask for, as `key=value`: callers that differ in them have other routes. */
+  readonly sourceLabels: readonly string[];
   /** True when routes differ by the caller's namespace. */
   readonly dependsOnNamespace: boolean;
 }
@@ -49,7 +50,7 @@ export function routingRules(object: Stored<VirtualService>, settings: MeshSetti
     gateways: new Set(gateways.map((gateway) => gatewayName(gateway, namespace))),
     exportTo: exportedTo(spec.exportTo, settings.config.defaultVirtualServiceExportTo),
     http, tls, tcp,
-    dependsOnLabels: [...http, ...tls, ...tcp].some((route) => (route.match ?? []).some((m) => m.sourceLabels !== undefined)),
+    sourceLabels: [...new Set([...http, ...tls, ...tcp].flatMap((route) => (route.match ?? []).flatMap((m) => termsOf(m.sourceLabels))))],
     dependsOnNamespace: [...http, ...tls, ...tcp].some((route) => (route.match ?? []).some((m) => m.sourceNamespace !== undefined)),
   };
 }

@@ -31,7 +31,7 @@ import { TypedStructSchema } from '../../xds/generated/xds/type/v3/typed_struct_
 import type { EncodedResource } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import type { Proxy } from '../translate/proxy.ts';
-import type { Generator } from './generator.ts';
+import type { Generator } from '../generate/generator.ts';
 
 /** Messages that stand inside `Any` in what we produce. Made for each dump: nobody else needs it. */
 const anyTypes = (): Registry => createRegistry(

@@ -4,7 +4,7 @@ import { shortType, TypeUrl } from '../../xds/type-urls.ts';
 import { originOf, parseOrigin } from '../registry/origin.ts';
 import { configDump } from './config-dump.ts';
 import type { ConnectedProxy, Discovery } from './discovery.ts';
-import type { Generator } from './generator.ts';
+import type { Generator } from '../generate/generator.ts';
 
 export interface DebugDeps {
   readonly discovery: Discovery;

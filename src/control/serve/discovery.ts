@@ -7,9 +7,9 @@ import type { Doubts, Refusal } from '../../xds/refusals.ts';
 import type { AdsSession, TypeStatus } from '../../xds/session.ts';
 import { shortType } from '../../xds/type-urls.ts';
 import type { Origin } from '../registry/origin.ts';
-import { diffSnapshots, isEmptyDiff, type MeshSnapshot } from '../registry/snapshot.ts';
+import { isEmptyDiff, type MeshSnapshot } from '../registry/snapshot.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
-import type { Generator } from './generator.ts';
+import type { Generator } from '../generate/generator.ts';
 import type { PilotMetrics } from './metrics.ts';
 
 /** Who may connect as whom. Undefined: anybody, as on the plaintext port. */
@@ -87,6 +87,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       holds: (origin) => holds(session, generator, origin),
       refusals: () => session.refusals(),
     };
+    const view = generator.viewOf(proxy);
     connections.add(connection);
     const shared = doubtsOf(node);
     metrics.connections(connections.size);
@@ -94,7 +95,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     tell('connected', connection);
     return {
       client: {
-        source: { resources: (typeUrl, names) => generator.sets(proxy, typeUrl, names), absent: (typeUrl, name) => generator.absent(typeUrl, name), version: () => generator.snapshot.version },
+        source: { resources: (typeUrl, names) => view.resources(typeUrl, names), absent: (typeUrl, name) => generator.absent(typeUrl, name), version: () => generator.snapshot.version },
         events: {
           sent: (typeUrl, facts) => metrics.sent(shortType(typeUrl), facts.bytes),
           refused: (typeUrl, message) => {
@@ -123,13 +124,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     service: (authenticator) => createAdsService({ admit: admit(authenticator), clock }),
     push(snapshot) {
       const startedMs = clock.monotonic();
-      const diff = diffSnapshots(generator.snapshot, snapshot);
+      const before = generator.snapshot;
       generator.use(snapshot);
-      const before = newest;
+      const diff = generator.changesSince(before);
       newest = snapshot.number;
       if (isEmptyDiff(diff)) {
         // Whoever has answered everything so far has answered this too.
-        for (const connection of connections) if (connection.settledAt === before) connection.settledAt = newest;
+        for (const connection of connections) if (connection.settledAt === before.number) connection.settledAt = newest;
         return;
       }
       for (const { session } of connections) session.notify();

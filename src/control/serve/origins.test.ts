@@ -4,7 +4,7 @@ import { TypeUrl } from '../../xds/type-urls.ts';
 import { snapshotOf } from '../registry/snapshot-builder.ts';
 import { yamlMesh } from '../registry/testing/yaml-mesh.ts';
 import { readProxy } from '../translate/proxy.ts';
-import { Generator } from './generator.ts';
+import { Generator } from '../generate/generator.ts';
 
 const MESH = `
 apiVersion: v1

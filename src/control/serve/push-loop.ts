@@ -6,7 +6,7 @@ import type { Sources } from '../registry/sources.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import type { SnapshotBuilder } from '../registry/snapshot-builder.ts';
 import type { Discovery } from './discovery.ts';
-import type { Generator } from './generator.ts';
+import type { Generator } from '../generate/generator.ts';
 import type { PilotMetrics } from './metrics.ts';
 
 export interface PushLoopDeps {

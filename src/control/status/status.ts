@@ -5,7 +5,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import type { Sources } from '../registry/sources.ts';
 import type { Discovery } from '../serve/discovery.ts';
-import type { Generator } from '../serve/generator.ts';
+import type { Generator } from '../generate/generator.ts';
 import { StatusBoard } from './board.ts';
 import { StatusWriter } from './writer.ts';
 

@@ -53,8 +53,8 @@ const isOpaque = (protocol: Protocol): boolean => !isHttp(protocol) && !isDetect
 /** Services whose endpoints the workload is one of. */
 export function servicesOf(context: Context): MeshService[] {
   const { proxy, labels, snapshot } = context;
-  return snapshot.services.filter(
-    (s) => s.namespace === proxy.namespace && s.selector !== undefined && Object.keys(s.selector).length > 0 && labelsMatch(s.selector, labels),
+  return (snapshot.servicesByNamespace.get(proxy.namespace) ?? []).filter(
+    (s) => s.selector !== undefined && Object.keys(s.selector).length > 0 && labelsMatch(s.selector, labels),
   );
 }
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
 import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
-import { RouteEncoder } from '../serve/route-encoder.ts';
-import { buildOutboundRoutes } from './outbound-routes.ts';
+import { RouteTable, soleRoutes } from '../generate/route-table.ts';
+import { VirtualHosts } from '../generate/virtual-hosts.ts';
+import { buildOutboundRoutes, isShared, sharedHosts } from './outbound-routes.ts';
 import { contextFor, type TestProxy } from './testing/context.ts';
 import { findRoute, simulate, type Call } from './testing/simulate.ts';
 
@@ -197,7 +198,9 @@ spec: {hosts: [ratings], http: [{match: [{uri: {prefix: /one}}], route: [{destin
 
 test('routes that were put together from parts are what one message would be', () => {
   const context = contextFor(CANARY);
+  const virtualHosts = new VirtualHosts();
   for (const name of ['9080', '9090', 'reviews.default.svc.cluster.local:9080']) {
-    assert.deepEqual(fromBinary(RouteConfigurationSchema, new RouteEncoder().encode(name, context).value), buildOutboundRoutes(name, context), name);
+    const resource = isShared(name) ? new RouteTable(name, virtualHosts).update(sharedHosts(context), context) : soleRoutes(name, context, virtualHosts).resource;
+    assert.deepEqual(fromBinary(RouteConfigurationSchema, resource.value), buildOutboundRoutes(name, context), name);
   }
 });

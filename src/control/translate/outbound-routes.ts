@@ -27,12 +27,46 @@ export interface HostPlan {
 /** What a sidecar's listener routes to. Names: `9080` for all HTTP services on that port, `host:port` for one service whose
  * protocol is detected. An unknown name leads nowhere. */
 export function planHosts(name: string, context: Context): HostPlan[] {
+  if (isShared(name)) {
+    const { view } = routesAt(name, context);
+    return withoutClashes(sharedHosts(context).flatMap((host) => planSharedHost(host, view) ?? []));
+  }
+  const plan = planSoleHost(name, context);
+  return plan ? [plan] : [];
+}
+
+/** Routes of all services on a port, and not of one service. */
+export const isShared = (name: string): boolean => !name.includes(':');
+
+/** Whose routes they are, and for which port: the host is '' when they are shared. */
+export function routesAt(name: string, context: Context): { host: string; view: RouteView } {
   const colon = name.lastIndexOf(':');
-  const port = Number(name.slice(colon + 1));
-  const view: RouteView = { context, port, gateways: MESH };
-  if (colon < 0) return withoutClashes([...sharedHosts(view), ...bareHosts(view)]);
-  const only = context.scope.byHost.get(name.slice(0, colon));
-  return only ? [serviceHost(only, view, ['*'])] : [];
+  return { host: name.slice(0, Math.max(0, colon)), view: { context, port: Number(name.slice(colon + 1)), gateways: MESH } };
+}
+
+export function planSoleHost(name: string, context: Context): HostPlan | undefined {
+  const { host, view } = routesAt(name, context);
+  const only = context.scope.byHost.get(host);
+  return only && serviceHost(only, view, ['*']);
+}
+
+/** Hosts that may stand in shared routes: services, and names of VirtualServices that are none. */
+export function sharedHosts({ scope }: Context): string[] {
+  const bare = new Set(scope.routing.flatMap((rules) => (rules.http.length > 0 ? rules.hosts.filter((host) => !scope.byHost.has(host)) : [])));
+  return [...scope.byHost.keys(), ...bare];
+}
+
+/** A host's part in shared routes, before names are given out. VirtualServices for names that are no service have no port of
+ * their own and stand on port 80. */
+export function planSharedHost(host: string, view: RouteView): HostPlan | undefined {
+  const { context, port } = view;
+  const service = context.scope.byHost.get(host);
+  if (service) {
+    const isThere = service.ports.some((p) => p.port === port && (isHttp(p.protocol) || isUnaddressed(service, p.protocol, context))) && context.scope.allows(service, port);
+    return isThere ? serviceHost(service, view, domains(service, context)) : undefined;
+  }
+  const rules = port === 80 ? context.scope.bareRules(host) : undefined;
+  return rules && { name: `${host}:${port}`, domains: [host], rules, view };
 }
 
 /** Everything about a RouteConfiguration but its virtual hosts. */
@@ -46,25 +80,22 @@ export function hostRoutes({ service, rules, view }: HostPlan): VirtualHostInit 
   return { routes, includeRequestAttemptCount: true };
 }
 
+/** Services whose own objects decide how the routes of a virtual host come out. */
+export const hostsBehind = ({ service, rules }: HostPlan): Set<string> =>
+  new Set([...(service ? [service.host] : []), ...(rules?.http ?? []).flatMap((r) => [...(r.route ?? []).map((d) => d.destination.host), ...(r.mirror ? [r.mirror.host] : []), ...(r.mirrors ?? []).map((m) => m.destination.host)])]);
+
 /** Objects that the routes of a virtual host are made from: unchanged objects, unchanged routes. */
-export function hostDependencies({ service, rules, view }: HostPlan): unknown[] {
-  const { context } = view;
-  const hosts = new Set([...(service ? [service.host] : []), ...(rules?.http ?? []).flatMap((r) => [...(r.route ?? []).map((d) => d.destination.host), ...(r.mirror ? [r.mirror.host] : []), ...(r.mirrors ?? []).map((m) => m.destination.host)])]);
-  const services = [...hosts].map((host) => context.scope.byHost.get(host));
+export function hostDependencies(plan: HostPlan): unknown[] {
+  const { service, rules } = plan;
+  const { context } = plan.view;
+  const services = [...hostsBehind(plan)].map((host) => context.scope.byHost.get(host));
   return [service, rules, context.settings, ...services, ...services.map((s) => s && hostPolicy(context, s))];
 }
 
 /** A whole RouteConfiguration, made in one piece. */
 export function buildOutboundRoutes(name: string, context: Context): RouteConfiguration {
   const hosts = planHosts(name, context).map((plan): VirtualHostInit => ({ name: plan.name, domains: [...plan.domains], ...hostRoutes(plan) }));
-  return create(RouteConfigurationSchema, { ...routesHead(name), virtualHosts: name.includes(':') ? hosts : [...hosts, fallbackHost(context)] });
-}
-
-function sharedHosts(view: RouteView): HostPlan[] {
-  const { context, port } = view;
-  return context.scope.services
-    .filter((service) => service.ports.some((p) => p.port === port && (isHttp(p.protocol) || isUnaddressed(service, p.protocol, context))) && context.scope.allows(service, port))
-    .map((service) => serviceHost(service, view, domains(service, context)));
+  return create(RouteConfigurationSchema, { ...routesHead(name), virtualHosts: isShared(name) ? [...hosts, fallbackHost(context)] : hosts });
 }
 
 /** A detected port of a service without address of its own shares the port's listener. */
@@ -94,15 +125,6 @@ export function defaultRoute(service: MeshService, view: Pick<RouteView, 'contex
   };
 }
 
-/** VirtualServices for names that are no service: they have no port of their own and stand on port 80. */
-function bareHosts(view: RouteView): HostPlan[] {
-  if (view.port !== 80) return [];
-  const { scope } = view.context;
-  return scope.routing.flatMap((rules) =>
-    rules.hosts.filter((host) => rules.http.length > 0 && !scope.byHost.has(host)).map((host): HostPlan => ({ name: `${host}:${view.port}`, domains: [host], rules, view })),
-  );
-}
-
 /** Names by which clients in the proxy's namespace may call a service. */
 export function domains(service: MeshService, context: Context): string[] {
   const plain = addressesOf(service, context.proxy).filter((address) => !address.includes('/')).map((address) => (address.includes(':') ? `[${address}]` : address));
@@ -127,12 +149,18 @@ export function fallbackHost(context: Context): VirtualHostInit {
   return { name: 'allow_any', domains: ['*'], routes: [{ name: 'allow_any', match, action: { case: 'route', value } }], includeRequestAttemptCount: true };
 }
 
-/** A name can stand in one virtual host only: the first keeps it. The catch-all is ours. */
+/** The order in which hosts take names: services first, then by name. */
+export const precedence = ({ service, name }: HostPlan): string => `${service ? 0 : 1} ${name}`;
+
+/** Names of virtual hosts count in any case. The catch-all is ours. */
+export const claims = ({ domains: names }: HostPlan): Map<string, string> => new Map(names.filter((name) => name !== '*').map((name) => [name.toLowerCase(), name]));
+
+/** A name can stand in one virtual host only: the first keeps it. */
 function withoutClashes(hosts: readonly HostPlan[]): HostPlan[] {
-  const taken = new Set<string>(['*']);
-  return hosts.flatMap((host) => {
-    const free = host.domains.filter((domain) => !taken.has(domain.toLowerCase()));
-    for (const domain of free) taken.add(domain.toLowerCase());
-    return free.length > 0 ? [{ ...host, domains: free }] : [];
+  const taken = new Set<string>();
+  return hosts.toSorted((a, b) => (precedence(a) < precedence(b) ? -1 : 1)).flatMap((host) => {
+    const free = [...claims(host)].filter(([key]) => !taken.has(key));
+    for (const [key] of free) taken.add(key);
+    return free.length > 0 ? [{ ...host, domains: free.map(([, name]) => name) }] : [];
   });
 }

@@ -8,7 +8,7 @@ import { silentLog } from '../../../src/base/log.ts';
 import { SnapshotBuilder } from '../../../src/control/registry/snapshot-builder.ts';
 import type { LeftOut, MeshInputs } from '../../../src/control/registry/snapshot.ts';
 import { createDiscovery, type ConnectedProxy, type Discovery } from '../../../src/control/serve/discovery.ts';
-import { Generator } from '../../../src/control/serve/generator.ts';
+import { Generator } from '../../../src/control/generate/generator.ts';
 import { createPilotMetrics } from '../../../src/control/serve/metrics.ts';
 import { secretService, type WorkloadCertificate } from '../../../src/control/serve/testing/secret-service.ts';
 import { eventually } from '../../../src/testkit/eventually.ts';

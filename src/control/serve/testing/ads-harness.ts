@@ -10,7 +10,7 @@ import type { AdsService } from '../../../xds/ads-server.ts';
 import { SnapshotBuilder } from '../../registry/snapshot-builder.ts';
 import type { MeshInputs } from '../../registry/snapshot.ts';
 import { createDiscovery, type Discovery } from '../discovery.ts';
-import { Generator } from '../generator.ts';
+import { Generator } from '../../generate/generator.ts';
 import { createPilotMetrics, type PilotMetrics } from '../metrics.ts';
 import { secretService, type WorkloadCertificate } from './secret-service.ts';
 

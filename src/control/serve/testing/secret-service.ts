@@ -6,7 +6,7 @@ import { createAdsService, type AdsService } from '../../../xds/ads-server.ts';
 import { SecretSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import type { EncodedResource } from '../../../xds/resource.ts';
 import { ResourceSet } from '../../../xds/resource-set.ts';
-import { encode } from '../encode.ts';
+import { encode } from '../../generate/encode.ts';
 
 export interface WorkloadCertificate {
   readonly certificatePem: string;

@@ -1,0 +1,244 @@
+import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import type { EncodedResource } from '../../xds/resource.ts';
+import { ResourceSet } from '../../xds/resource-set.ts';
+import { hostCovers, isWildcard } from '../registry/hosts.ts';
+import type { LabelTerms } from '../registry/label-terms.ts';
+import { Cell } from '../registry/memo.ts';
+import { isHeadless, type MeshService } from '../registry/model.ts';
+import type { Origin } from '../registry/origin.ts';
+import type { Scope } from '../registry/scope.ts';
+import type { ConfigPart, LeftOut, MeshSnapshot, SnapshotDiff } from '../registry/snapshot.ts';
+import { passthroughClusters } from '../translate/builtin-clusters.ts';
+import type { Context } from '../translate/context.ts';
+import { VIRTUAL_OUTBOUND } from '../translate/names.ts';
+import { buildOutboundListener, buildVirtualOutbound } from '../translate/outbound-listeners.ts';
+import { isShared, routesAt, sharedHosts } from '../translate/outbound-routes.ts';
+import { encode } from './encode.ts';
+import { sidecarOrigins } from './origins.ts';
+import { clusterEndpoints, serviceClusters, serviceNameTable } from './outbound-resources.ts';
+import { planListeners, type PlannedOutbound } from './outbound-plans.ts';
+import { RouteTable, soleRoutes, type SoleRoutes } from './route-table.ts';
+import type { StableTelemetry } from './stable.ts';
+import type { VirtualHosts } from './virtual-hosts.ts';
+import type { Made, Workshop } from './workshop.ts';
+
+/** Parts of the mesh of which it is known what their change means for what a client calls: by host, or nothing. A change of any
+ * other part makes everything again. */
+const BY_HOST: readonly ConfigPart[] = ['services', 'routing', 'hostPolicies'];
+const OF_NO_CONCERN: readonly ConfigPart[] = ['gateways', 'sidecars', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'jwks'];
+const KNOWN: ReadonlySet<ConfigPart> = new Set([...BY_HOST, ...OF_NO_CONCERN]);
+
+/** What is made for one service. */
+interface HostParts {
+  readonly clusters: readonly Made[];
+  readonly endpoints: readonly Made[];
+  readonly names: readonly Made[];
+}
+
+const NOTHING: HostParts = { clusters: [], endpoints: [], names: [] };
+const NO_PLANS: PlannedOutbound = { shared: [], own: [], hidden: { addresses: [], text: '' }, routes: [] };
+
+export interface AudienceDeps {
+  /** What its clients have in common. */
+  readonly key: string;
+  readonly workshop: Workshop;
+  readonly virtualHosts: VirtualHosts;
+  /** What has changed since an older snapshot. */
+  changesSince(snapshot: MeshSnapshot): SnapshotDiff;
+}
+
+/** What clients of one class call: all that see the same services and policies. Kept up host by host: what a change does not
+ * concern is not looked at. */
+export class Audience {
+  readonly #deps: AudienceDeps;
+  readonly #hosts = new Map<string, HostParts>();
+  readonly #tables = new Map<string, RouteTable>();
+  readonly #soles = new Map<string, SoleRoutes>();
+  readonly #listeners = new Map<string, SharedListeners>();
+  #snapshot: MeshSnapshot | undefined;
+  /** Number of the snapshot for which it was asked last. */
+  usedAt = 0;
+  #scope: Scope | undefined;
+  outbound: PlannedOutbound = NO_PLANS;
+  clusters = ResourceSet.empty;
+  endpoints = ResourceSet.empty;
+  /** Of sidecars; gateways have routes of their own, and ask nobody for names. */
+  routes = ResourceSet.empty;
+  /** One resource for each service, under its host. */
+  names = ResourceSet.empty;
+
+  constructor(deps: AudienceDeps) {
+    this.#deps = deps;
+  }
+
+  get reports(): LeftOut[] {
+    const made = [...this.#hosts.values()].flatMap(({ clusters, endpoints, names }) => [...clusters, ...endpoints, ...names]);
+    const listeners = [...this.#listeners.values()].flatMap((l) => l.made);
+    return [...[...made, ...listeners].flatMap((m) => m.reports), ...[...this.#tables.values(), ...this.#soles.values()].flatMap((t) => t.reports)];
+  }
+
+  /** @param contextOf of any client of the class: they are alike in everything that matters here */
+  update(snapshot: MeshSnapshot, terms: LabelTerms, contextOf: () => Context): void {
+    this.usedAt = snapshot.number;
+    if (snapshot === this.#snapshot) return;
+    const before = this.#snapshot;
+    const diff = before && this.#deps.changesSince(before);
+    this.#snapshot = snapshot;
+    if (diff && !concerns(diff) && diff.endpoints.size === 0 && !diff.config.has('sidecars')) return;
+    const context = contextOf();
+    const isAnew = !diff || this.#scope?.sidecar !== context.scope.sidecar || [...diff.config].some((part) => !KNOWN.has(part));
+    this.#scope = context.scope;
+    if (isAnew) this.#clear();
+    const hosts = isAnew ? new Set([...this.#hosts.keys(), ...sharedHosts(context)]) : this.#changedHosts(diff, context.scope);
+    if (isAnew) this.clusters = this.clusters.with(passthroughClusters(context.settings.config).map((cluster) => encode(ClusterSchema, cluster.name, cluster)), []);
+    this.#updateHosts(hosts, context, terms);
+    if (context.proxy.kind === 'router') return;
+    if (isAnew || affectsListeners(diff, context)) this.outbound = planListeners(context, this.outbound);
+    this.#updateRoutes(hosts, context);
+  }
+
+  /** Listeners that workloads share which log alike, and by the same objects. */
+  sharedListeners(telemetry: StableTelemetry, origins: readonly Origin[], context: Context): ResourceSet {
+    const key = `${telemetry.logs} ${origins.join()}`;
+    const listeners = this.#listeners.getOrInsertComputed(key, () => new SharedListeners());
+    listeners.update(this.outbound, { telemetry, origins, context, workshop: this.#deps.workshop, key: `${this.#deps.key} ${key}` });
+    return listeners.set;
+  }
+
+  /** Forgets kinds of listeners that nobody has asked for since that snapshot. */
+  sweep(number: number): void {
+    for (const [key, listeners] of this.#listeners) if (listeners.usedAt < number) this.#listeners.delete(key);
+  }
+
+  #clear(): void {
+    this.#tables.clear();
+    this.#soles.clear();
+  }
+
+  #changedHosts(diff: SnapshotDiff, scope: Scope): Set<string> {
+    const patterns = [...diff.routing].flatMap((rules) => rules.hosts).concat([...diff.hostPolicies].map((policy) => policy.host));
+    const hosts = new Set([...[...diff.services].map((service) => service.host), ...[...diff.endpoints].map(hostOf), ...patterns]);
+    for (const pattern of new Set(patterns)) {
+      if (!isWildcard(pattern)) continue;
+      for (const known of [this.#hosts.keys(), scope.byHost.keys()]) for (const host of known) if (hostCovers(pattern, host)) hosts.add(host);
+    }
+    return hosts;
+  }
+
+  #updateHosts(hosts: ReadonlySet<string>, context: Context, terms: LabelTerms): void {
+    const clusters = new Changes();
+    const endpoints = new Changes();
+    const names = new Changes();
+    for (const host of hosts) {
+      const before = this.#hosts.get(host) ?? NOTHING;
+      const after = this.#make(host, context, terms);
+      if (after === NOTHING) this.#hosts.delete(host);
+      else this.#hosts.set(host, after);
+      clusters.replace(before.clusters, after.clusters);
+      endpoints.replace(before.endpoints, after.endpoints);
+      names.replace(before.names, after.names);
+    }
+    this.clusters = clusters.on(this.clusters);
+    this.endpoints = endpoints.on(this.endpoints);
+    this.names = names.on(this.names);
+  }
+
+  #make(host: string, context: Context, terms: LabelTerms): HostParts {
+    const service = context.scope.byHost.get(host);
+    if (!service) return NOTHING;
+    const { workshop } = this.#deps;
+    const clusters = serviceClusters(service, context, workshop);
+    const endpoints = clusters.flatMap(({ resource }) => (resource?.needsEndpoints === undefined ? [] : [clusterEndpoints(resource.needsEndpoints, service, { context, terms, workshop })]));
+    return { clusters, endpoints, names: context.proxy.kind === 'sidecar' ? [serviceNameTable(service, context, workshop)] : [] };
+  }
+
+  #updateRoutes(hosts: ReadonlySet<string>, context: Context): void {
+    const names = new Set(this.outbound.routes);
+    const gone = [...this.routes].map((r) => r.name).filter((name) => !names.has(name));
+    for (const name of gone) {
+      this.#tables.delete(name);
+      this.#soles.delete(name);
+    }
+    const made = [...names].map((name) => (isShared(name) ? this.#tableRoutes(name, hosts, context) : this.#soleRoutes(name, hosts, context)));
+    for (const resource of made) if (this.routes.get(resource.name) !== resource) this.#deps.workshop.origins.add(resource);
+    this.routes = this.routes.with(made, gone);
+  }
+
+  #tableRoutes(name: string, hosts: ReadonlySet<string>, context: Context): EncodedResource {
+    const known = this.#tables.get(name);
+    if (known) return known.update(hosts, context);
+    const table = new RouteTable(name, this.#deps.virtualHosts);
+    this.#tables.set(name, table);
+    return table.update(sharedHosts(context), context);
+  }
+
+  #soleRoutes(name: string, hosts: ReadonlySet<string>, context: Context): EncodedResource {
+    const known = this.#soles.get(name);
+    const { host } = routesAt(name, context);
+    if (known && !hosts.has(host) && known.behind.isDisjointFrom(hosts)) return known.resource;
+    const made = soleRoutes(name, context, this.#deps.virtualHosts);
+    this.#soles.set(name, made);
+    return made.resource;
+  }
+}
+
+const concerns = (diff: SnapshotDiff): boolean => [...diff.config].some((part) => !OF_NO_CONCERN.includes(part));
+
+/** Ports, addresses, TCP routes and policies stand in listeners, and the pods of headless services. */
+function affectsListeners(diff: SnapshotDiff, { scope }: Context): boolean {
+  if (diff.services.size > 0 || diff.hostPolicies.size > 0 || [...diff.routing].some((rules) => rules.tls.length + rules.tcp.length > 0)) return true;
+  if (diff.endpoints.size === 0) return false;
+  const isPods = (service: MeshService | undefined) => service !== undefined && isHeadless(service) && diff.endpoints.has(service.key);
+  return [...diff.endpoints].some((key) => isPods(scope.byHost.get(hostOf(key)))) || scope.hidden.some(isPods);
+}
+
+/** Keys of services are `namespace/host`. */
+const hostOf = (key: string): string => key.slice(key.indexOf('/') + 1);
+
+/** What happens to a set. */
+class Changes {
+  readonly #upserts: EncodedResource[] = [];
+  readonly #removed: string[] = [];
+
+  replace(before: readonly Made[], after: readonly Made[]): void {
+    for (const { resource } of before) if (resource) this.#removed.push(resource.name);
+    for (const { resource } of after) if (resource) this.#upserts.push(resource);
+  }
+
+  on(set: ResourceSet): ResourceSet {
+    return set.with(this.#upserts, this.#removed);
+  }
+}
+
+interface ListenerParts {
+  readonly telemetry: StableTelemetry;
+  readonly origins: readonly Origin[];
+  readonly context: Context;
+  readonly workshop: Workshop;
+  readonly key: string;
+}
+
+class SharedListeners {
+  readonly #cell = new Cell<readonly Made[]>();
+  made: readonly Made[] = [];
+  set = ResourceSet.empty;
+  usedAt = 0;
+
+  update({ shared, hidden }: PlannedOutbound, parts: ListenerParts): void {
+    const { telemetry, origins, context, workshop } = parts;
+    const { settings, scope, snapshot } = context;
+    this.usedAt = snapshot.number;
+    const made = this.#cell.get([shared, hidden, settings, scope.outbound, scope.sidecar], () => {
+      const make = (name: string, deps: readonly unknown[], at: { origins: readonly Origin[]; build: () => Parameters<typeof encode<typeof ListenerSchema>>[2] }) =>
+        workshop.make(`listener ${parts.key} ${name}`, [settings, scope.outbound, at.origins.join(), ...deps], { kind: 'Listener', namespace: scope.namespace, name, origins: at.origins }, () => encode(ListenerSchema, name, at.build(), at));
+      return [
+        make(VIRTUAL_OUTBOUND, [hidden.text], { origins: [...sidecarOrigins(context), ...origins], build: () => buildVirtualOutbound(hidden.addresses, context, telemetry) }),
+        ...shared.map(({ plan, text }) => make(plan.name, [text], { origins: [...plan.origins, ...origins], build: () => buildOutboundListener(plan, context, telemetry) })),
+      ];
+    });
+    if (made === this.made) return;
+    this.made = made;
+    this.set = this.set.become(made.flatMap((m) => m.resource ?? []));
+  }
+}

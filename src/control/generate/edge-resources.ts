@@ -1,0 +1,84 @@
+import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { ResourceSet } from '../../xds/resource-set.ts';
+import { Cell } from '../registry/memo.ts';
+import { CONFIG_PARTS, type LeftOut, type MeshSnapshot } from '../registry/snapshot.ts';
+import type { Context } from '../translate/context.ts';
+import { buildEdgeListener } from '../translate/gateway-listeners.ts';
+import { planEdge, type EdgePlan } from '../translate/gateway-plan.ts';
+import { edgeHosts } from '../translate/gateway-routes.ts';
+import { encode } from './encode.ts';
+import { edgeOrigins, securityOrigins, telemetryOrigins } from './origins.ts';
+import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
+import { noRoutes, routesResource, wholeHost } from './virtual-hosts.ts';
+import type { Made, Workshop } from './workshop.ts';
+
+interface Plan extends EdgePlan {
+  readonly reports: readonly LeftOut[];
+}
+
+/** Listeners and routes of a gateway. There are few gateways: each change of the configuration plans them anew, and content
+ * tells what differs. */
+export class EdgeResources {
+  readonly #key: string;
+  readonly #workshop: Workshop;
+  readonly #plan = new Cell<Plan>();
+  readonly #all = new Cell<readonly LeftOut[]>();
+  #snapshot: MeshSnapshot | undefined;
+  /** Number of the snapshot for which it was asked last. */
+  usedAt = 0;
+  #telemetry: StableTelemetry | undefined;
+  #security: StableSecurity | undefined;
+  listeners = ResourceSet.empty;
+  routes = ResourceSet.empty;
+  reports: readonly LeftOut[] = [];
+
+  constructor(key: string, workshop: Workshop) {
+    this.#key = key;
+    this.#workshop = workshop;
+  }
+
+  /** @param contextOf of any replica */
+  update(snapshot: MeshSnapshot, contextOf: () => Context): void {
+    this.usedAt = snapshot.number;
+    if (snapshot === this.#snapshot) return;
+    this.#snapshot = snapshot;
+    const context = contextOf();
+    this.reports = this.#all.get([context.workload?.namedPorts, ...CONFIG_PARTS.map((part) => snapshot[part])], () => this.#make(context));
+  }
+
+  #make(context: Context): LeftOut[] {
+    const { snapshot } = context;
+    const plan = this.#plan.get([snapshot.gateways, snapshot.services, snapshot.settings, context.workload?.namedPorts], () => {
+      const made = planEdge(context);
+      return { ...made, reports: made.conflicts.map(({ server, reason }) => ({ kind: 'Gateway', namespace: server.namespace, name: server.name, reason })) };
+    });
+    const { value: made, reports } = this.#workshop.noting(() => [this.#makeListeners(plan, context), this.#makeRoutes(plan, context)] as const);
+    const [listeners, routes] = made;
+    this.listeners = this.listeners.become(listeners.flatMap((m) => m.resource ?? []));
+    this.routes = this.routes.become(routes.flatMap((m) => m.resource ?? []));
+    return [...plan.reports, ...reports, ...[...listeners, ...routes].flatMap((m) => m.reports)];
+  }
+
+  #makeListeners(plan: EdgePlan, context: Context): Made[] {
+    const { settings, scope, proxy } = context;
+    const telemetry = (this.#telemetry = stableTelemetry(context, 'CLIENT', this.#telemetry));
+    const security = (this.#security = stableSecurity(context, this.#security));
+    const policies = [...telemetryOrigins(context), ...securityOrigins(context)];
+    return plan.listeners.map((listener) => {
+      const name = `${listener.address}_${listener.port}`;
+      return this.#workshop.make(`listener ${this.#key} ${name}`, [listener, scope, settings, telemetry, security, policies.join()], { kind: 'Listener', namespace: proxy.namespace, name }, () => {
+        const made = buildEdgeListener(listener, { context, telemetry, security });
+        return made && encode(ListenerSchema, name, made, { origins: [...listener.chains.flatMap((chain) => edgeOrigins(chain, context)), ...policies] });
+      });
+    });
+  }
+
+  #makeRoutes(plan: EdgePlan, context: Context): Made[] {
+    const { settings, scope, snapshot, proxy } = context;
+    return [...plan.routes].map(([name, chain]) => {
+      const what = { kind: 'RouteConfiguration', namespace: proxy.namespace, name };
+      const made = this.#workshop.make(`routes ${this.#key} ${name}`, [scope, snapshot.hostPolicies, settings, chain], what, () => routesResource(name, edgeHosts(chain, context).map(({ host, origins }) => wholeHost(host, origins))));
+      return made.resource ? made : { ...made, resource: noRoutes(name) };
+    });
+  }
+}

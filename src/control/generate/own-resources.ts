@@ -1,0 +1,122 @@
+import { ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { ResourceSet } from '../../xds/resource-set.ts';
+import { Cell } from '../registry/memo.ts';
+import { serviceOrigins } from '../registry/model.ts';
+import type { Origin } from '../registry/origin.ts';
+import { CONFIG_PARTS, type ConfigPart, type LeftOut, type MeshSnapshot } from '../registry/snapshot.ts';
+import { inboundPassthroughCluster } from '../translate/builtin-clusters.ts';
+import { hostPolicy, type Context } from '../translate/context.ts';
+import { buildInboundCluster } from '../translate/inbound-clusters.ts';
+import { buildInboundListener } from '../translate/inbound-listener.ts';
+import { inboundPorts, type InboundPort } from '../translate/inbound-services.ts';
+import { inboundCluster, VIRTUAL_INBOUND } from '../translate/names.ts';
+import { buildOutboundListener } from '../translate/outbound-listeners.ts';
+import type { Audience } from './audience.ts';
+import { encode } from './encode.ts';
+import { securityOrigins, sidecarOrigins, telemetryOrigins } from './origins.ts';
+import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
+import type { Made, Workshop } from './workshop.ts';
+
+/** Parts of the mesh without influence on what stands behind a workload's own ports, and on what is put around them. A part that
+ * is not named here makes everything again. */
+const NOT_BEHIND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'jwks'];
+const NOT_AROUND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'hostPolicies'];
+
+const partsBut = (snapshot: MeshSnapshot, left: readonly ConfigPart[]): unknown[] => CONFIG_PARTS.filter((part) => !left.includes(part)).map((part) => snapshot[part]);
+
+/** What a sidecar gets because of its workload: where its own ports lead, who may call them, and listeners that bear its name.
+ * Replicas share it. */
+export class OwnResources {
+  readonly #key: string;
+  readonly #workshop: Workshop;
+  readonly #ports = new Cell<readonly InboundPort[]>();
+  readonly #clusters = new Cell<readonly Made[]>();
+  readonly #listeners = new Cell<readonly Made[]>();
+  readonly #plans = new Cell<OwnPlans>();
+  #snapshot: MeshSnapshot | undefined;
+  /** Number of the snapshot for which it was asked last. */
+  usedAt = 0;
+  clusters = ResourceSet.empty;
+  listeners = ResourceSet.empty;
+  /** Shared with other workloads. */
+  sharedListeners = ResourceSet.empty;
+  #made: readonly (readonly Made[])[] = [];
+  #plansMade: OwnPlans | undefined;
+
+  constructor(key: string, workshop: Workshop) {
+    this.#key = key;
+    this.#workshop = workshop;
+  }
+
+  get reports(): LeftOut[] {
+    return [...this.#made.flat().flatMap((made) => made.reports), ...(this.#plansMade?.reports ?? [])];
+  }
+
+  /** @param contextOf of any replica */
+  update(snapshot: MeshSnapshot, audience: Audience, contextOf: () => Context): void {
+    this.usedAt = snapshot.number;
+    if (snapshot === this.#snapshot) return;
+    this.#snapshot = snapshot;
+    const context = contextOf();
+    const { settings, scope, proxy } = context;
+    const services = snapshot.servicesByNamespace.get(proxy.namespace);
+    const ports = this.#ports.get([services, settings, scope.sidecar], () => inboundPorts(context));
+    const clusters = this.#clusters.get([ports, ...partsBut(snapshot, NOT_BEHIND_PORTS)], () => this.#makeClusters(ports, context));
+    const plans = this.#plans.get(partsBut(snapshot, NOT_AROUND_PORTS), () => this.#plan(context));
+    this.sharedListeners = audience.sharedListeners(plans.client, plans.telemetries, context);
+    const listeners = this.#listeners.get([ports, plans, audience.outbound.own, settings, scope.outbound, scope.sidecar, snapshot.peerAuthentications], () => this.#makeListeners(ports, { context, audience, plans }));
+    if (this.#made[0] !== clusters) this.clusters = this.clusters.become(clusters.flatMap((made) => made.resource ?? []));
+    if (this.#made[1] !== listeners) this.listeners = this.listeners.become(listeners.flatMap((made) => made.resource ?? []));
+    this.#made = [clusters, listeners];
+  }
+
+  #makeClusters(ports: readonly InboundPort[], context: Context): Made[] {
+    const { proxy, settings, scope } = context;
+    const passthrough = this.#workshop.make('cluster InboundPassthrough', [settings], { kind: 'Cluster', namespace: '', name: 'InboundPassthroughCluster' }, () => encode(ClusterSchema, 'InboundPassthroughCluster', inboundPassthroughCluster(settings.config)));
+    return [
+      passthrough,
+      ...ports.map((port) => {
+        const name = inboundCluster(port.port);
+        const policy = port.service && hostPolicy(context, port.service);
+        const origins = [...sidecarOrigins(context), ...(policy?.origins ?? []), ...(port.service ? serviceOrigins(port.service) : [])];
+        const what = { kind: 'Service', namespace: proxy.namespace, name: port.service?.name ?? name, origins };
+        return this.#workshop.make(`inbound ${this.#key} ${name}`, [port.service, port.protocol, port.endpoint, policy, scope.sidecar, settings], what, () => encode(ClusterSchema, name, buildInboundCluster(port, context), { origins }));
+      }),
+    ];
+  }
+
+  /** The same object as before when nothing in it differs. */
+  #plan(context: Context): OwnPlans {
+    const before = this.#plansMade;
+    const { value, reports } = this.#workshop.noting(() => ({
+      client: stableTelemetry(context, 'CLIENT', before?.client), server: stableTelemetry(context, 'SERVER', before?.server), security: stableSecurity(context, before?.security),
+      telemetries: telemetryOrigins(context), policies: securityOrigins(context),
+    }));
+    const isSame = before?.client === value.client && before.server === value.server && before.security === value.security && before.telemetries.join() === value.telemetries.join() && before.policies.join() === value.policies.join();
+    this.#plansMade = isSame ? Object.assign(before, { reports }) : { ...value, reports };
+    return this.#plansMade;
+  }
+
+  #makeListeners(ports: readonly InboundPort[], parts: { context: Context; audience: Audience; plans: OwnPlans }): Made[] {
+    const { context, audience, plans } = parts;
+    const { settings, scope, snapshot, proxy } = context;
+    const { client, server, security } = plans;
+    const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint]));
+    const make = (name: string, deps: readonly unknown[], at: { origins: readonly Origin[]; build: () => Listener }) =>
+      this.#workshop.make(`listener ${this.#key} ${name}`, [settings, at.origins.join(), ...deps], { kind: 'Listener', namespace: proxy.namespace, name, origins: at.origins }, () => encode(ListenerSchema, name, at.build(), at));
+    return [
+      ...audience.outbound.own.map(({ plan, text }) => make(plan.name, [text, scope.outbound, client], { origins: [...plan.origins, ...plans.telemetries], build: () => buildOutboundListener(plan, context, client) })),
+      make(VIRTUAL_INBOUND, [shape, snapshot.peerAuthentications, server, security], { origins: [...sidecarOrigins(context), ...plans.telemetries, ...plans.policies], build: () => buildInboundListener(ports, { context, telemetry: server, security }) }),
+    ];
+  }
+}
+
+interface OwnPlans {
+  readonly client: StableTelemetry;
+  readonly server: StableTelemetry;
+  readonly security: StableSecurity;
+  readonly telemetries: readonly Origin[];
+  readonly policies: readonly Origin[];
+  reports: readonly LeftOut[];
+}

@@ -1,0 +1,106 @@
+import type { EncodedResource } from '../../xds/resource.ts';
+import { ResourceSet } from '../../xds/resource-set.ts';
+import { TypeUrl } from '../../xds/type-urls.ts';
+import type { LabelTerms } from '../registry/label-terms.ts';
+import type { Workload } from '../registry/model.ts';
+import type { MeshSnapshot } from '../registry/snapshot.ts';
+import type { Context } from '../translate/context.ts';
+import type { Proxy } from '../translate/proxy.ts';
+import type { Audience } from './audience.ts';
+import type { EdgeResources } from './edge-resources.ts';
+import type { OwnResources } from './own-resources.ts';
+import type { Made } from './workshop.ts';
+
+/** Where views find what they put together. */
+export interface Shelf {
+  readonly snapshot: MeshSnapshot;
+  readonly terms: LabelTerms;
+  contextOf(proxy: Proxy): Context;
+  audience(context: Context): Audience;
+  own(context: Context): OwnResources;
+  edge(context: Context): EdgeResources;
+  secret(name: string, proxy: Proxy): Made | undefined;
+}
+
+type Sets = readonly ResourceSet[];
+
+const NONE: Sets = [];
+
+/** What one proxy is to hold: what is for all that see what it sees, and what is its own. Asked often, so that nothing is looked
+ * up again as long as the snapshot is the same, and little when what concerns the proxy has not changed. */
+export class ProxyView {
+  readonly #proxy: Proxy;
+  readonly #shelf: Shelf;
+  #snapshot: MeshSnapshot | undefined;
+  #workload: Workload | undefined;
+  #terms: LabelTerms | undefined;
+  #audience: Audience | undefined;
+  #own: OwnResources | undefined;
+  #edge: EdgeResources | undefined;
+  #secrets: { readonly made: readonly Made[]; readonly sets: Sets } = { made: [], sets: [ResourceSet.empty] };
+  readonly #sets = new Map<string, Sets>();
+
+  constructor(proxy: Proxy, shelf: Shelf) {
+    this.#proxy = proxy;
+    this.#shelf = shelf;
+  }
+
+  /** @param names of secrets */
+  resources(typeUrl: string, names: Iterable<string> = []): Sets {
+    this.#refresh();
+    if (typeUrl === TypeUrl.Secret) return this.#secretSets(names);
+    return this.#sets.get(typeUrl) ?? NONE;
+  }
+
+  #refresh(): void {
+    const { snapshot } = this.#shelf;
+    const before = this.#snapshot;
+    if (snapshot === before) return;
+    this.#snapshot = snapshot;
+    let context: Context | undefined;
+    const contextOf = () => (context ??= this.#shelf.contextOf(this.#proxy));
+    if (!before || this.#mayHaveMoved(before, snapshot)) this.#settle(contextOf());
+    this.#audience?.update(snapshot, this.#shelf.terms, contextOf);
+    if (this.#audience) this.#own?.update(snapshot, this.#audience, contextOf);
+    this.#edge?.update(snapshot, contextOf);
+    this.#collect();
+  }
+
+  /** Other labels, or other objects that ask for labels, and it may belong to another class. */
+  #mayHaveMoved(before: MeshSnapshot, after: MeshSnapshot): boolean {
+    return before.settings !== after.settings || before.sidecars !== after.sidecars || this.#shelf.terms !== this.#terms || after.workloads.get(this.#proxy.address) !== this.#workload;
+  }
+
+  #settle(context: Context): void {
+    this.#workload = context.snapshot.workloads.get(this.#proxy.address);
+    this.#terms = this.#shelf.terms;
+    this.#audience = this.#shelf.audience(context);
+    if (this.#proxy.kind === 'router') this.#edge = this.#shelf.edge(context);
+    else this.#own = this.#shelf.own(context);
+  }
+
+  #collect(): void {
+    const { clusters, endpoints, routes, names } = this.#audience ?? EMPTY;
+    const own = this.#own ?? EMPTY;
+    this.#put(TypeUrl.Cluster, [clusters, own.clusters]);
+    this.#put(TypeUrl.Endpoints, [endpoints]);
+    this.#put(TypeUrl.Listener, this.#edge ? [this.#edge.listeners] : [own.sharedListeners, own.listeners]);
+    this.#put(TypeUrl.Route, [this.#edge?.routes ?? routes]);
+    this.#put(TypeUrl.NameTable, [names]);
+  }
+
+  #put(typeUrl: string, sets: Sets): void {
+    const before = this.#sets.get(typeUrl);
+    if (!before || sets.some((set, i) => set !== before[i])) this.#sets.set(typeUrl, sets);
+  }
+
+  #secretSets(names: Iterable<string>): Sets {
+    const made = [...names].flatMap((name) => this.#shelf.secret(name, this.#proxy) ?? []);
+    const set = (this.#secrets.sets[0] ?? ResourceSet.empty).become(made.flatMap((m): EncodedResource[] => (m.resource ? [m.resource] : [])));
+    if (set !== this.#secrets.sets[0]) this.#secrets = { made, sets: [set] };
+    else this.#secrets = { made, sets: this.#secrets.sets };
+    return this.#secrets.sets;
+  }
+}
+
+const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };

@@ -1,0 +1,127 @@
+import type { EncodedResource, ResourcePart } from '../../xds/resource.ts';
+import type { LeftOut } from '../registry/snapshot.ts';
+import type { Context } from '../translate/context.ts';
+import { claims, fallbackHost, hostsBehind, planSharedHost, planSoleHost, precedence, routesAt, type HostPlan } from '../translate/outbound-routes.ts';
+import { noRoutes, plannedHost, routesResource, wholeHost, type EncodedRoutes, type VirtualHosts } from './virtual-hosts.ts';
+
+interface Entry {
+  readonly plan: HostPlan;
+  /** Names that it would like to have: in lower case, and as they are. */
+  readonly wanted: ReadonlyMap<string, string>;
+  readonly routes: EncodedRoutes;
+  readonly behind: ReadonlySet<string>;
+  /** With the names that it got; undefined: others have them all. */
+  part: ResourcePart | undefined;
+}
+
+/** The routes that all HTTP services on one port share. A change of some hosts makes just those again, and the others that
+ * gain or lose a name by it. */
+export class RouteTable {
+  readonly #name: string;
+  readonly #virtualHosts: VirtualHosts;
+  readonly #entries = new Map<string, Entry>();
+  /** By name in lower case: hosts that want it. */
+  readonly #claims = new Map<string, Set<string>>();
+  /** By host: those whose routes lead to it. */
+  readonly #dependents = new Map<string, Set<string>>();
+  #resource: EncodedResource | undefined;
+
+  constructor(name: string, virtualHosts: VirtualHosts) {
+    this.#name = name;
+    this.#virtualHosts = virtualHosts;
+  }
+
+  get reports(): LeftOut[] {
+    return [...this.#entries.values()].flatMap((entry) => entry.routes.reports);
+  }
+
+  /** @param changed hosts of which something may have changed
+   * @returns the same resource when nothing came of it */
+  update(changed: Iterable<string>, context: Context): EncodedResource {
+    const { view } = routesAt(this.#name, context);
+    const hosts = new Set<string>();
+    for (const host of changed) for (const affected of [host, ...(this.#dependents.get(host) ?? [])]) hosts.add(affected);
+    const renamed = new Set<string>();
+    for (const host of hosts) this.#replace(host, planSharedHost(host, view), renamed);
+    let differs = this.#resource === undefined;
+    for (const host of renamed) {
+      const entry = this.#entries.get(host);
+      if (entry) entry.part = this.#encode(host, entry);
+      differs = true;
+    }
+    if (differs || !this.#resource) this.#resource = this.#whole(context);
+    return this.#resource;
+  }
+
+  #replace(host: string, plan: HostPlan | undefined, renamed: Set<string>): void {
+    const before = this.#entries.get(host);
+    const routes = plan && this.#virtualHosts.routes(plan);
+    const wanted = plan && claims(plan);
+    if (before && routes === before.routes && wanted && sameEntries(before.wanted, wanted)) return;
+    if (!before && !plan) return;
+    renamed.add(host);
+    for (const name of before?.wanted.keys() ?? []) this.#unclaim(name, host, renamed);
+    for (const other of before?.behind ?? []) leave(this.#dependents, other, host);
+    this.#entries.delete(host);
+    if (!plan || !routes || !wanted) return;
+    const behind = hostsBehind(plan);
+    for (const name of wanted.keys()) this.#claim(name, host, renamed);
+    for (const other of behind) if (other !== host) this.#dependents.getOrInsertComputed(other, () => new Set()).add(host);
+    this.#entries.set(host, { plan, wanted, routes, behind, part: undefined });
+  }
+
+  #claim(name: string, host: string, renamed: Set<string>): void {
+    const others = this.#claims.getOrInsertComputed(name, () => new Set());
+    for (const other of others) renamed.add(other);
+    others.add(host);
+  }
+
+  #unclaim(name: string, host: string, renamed: Set<string>): void {
+    leave(this.#claims, name, host);
+    for (const other of this.#claims.get(name) ?? []) renamed.add(other);
+  }
+
+  #encode(host: string, { plan, wanted, routes }: Entry): ResourcePart | undefined {
+    const rank = precedence(plan);
+    const isFree = (name: string) => [...(this.#claims.get(name) ?? [])].every((other) => other === host || rank < this.#rankOf(other));
+    const domains = [...wanted].filter(([name]) => isFree(name)).map(([, domain]) => domain);
+    return domains.length > 0 ? plannedHost(plan, domains, routes) : undefined;
+  }
+
+  #rankOf(host: string): string {
+    const entry = this.#entries.get(host);
+    return entry ? precedence(entry.plan) : '';
+  }
+
+  #whole(context: Context): EncodedResource {
+    const entries = [...this.#entries.values()].sort((a, b) => (precedence(a.plan) < precedence(b.plan) ? -1 : 1));
+    return routesResource(this.#name, [...entries.flatMap((entry) => entry.part ?? []), wholeHost(fallbackHost(context), [])]);
+  }
+}
+
+export interface SoleRoutes {
+  readonly resource: EncodedResource;
+  readonly reports: readonly LeftOut[];
+  /** Hosts whose change may change it. */
+  readonly behind: ReadonlySet<string>;
+}
+
+/** The routes of one service alone. */
+export function soleRoutes(name: string, context: Context, virtualHosts: VirtualHosts): SoleRoutes {
+  const plan = planSoleHost(name, context);
+  if (!plan) return { resource: noRoutes(name), reports: [], behind: new Set() };
+  const routes = virtualHosts.routes(plan);
+  return { resource: routesResource(name, [plannedHost(plan, plan.domains, routes)]), reports: routes.reports, behind: hostsBehind(plan) };
+}
+
+function leave(groups: Map<string, Set<string>>, key: string, member: string): void {
+  const group = groups.get(key);
+  group?.delete(member);
+  if (group?.size === 0) groups.delete(key);
+}
+
+function sameEntries(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}

@@ -1,0 +1,88 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
+import { errorText } from '../../base/errors.ts';
+import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
+import { assemble, EncodedResource, type ResourcePart } from '../../xds/resource.ts';
+import { TypeUrl } from '../../xds/type-urls.ts';
+import { bytesField, concat } from '../../xds/wire.ts';
+import { WeakMemo } from '../registry/memo.ts';
+import { serviceOrigins } from '../registry/model.ts';
+import type { Origin } from '../registry/origin.ts';
+import { termsOf } from '../registry/label-terms.ts';
+import type { LeftOut } from '../registry/snapshot.ts';
+import type { Context } from '../translate/context.ts';
+import { hostDependencies, hostRoutes, routesHead, type HostPlan, type VirtualHostInit } from '../translate/outbound-routes.ts';
+
+/** Field number of RouteConfiguration.virtual_hosts. */
+const VIRTUAL_HOSTS = 2;
+
+/** The routes of a virtual host, encoded. */
+export interface EncodedRoutes {
+  readonly bytes: Uint8Array;
+  /** What had no effect. */
+  readonly reports: readonly LeftOut[];
+}
+
+/** Encodes the routes of virtual hosts apart from their names: a change to one VirtualService makes one virtual host again, once
+ * for all namespaces. */
+export class VirtualHosts {
+  readonly #routes = new WeakMemo<EncodedRoutes>();
+
+  routes(plan: HostPlan): EncodedRoutes {
+    const { rules, view } = plan;
+    const { proxy, labels } = view.context;
+    const asked = new Set(rules?.sourceLabels);
+    const caller = `${[...proxy.lacks].join()} ${rules?.dependsOnNamespace ? proxy.namespace : ''} ${termsOf(labels).filter((term) => asked.has(term)).sort().join()}`;
+    const key = `${plan.name} ${plan.service?.key ?? ''} ${rules?.namespace}/${rules?.name} ${caller}`;
+    return this.#routes.get(key, hostDependencies(plan), () => encodeRoutes(plan));
+  }
+}
+
+/** A virtual host with the names that it got. Protobuf allows it: encoded parts of one message, one after the other, are the
+ * message. */
+export function plannedHost(plan: HostPlan, domains: readonly string[], { bytes }: EncodedRoutes): ResourcePart {
+  const names = { name: plan.name, domains: [...domains] };
+  return hostPart(names, concat([encodeHost(names), bytes]), [...(plan.service ? serviceOrigins(plan.service) : []), ...(plan.rules?.origins ?? [])]);
+}
+
+export const wholeHost = (host: VirtualHostInit, origins: readonly Origin[]): ResourcePart => hostPart(host, encodeHost(host), origins);
+
+/** A host whose routes a proxy refuses is answered by that proxy with 503 and a reason, not passed on to where its routes
+ * would not have led. */
+function hostPart({ name = '', domains = [] }: VirtualHostInit, bytes: Uint8Array, origins: readonly Origin[]): ResourcePart {
+  const body = { specifier: { case: 'inlineString' as const, value: `this proxy has refused the routes of the host: see the status of ${origins.join(', ')}\n` } };
+  const routes: VirtualHostInit['routes'] = [{ name: 'refused', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 503, body } } }];
+  return { name, origins, bytes: field(bytes), instead: () => field(encodeHost({ name, domains, routes })) };
+}
+
+const field = (host: Uint8Array): Uint8Array => concat(bytesField(VIRTUAL_HOSTS, host));
+
+/** A RouteConfiguration out of its virtual hosts. */
+export function routesResource(name: string, hosts: readonly ResourcePart[]): EncodedResource {
+  const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, routesHead(name)));
+  return assemble({ typeUrl: TypeUrl.Route, name }, { head, list: hosts }, { origins: hosts.flatMap((part) => part.origins) });
+}
+
+/** So that nobody waits for routes that there are not. */
+export const noRoutes = (name: string): EncodedResource => new EncodedResource(TypeUrl.Route, name, toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { name })));
+
+/** Rules that cannot be translated leave their host with the routes that it has without them. */
+function encodeRoutes(plan: HostPlan): EncodedRoutes {
+  const reports: LeftOut[] = [];
+  const context: Context = { ...plan.view.context, report: (object) => void reports.push(object) };
+  const view = { ...plan.view, context };
+  const attempts = [{ rules: plan.rules, service: plan.service, blamed: plan.rules ? { kind: 'VirtualService', ...named(plan.rules) } : undefined }, { service: plan.service, blamed: plan.service && { kind: 'Service', ...named(plan.service) } }];
+  for (const { blamed, ...parts } of attempts) {
+    if (!blamed) continue;
+    try {
+      return { bytes: encodeHost(hostRoutes({ name: plan.name, domains: plan.domains, view, ...parts })), reports };
+    } catch (error) {
+      reports.push({ ...blamed, reason: errorText(error) });
+    }
+  }
+  return { bytes: encodeHost({}), reports };
+}
+
+const named = ({ namespace, name }: { namespace: string; name: string }) => ({ namespace, name });
+
+const encodeHost = (host: VirtualHostInit): Uint8Array => toBinary(VirtualHostSchema, create(VirtualHostSchema, host));
