@@ -78,6 +78,7 @@ class App implements Agent, StatusView {
   readonly #pages: readonly (readonly [PageName, HttpService])[];
   #pipe: OutcomePipe | undefined;
   #dns: DnsProxy | undefined;
+  #ending = false;
   #draining: Promise<void> | undefined;
   #hasBeenReady = false;
 
@@ -130,6 +131,12 @@ class App implements Agent, StatusView {
     this.#log.info('agent started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(performance.now()) });
   }
 
+  announceEnd(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#admin.post('/drain_listeners?inboundonly&graceful&skip_exit').catch((error: unknown) => this.#log.warn('Envoy cannot be told of the end', { error: errorText(error) }));
+  }
+
   drain(): Promise<void> {
     this.#draining ??= this.#drain();
     return this.#draining;
@@ -152,7 +159,7 @@ class App implements Agent, StatusView {
   }
 
   async notReady(): Promise<string | undefined> {
-    if (this.#draining) return 'the proxy is draining';
+    if (this.#ending) return 'the proxy is draining';
     try {
       // 503 while Envoy initializes, and when its health was set to fail.
       await this.#admin.get('/ready');
@@ -196,6 +203,7 @@ class App implements Agent, StatusView {
 
   async #drain(): Promise<void> {
     this.#log.info('draining');
+    this.#ending = true;
     await drainEnvoy({ admin: this.#admin, acceptMs: this.settings.role === 'router' ? this.settings.drainMs : 0, clock: this.#clock, log: this.#log });
     this.#log.info('drained');
   }

@@ -49,6 +49,8 @@ export interface ProxyAppOptions {
 export interface ProxyApp {
   /** Pages and control-plane connections are up; readiness comes with the configuration. */
   start(): Promise<void>;
+  /** Clients are told to go; everything goes on. */
+  announceEnd(): void;
   /** Ends gracefully: waits for requests in flight, then for telemetry. The caller's patience is the only deadline. */
   drain(): Promise<void>;
   /** Ends now. */
@@ -81,6 +83,7 @@ class App implements ProxyApp, ProxyView {
   readonly #onQuit: () => void;
   #dns: DnsProxy | undefined;
   #healthFailed = false;
+  #ending = false;
   #draining: Promise<void> | undefined;
   #hasBeenReady = false;
 
@@ -120,6 +123,13 @@ class App implements ProxyApp, ProxyView {
     this.#log.info('proxy started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(performance.now()) });
   }
 
+  announceEnd(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#log.info('the end is announced to clients');
+    this.runtime.announceEnd();
+  }
+
   drain(): Promise<void> {
     this.#draining ??= this.#drain();
     return this.#draining;
@@ -143,12 +153,12 @@ class App implements ProxyApp, ProxyView {
   }
 
   state(): ServerState {
-    if (this.#draining) return 'DRAINING';
+    if (this.#ending) return 'DRAINING';
     return this.notReady() === undefined ? 'LIVE' : 'INITIALIZING';
   }
 
   notReady(): string | undefined {
-    if (this.#draining) return 'the proxy is draining';
+    if (this.#ending) return 'the proxy is draining';
     if (this.#healthFailed) return 'health was set to fail by /healthcheck/fail';
     // Once ready, a configuration under way makes nobody unready: what was in force still is.
     if (this.#hasBeenReady) return undefined;
@@ -188,8 +198,8 @@ class App implements ProxyApp, ProxyView {
   }
 
   async #drain(): Promise<void> {
-    this.#log.info('draining');
-    await this.runtime.drain();
+    this.announceEnd();
+    await this.runtime.drain(this.settings.role === 'router' ? this.settings.drainMs : 0);
     await this.telemetry.close();
     this.#log.info('drained');
   }

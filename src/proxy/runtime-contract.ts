@@ -109,8 +109,10 @@ export interface ProxyRuntime {
   onInterest(listener: (typeUrl: string, names: ReadonlySet<string>) => void): void;
   /** Listeners are bound and no cluster or listener is still warming. False until the first LDS and CDS arrived. */
   ready(): boolean;
-  /** Stops accepting, tells clients to go away (`connection: close`, GOAWAY), waits for what is in flight. */
-  drain(): Promise<void>;
+  /** Tells clients to go away (`connection: close`, GOAWAY). Everything is still accepted and answered. */
+  announceEnd(): void;
+  /** Announces the end and resolves when nobody is left. @param acceptMs so long new clients are waited for; default 0 */
+  drain(acceptMs?: number): Promise<void>;
   /** Ends everything now. */
   close(): Promise<void>;
   snapshot(): ProxyState;

@@ -179,24 +179,3 @@ test('redirected connections go to the listener of their original destination, o
   assert.equal((await call(port, { agent: false })).body, 'direct');
   assert.equal(proxy.http[0]?.connection.downstreamLocal, '10.1.2.3:9080');
 });
-
-test('a drained proxy finishes what is in flight and closes kept-alive connections', async (t) => {
-  let release = () => {};
-  const upstream = await httpUpstream(t, (_request, response) => {
-    release = () => response.end('late');
-  });
-  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
-  const port = await proxy.port();
-  const idle = connect(port, '127.0.0.1');
-  const idleClosed = new Promise((resolve) => idle.on('close', resolve));
-  idle.resume();
-  const answer = call(port);
-  while (proxy.runtime.snapshot().activeRequests === 0 || proxy.runtime.snapshot().clusters[0]?.hosts[0]?.activeRequests === 0) await new Promise((resolve) => setImmediate(resolve));
-  const drained = proxy.runtime.drain();
-  await idleClosed;
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  release();
-  const { status, body, headers } = await answer;
-  assert.deepEqual([status, body, headers.connection], [200, 'late', 'close']);
-  await drained;
-});

@@ -3,6 +3,7 @@ import type { Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { ClusterStore } from './config/cluster-store.ts';
 import { decode, ResourceType } from './config/decode.ts';
+import { awaitQuiet } from './ending.ts';
 import { routeCompiler } from './config/http-manager.ts';
 import { ListenerStore } from './config/listener-store.ts';
 import { ResourceTable } from './config/resource-table.ts';
@@ -93,7 +94,13 @@ class Runtime implements ProxyRuntime {
     return seen(ResourceType.Cluster) && seen(ResourceType.Listener) && this.#clusters.allWarm && this.#listeners.ready;
   }
 
-  async drain(): Promise<void> {
+  announceEnd(): void {
+    this.#listeners.announceEnd();
+  }
+
+  async drain(acceptMs = 0): Promise<void> {
+    this.announceEnd();
+    await awaitQuiet(this.#listeners, this.#deps.clock, acceptMs);
     await this.#listeners.drain();
   }
 

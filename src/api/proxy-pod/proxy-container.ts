@@ -89,7 +89,8 @@ function proxyEnv({ pod, namespace, workload, config, settings }: ProxyInput): E
 function lifecycleOf({ config, settings }: ProxyInput): Lifecycle | undefined {
   const { drainCommand, agentCommand } = config.values;
   if (settings.native) {
-    return drainCommand ? { preStop: { exec: { command: drainCommand.map((word) => word.replaceAll('$(STATUS_PORT)', String(settings.statusPort))) } } } : undefined;
+    // Port 0: there is no page to ask.
+    return settings.statusPort === 0 ? undefined : { preStop: { exec: { command: drainCommand.map((word) => word.replaceAll('$(STATUS_PORT)', String(settings.statusPort))) } } };
   }
   // The kubelet starts the next container when this hook is done, so the application waits for the proxy.
   return holdsApplication(config, settings) ? { postStart: { exec: { command: [...agentCommand, 'wait'] } } } : undefined;

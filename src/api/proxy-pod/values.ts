@@ -37,9 +37,9 @@ export interface InjectorValues {
   readonly nativeSidecars: boolean;
   /** How the proxy's program is called for its small commands, such as `wait`. */
   readonly agentCommand: readonly string[];
-  /** Run in a native sidecar as soon as the pod is to end; `$(STATUS_PORT)` is replaced. Default none, which differs from
-   * Istio: the proxy drains when the application has ended, so that its last calls still get out. */
-  readonly drainCommand?: readonly string[];
+  /** Run in a native sidecar as soon as the pod is to end; `$(STATUS_PORT)` is replaced. Default: `request POST drain`, by which
+   * the proxy tells its clients to go, while it serves on in both directions until the application has ended. */
+  readonly drainCommand: readonly string[];
 }
 
 /** @param values parsed JSON of the Helm values; what is missing takes Istio's defaults */
@@ -53,7 +53,7 @@ export function decodeInjectorValues(values: unknown): InjectorValues {
   const proxyImage = imageOf(proxy.text('image', 'proxy'));
   const initImage = global.at('proxy_init').text('image', '');
   const drainCommand = proxy.texts('drainCommand');
-  const agentCommand = proxy.texts('agentCommand');
+  const agentCommand = proxy.texts('agentCommand').length > 0 ? proxy.texts('agentCommand') : DEFAULT_AGENT;
   return {
     proxyImage,
     initImage: initImage === '' ? proxyImage : imageOf(initImage),
@@ -86,8 +86,8 @@ export function decodeInjectorValues(values: unknown): InjectorValues {
     holdApplicationUntilProxyStarts: proxy.flag('holdApplicationUntilProxyStarts', false),
     rewriteAppHttpProbe: webhook.flag('rewriteAppHTTPProbe', true),
     nativeSidecars: pilot.at('env').text('ENABLE_NATIVE_SIDECARS', 'true') !== 'false',
-    agentCommand: agentCommand.length > 0 ? agentCommand : DEFAULT_AGENT,
-    ...(drainCommand.length > 0 ? { drainCommand } : {}),
+    agentCommand,
+    drainCommand: drainCommand.length > 0 ? drainCommand : [...agentCommand, 'request', '--debug-port=$(STATUS_PORT)', 'POST', 'drain'],
   };
 }
 

@@ -63,9 +63,9 @@ test('a gRPC probe is asked through the proxy', () => {
   assert.deepEqual(JSON.parse(envOf(injected, 'ISTIO_KUBE_APP_PROBERS') ?? ''), { '/app-health/app/livez': { grpc: { port: 9000 } } });
 });
 
-test('the proxy drains after the application, unless a command says otherwise', () => {
+test('the proxy is told at once when the pod is to end, by its own command or by another', () => {
   const lifecycle = (values: unknown) => injectPod(pod(), 'default', defaultInjectConfig({ values: decodeInjectorValues(values) })).pod.spec?.initContainers?.find((container) => container.name === 'istio-proxy')?.lifecycle;
-  assert.equal(lifecycle({}), undefined);
+  assert.deepEqual(lifecycle({}), { preStop: { exec: { command: ['node', '/lateen/dist/proxy.js', 'request', '--debug-port=15020', 'POST', 'drain'] } } });
   assert.deepEqual(lifecycle({ global: { proxy: { drainCommand: ['drain', '$(STATUS_PORT)'] } } }), { preStop: { exec: { command: ['drain', '15020'] } } });
 });
 

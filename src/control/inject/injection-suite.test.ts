@@ -12,7 +12,6 @@ import { injectObject } from './inject-object.ts';
 import { decodeInjectorValues } from '../../api/proxy-pod/values.ts';
 
 const SUITE = new URL('../../../../shared/data/suites/istio-injection/', import.meta.url);
-const DRAIN = ['pilot-agent', 'request', '--debug-port=$(STATUS_PORT)', 'POST', 'drain'];
 
 /** Cases whose input has another name or that set something beside the defaults. */
 interface Setting {
@@ -80,7 +79,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 function configFor(setting: Setting): InjectConfig {
   const mesh = defaultMeshConfig();
   const given = structuredClone(setting.values ?? {}) as { global?: { proxy?: object } };
-  const values = { ...given, global: { ...given.global, proxy: { agentCommand: ['pilot-agent'], drainCommand: DRAIN, ...given.global?.proxy } } };
+  const values = { ...given, global: { ...given.global, proxy: { agentCommand: ['pilot-agent'], ...given.global?.proxy } } };
   return defaultInjectConfig({ mesh: { ...mesh, defaultConfig: { ...mesh.defaultConfig, ...setting.mesh } }, values: decodeInjectorValues(values) });
 }
 

@@ -130,7 +130,7 @@ function memory(): JsonObject {
 }
 
 function startDrain(view: ProxyView): Page {
-  void view.drain();
+  view.announceEnd();
   return text('OK\n');
 }
 

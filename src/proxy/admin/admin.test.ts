@@ -65,7 +65,7 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
     metrics() { return dataPathMetrics(this); },
     notReady() { return this.reason; },
     failHealth(fail) { this.reason = fail ? 'failed' : undefined; },
-    drain: async () => void calls.push('drain'),
+    announceEnd: () => void calls.push('drain'),
     quit: () => void calls.push('quit'),
   };
   const service = createHttpService({ name: 'test', host: '127.0.0.1', port: 0, routes: [...adminRoutes(view).filter((r) => r.path !== '/stats/prometheus' && r.path !== '/quitquitquit'), ...statusRoutes(view, silentLog), ...readinessRoutes(view)], log: silentLog });

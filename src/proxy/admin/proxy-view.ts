@@ -23,7 +23,8 @@ export interface StatusView {
   notReady(): string | undefined | Promise<string | undefined>;
   /** Undefined: the workload's DNS queries go elsewhere. */
   dns(): DnsView | undefined;
-  drain(): Promise<void>;
+  /** Tells clients to go; everything is still served. */
+  announceEnd(): void;
   /** Drains and ends the process. */
   quit(): void;
 }

@@ -56,7 +56,7 @@ export function statusRoutes(view: StatusView, log: Log): Route[] {
     { path: '/app-health/', isPrefix: true, handle: probe },
     { path: '/app-lifecycle/', isPrefix: true, handle: probe },
     { path: '/quitquitquit', isMutation: true, handle: local(() => { setImmediate(() => view.quit()); return text('OK\n'); }) },
-    { path: '/drain', isMutation: true, handle: local(() => { void view.drain(); return text('OK\n'); }) },
+    { path: '/drain', isMutation: true, handle: local(() => { view.announceEnd(); return text('OK\n'); }) },
   ];
 }
 

@@ -20,6 +20,7 @@ export class ListenerStore {
   readonly #deps: ListenerStoreDeps;
   readonly #listeners = new Map<string, Entry>();
   readonly #leaving = new Set<ListenerRuntime>();
+  #ending = false;
   /** Active listeners by `ip:port`, for connections that the redirecting listener hands over. */
   #byAddress = new Map<string, ListenerRuntime>();
 
@@ -55,6 +56,7 @@ export class ListenerStore {
       }
       if (active) this.#retire(active);
       entry.active = new ListenerRuntime(pending, { ...this.#deps, handOver: (destination) => this.#handOver(destination) });
+      if (this.#ending) entry.active.announceEnd();
       entry.active.start(() => this.#deps.changed());
     }
     this.#index();
@@ -90,8 +92,27 @@ export class ListenerStore {
     return this.#active().map((listener) => listener.state());
   }
 
+  /** Clients are told to go, those of listeners to come too. */
+  announceEnd(): void {
+    this.#ending = true;
+    for (const listener of this.#all()) listener.announceEnd();
+  }
+
+  /** Stops accepting; resolves when every connection has ended. */
   async drain(): Promise<void> {
-    await Promise.all([...this.#active(), ...this.#leaving].map((listener) => listener.drain()));
+    await Promise.all(this.#all().map((listener) => listener.drain()));
+  }
+
+  get openConnections(): number {
+    return this.#all().reduce((sum, listener) => sum + listener.openConnections, 0);
+  }
+
+  get lastAcceptedAt(): number {
+    return Math.max(-Infinity, ...this.#all().map((listener) => listener.lastAcceptedAt));
+  }
+
+  closeIdle(before: number): void {
+    for (const listener of this.#all()) listener.closeIdle(before);
   }
 
   close(): void {
@@ -99,6 +120,10 @@ export class ListenerStore {
     this.#listeners.clear();
     this.#leaving.clear();
     this.#byAddress.clear();
+  }
+
+  #all(): ListenerRuntime[] {
+    return [...this.#active(), ...this.#leaving];
   }
 
   #active(): ListenerRuntime[] {

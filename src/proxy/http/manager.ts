@@ -13,6 +13,8 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 
 interface Served {
   readonly busy: boolean;
+  /** The client is told to go; an idle connection is left to it. */
+  announceEnd(): void;
   drain(): void;
   destroy(): void;
 }
@@ -25,6 +27,7 @@ export class HttpManager {
   #coarseNow: number;
   #activeRequests = 0;
   #draining = false;
+  #ending = false;
   #whenEmpty: (() => void)[] = [];
 
   constructor(services: Omit<ManagerServices, 'load'>) {
@@ -61,6 +64,7 @@ export class HttpManager {
     else if (codec === 'http1' || (alpn !== undefined && alpn.includes('http/1'))) client.serveHttp1(socket, undefined);
     else client.detect(socket);
     if (this.#draining) client.drain();
+    else if (this.#ending) client.announceEnd();
   }
 
   /** A head that could not be read: counted and logged like a request. @returns fields for the answer */
@@ -91,6 +95,17 @@ export class HttpManager {
         else if (requestTimeoutMs > 0 && !exchange.requestEnded && exchange.ageMs >= requestTimeoutMs) exchange.onRequestTimeout();
       }
     }
+  }
+
+  /** Clients are told to go, also those that still come. */
+  announceEnd(): void {
+    this.#ending = true;
+    for (const client of this.#connections) client.announceEnd();
+  }
+
+  /** Ends connections that have carried no request since. @param before monotonic ms */
+  closeIdle(before: number): void {
+    for (const client of this.#connections) if (!client.busy && client.idleSince <= before) client.drain();
   }
 
   /** No new requests on kept-alive connections; resolves when the last one is gone. */
@@ -129,6 +144,7 @@ export class HttpManager {
     this.#connections.add(client);
     client.manager = this;
     if (this.#draining) client.drain();
+    else if (this.#ending) client.announceEnd();
   }
 
   #checkEmpty(): void {
@@ -148,6 +164,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   #served: Served | undefined;
   #socket: Duplex | undefined;
   #draining = false;
+  #ending = false;
   /** Requests in progress; HTTP/1 never has more than one. */
   readonly #exchanges: Exchange[] = [];
 
@@ -208,6 +225,11 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     socket.resume();
   }
 
+  announceEnd(): void {
+    this.#ending = true;
+    this.#served?.announceEnd();
+  }
+
   drain(): void {
     this.#draining = true;
     if (this.#served) this.#served.drain();
@@ -252,7 +274,8 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   }
 
   onIdle(): void {
-    this.idleSince = this.manager.coarseNow;
+    // A second early would be early by the whole of the patience with an idle connection at the end.
+    this.idleSince = this.#ending ? this.manager.services.clock.monotonic() : this.manager.coarseNow;
   }
 
   onClosed(): void {
@@ -262,5 +285,6 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   #serve(served: Served): void {
     this.#served = served;
     if (this.#draining) served.drain();
+    else if (this.#ending) served.announceEnd();
   }
 }

@@ -73,6 +73,11 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     return this.#sink !== undefined;
   }
 
+  /** The next answer is the last one. The client may be about to ask: an idle connection is left open. */
+  announceEnd(): void {
+    this.#draining = true;
+  }
+
   /** After the request in progress, or now when idle, the connection ends. */
   drain(): void {
     this.#draining = true;

@@ -54,6 +54,10 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     return this.streams.size > 0;
   }
 
+  announceEnd(): void {
+    this.drain();
+  }
+
   /** The client is told to go; what it sent before it knew is still answered. RFC 9113 §6.8 */
   drain(): void {
     if (this.#draining !== 'no' || this.closed) return;

@@ -69,6 +69,15 @@ export class Chain {
     this.tcp?.revoke((connection) => permitted(successor, connection) === undefined);
   }
 
+  announceEnd(): void {
+    this.http?.announceEnd();
+  }
+
+  /** @param before monotonic ms */
+  closeIdle(before: number): void {
+    this.http?.closeIdle(before);
+  }
+
   /** No new requests; resolves when the last connection is gone. */
   drain(): Promise<void> {
     return this.http?.drain() ?? this.tcp?.drained() ?? Promise.resolve();

@@ -28,12 +28,15 @@ export class FirstBytes {
   readonly #options: FirstBytesOptions;
   readonly #listener: FirstBytesListener;
   readonly #timer: Timer | undefined;
+  /** Monotonic ms. */
+  readonly since: number;
   #seen: Buffer | undefined;
 
   constructor(socket: Socket, options: FirstBytesOptions, listener: FirstBytesListener) {
     this.#socket = socket;
     this.#options = options;
     this.#listener = listener;
+    this.since = options.clock.monotonic();
     this.#timer = options.timeoutMs > 0 ? options.clock.after(options.timeoutMs, () => this.#onTimeout()) : undefined;
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);

@@ -52,6 +52,9 @@ export class ListenerRuntime {
   readonly #early = new Set<FirstBytes>();
   readonly #firstWord: FirstWord;
   #draining = false;
+  #ending = false;
+  /** Monotonic ms. */
+  lastAcceptedAt = -Infinity;
 
   constructor(settings: ListenerSettings, deps: ListenerDeps) {
     this.settings = settings;
@@ -117,8 +120,23 @@ export class ListenerRuntime {
   }
 
   state(): ListenerState {
-    const activeConnections = [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + chain.activeConnections, this.#early.size);
-    return { name: this.settings.name, bound: this.#bound, activeConnections };
+    return { name: this.settings.name, bound: this.#bound, activeConnections: this.openConnections };
+  }
+
+  get openConnections(): number {
+    return [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + chain.activeConnections, this.#early.size);
+  }
+
+  /** Clients are told to go; those that still come are served, and told too. */
+  announceEnd(): void {
+    this.#ending = true;
+    for (const chain of [...this.#all(), ...this.#retired]) chain.announceEnd();
+  }
+
+  /** Ends connections that have carried no request since. @param before monotonic ms */
+  closeIdle(before: number): void {
+    for (const reading of this.#early) if (reading.since <= before) reading.destroy();
+    for (const chain of [...this.#all(), ...this.#retired]) chain.closeIdle(before);
   }
 
   /** Stops accepting; resolves when every connection has ended. */
@@ -145,7 +163,10 @@ export class ListenerRuntime {
     const take = (next: ChainSettings): Chain => {
       const same = before.get(next.fingerprint);
       before.delete(next.fingerprint);
-      return same ?? new Chain(next, this.#deps.services, this.#deps.secrets);
+      if (same) return same;
+      const chain = new Chain(next, this.#deps.services, this.#deps.secrets);
+      if (this.#ending) chain.announceEnd();
+      return chain;
     };
     this.#chains = settings.chains.map(take);
     this.#default = settings.defaultChain && take(settings.defaultChain);
@@ -179,6 +200,7 @@ export class ListenerRuntime {
   }
 
   #choose(socket: Socket, destination: SocketAddress): void {
+    this.lastAcceptedAt = this.#deps.services.clock.monotonic();
     if (this.#draining) {
       socket.destroy();
       return;

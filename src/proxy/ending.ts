@@ -1,0 +1,35 @@
+/** The gentle end of the data path. Who calls this workload learns of its end only by and by, so for a while everything is
+ * still accepted and answered: by the application, or, when that has ended, with a word that callers may try elsewhere.
+ * Nothing that carries a request is cut off: the pod's grace period is the only deadline. */
+import { sleep, type Clock } from '../base/clock.ts';
+
+/** What is there to end. */
+export interface Served {
+  /** Connections of clients, idle or not. */
+  readonly openConnections: number;
+  /** Monotonic ms; -Infinity: never. */
+  readonly lastAcceptedAt: number;
+  /** Ends connections that have carried no request since. @param before monotonic ms */
+  closeIdle(before: number): void;
+}
+
+/** An idle connection is the client's to close: a request may be on its way on it. Clients in the mesh do so as soon as they
+ * hear of the end; for the others this must be long enough for the request that was on its way. */
+const IDLE_PATIENCE_MS = 700;
+/** Nobody has come for so long: nobody else will. */
+const QUIET_MS = 300;
+const POLL_MS = 25;
+
+/** Resolves when nobody is left and nobody new has come for a while.
+ * @param acceptMs so long new clients are waited for in any case: of a gateway, which is told of its end before they are */
+export async function awaitQuiet(served: Served, clock: Clock, acceptMs: number): Promise<void> {
+  const started = clock.monotonic();
+  let lastOpen = -Infinity;
+  for (;;) {
+    const now = clock.monotonic();
+    if (now - started >= IDLE_PATIENCE_MS) served.closeIdle(now - IDLE_PATIENCE_MS);
+    if (served.openConnections > 0) lastOpen = now;
+    if (now - started >= acceptMs && now - Math.max(lastOpen, served.lastAcceptedAt) >= QUIET_MS) return;
+    await sleep(clock, POLL_MS);
+  }
+}

@@ -1,0 +1,125 @@
+/** How the data path ends: nobody is cut off, and nobody is answered by silence. */
+import assert from 'node:assert/strict';
+import { Agent, type ServerResponse } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { eventually } from '../testkit/eventually.ts';
+import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from './testkit/proxy.ts';
+import { call, httpUpstream } from './testkit/raw-client.ts';
+
+async function held(t: TestContext) {
+  const open: ServerResponse[] = [];
+  const upstream = await httpUpstream(t, (request, response) => {
+    if (request.url === '/held') open.push(response);
+    else response.end('now');
+  });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]), { upgrade_configs: [{ upgrade_type: 'websocket' }] })])] });
+  return { proxy, port: await proxy.port(), open };
+}
+
+const keepAlive = (t: TestContext): Agent => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  return agent;
+};
+
+/** Resolves when it has ended. @returns whether it had, as of now */
+function watch(promise: Promise<unknown>): () => boolean {
+  let isOver = false;
+  void promise.then(() => (isOver = true));
+  return () => isOver;
+}
+
+test('a request in flight is answered, and its connection ends with it', async (t) => {
+  const { proxy, port, open } = await held(t);
+  const answer = call(port, { path: '/held', agent: keepAlive(t) });
+  await eventually(() => assert.equal(open.length, 1));
+  const drained = proxy.runtime.drain();
+  const isOver = watch(drained);
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  assert.equal(isOver(), false, 'a request has all the time that the pod has');
+  open[0]?.end('late');
+  const { status, body, headers } = await answer;
+  assert.deepEqual([status, body, headers.connection], [200, 'late', 'close']);
+  await drained;
+});
+
+test('a request on its way on an idle connection is still answered, and told to go', async (t) => {
+  const { proxy, port } = await held(t);
+  const agent = keepAlive(t);
+  assert.equal((await call(port, { agent })).headers.connection, undefined);
+  const drained = proxy.runtime.drain();
+  const { status, headers } = await call(port, { agent });
+  assert.deepEqual([status, headers.connection], [200, 'close']);
+  await drained;
+});
+
+test('who comes late is answered and told to go', async (t) => {
+  const { proxy, port } = await held(t);
+  const drained = proxy.runtime.drain(500);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const { status, headers } = await call(port, { agent: false });
+  assert.deepEqual([status, headers.connection], [200, 'close']);
+  await drained;
+});
+
+test('an idle connection is left to its client for a while, and then ended', async (t) => {
+  const { proxy, port } = await held(t);
+  const idle: Socket = connect(port, '127.0.0.1');
+  const closed = watch(new Promise((resolve) => idle.on('close', resolve)));
+  idle.resume();
+  idle.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  await new Promise((resolve) => idle.once('data', resolve));
+  const drained = proxy.runtime.drain();
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.equal(closed(), false);
+  await drained;
+  await eventually(() => assert.equal(closed(), true));
+});
+
+test('an HTTP/2 client is told by GOAWAY; its open stream is answered', async (t) => {
+  const { proxy, port, open } = await held(t);
+  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  t.after(() => session.destroy());
+  let goAways = 0;
+  session.on('goaway', () => goAways++);
+  const stream = session.request({ ':path': '/held' });
+  let text = '';
+  stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+  const ended = new Promise((resolve) => stream.once('close', resolve));
+  await eventually(() => assert.equal(open.length, 1));
+  const drained = proxy.runtime.drain();
+  await eventually(() => assert.ok(goAways > 0));
+  open[0]?.end('late');
+  await ended;
+  assert.equal(text, 'late');
+  await drained;
+});
+
+test('an open tunnel has all the time that the pod has', async (t) => {
+  const { proxy, port } = await held(t);
+  const upgraded = connect(port, '127.0.0.1');
+  t.after(() => upgraded.destroy());
+  upgraded.write('GET /held HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  await eventually(() => assert.equal(proxy.runtime.snapshot().activeRequests, 1));
+  const isOver = watch(proxy.runtime.drain());
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  assert.equal(isOver(), false);
+});
+
+test('a proxy that nobody uses ends at once', async (t) => {
+  const { proxy } = await held(t);
+  const started = performance.now();
+  await proxy.runtime.drain();
+  assert.ok(performance.now() - started < 200);
+});
+
+test('an announced end changes nothing but the words', async (t) => {
+  const { proxy, port } = await held(t);
+  proxy.runtime.announceEnd();
+  for (let i = 0; i < 3; i++) {
+    const { status, headers } = await call(port, { agent: keepAlive(t) });
+    assert.deepEqual([status, headers.connection], [200, 'close']);
+  }
+});
