@@ -99,6 +99,8 @@ function parse(text: string): OutcomeLine | undefined {
   const { reporter, type, flags, grpc, services } = line;
   if ((reporter !== 'source' && reporter !== 'destination') || typeof type !== 'string' || typeof flags !== 'string') return undefined;
   if (NUMBERS.some((name) => typeof line[name] !== 'number') || TEXTS.some((name) => line[name] !== undefined && typeof line[name] !== 'string')) return undefined;
-  if ((grpc !== undefined && typeof grpc !== 'number') || (services !== undefined && !Array.isArray(services))) return undefined;
+  if ((grpc !== undefined && typeof grpc !== 'number') || (services !== undefined && !(Array.isArray(services) && services.every(isService)))) return undefined;
   return value as OutcomeLine;
 }
+
+const isService = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.values(value).every((part) => typeof part === 'string');

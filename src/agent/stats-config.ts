@@ -5,7 +5,7 @@ import type { ProxySettings } from '../proxy/bootstrap/settings.ts';
 
 /** A host has dots, as what follows it has: our names tell where they begin, and words that no host can have where they end. */
 const CLUSTER = String.raw`(?:in|out)bound\|\d+\|[^|]*\|.*?|[^.|]+`;
-const AFTER_CLUSTER = String.raw`[a-z]+_|(?:external|internal|canary)\.upstream_|circuit_breakers\.|default\.total_match|(?:http[123]|ssl)\.[a-z_]+$|ssl\.(?:ciphers|curves|versions|sigalgs)\.|[a-z_]+$`;
+const AFTER_CLUSTER = String.raw`[a-z]+_|(?:external|internal|canary)\.upstream_|circuit_breakers\.|default\.total_match|http[123]\.[a-z_]+$|ssl\.(?:connection_error|handshake|session_reused|no_certificate|fail_verify|ocsp_|was_key|ciphers|curves|versions|sigalgs)|[a-z_]+$`;
 /** `outbound_0.0.0.0_9080`, `inbound_InboundPassthroughCluster` */
 const MANAGER = String.raw`(?:in|out)bound_(?:\d+\.\d+\.\d+\.\d+_\d+|[^.]+)`;
 

