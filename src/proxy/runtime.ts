@@ -19,7 +19,7 @@ export type { BindOptions, ProxyNode, ProxyRuntime, ProxyState, Rejected, Resour
 const SWEEP_MS = 1000;
 const TYPES = [ResourceType.Listener, ResourceType.Route, ResourceType.Cluster, ResourceType.Endpoints, ResourceType.Secret] as const;
 /** Secrets that the workload makes itself or reads from files; the control plane is not asked for them. */
-const OWN_SECRET = /^(?:default|ROOTCA|file-root:.*|file-cert:.*)$/;
+const OWN_SECRET = /^(?:default|ROOTCA|file-root:.*|file-cert:.*|file-crl:.*)$/;
 
 export function createRuntime(deps: RuntimeDeps): ProxyRuntime {
   return new Runtime(deps);

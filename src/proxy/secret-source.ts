@@ -12,9 +12,17 @@ export interface TrustSecret {
   readonly kind: 'trust';
   /** PEM bundle of the roots that are trusted. */
   readonly trustedCaPem: string;
+  /** Revocation lists that came with them. */
+  readonly crlPem?: string;
 }
 
-export type TlsSecret = CertificateSecret | TrustSecret;
+export interface CrlSecret {
+  readonly kind: 'crl';
+  /** PEM, one list or more. */
+  readonly crlPem: string;
+}
+
+export type TlsSecret = CertificateSecret | TrustSecret | CrlSecret;
 
 export interface SecretSource {
   /** Current material, or undefined while it is not there yet (listeners and clusters that need it answer with a TLS error meanwhile). */

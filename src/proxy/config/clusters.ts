@@ -12,6 +12,7 @@ import { type BreakerLimits, DEFAULT_LIMITS } from '../upstream/breakers.ts';
 import { type HostConfig, NO_LOCALITY } from '../upstream/host.ts';
 import type { OutlierSettings } from '../upstream/outlier.ts';
 import type { SlowStart } from '../upstream/slow-start.ts';
+import type { TcpKeepalive } from '../upstream/transport.ts';
 import type { ClusterSettings, Discovery, TransportSettings } from '../upstream/settings.ts';
 import { socketAddress } from './address.ts';
 import { messageType, unpack } from './decode.ts';
@@ -35,6 +36,7 @@ export function compileCluster(message: Cluster): ClusterSettings {
     limits: compileLimits(message),
     outlier: message.outlierDetection && compileOutlier(message.outlierDetection),
     ...http,
+    keepalive: compileKeepalive(message),
     bindFrom: message.upstreamBindConfig?.sourceAddress?.address,
     transport: compileTransport(message.transportSocket),
     transportMatches: message.transportSocketMatches.map((entry) => ({ name: entry.name, match: entry.match ?? {}, transport: compileTransport(entry.transportSocket) })),
@@ -115,6 +117,11 @@ function extensionPolicy(message: Cluster): BalancerPolicy {
   throw new ConfigError('load_balancing_policy: none of the policies is supported');
 }
 
+function compileKeepalive(message: Cluster): TcpKeepalive | undefined {
+  const settings = message.upstreamConnectionOptions?.tcpKeepalive;
+  return settings && { probes: settings.keepaliveProbes, timeS: settings.keepaliveTime, intervalS: settings.keepaliveInterval };
+}
+
 function compileLimits(message: Cluster): BreakerLimits {
   const thresholds = message.circuitBreakers?.thresholds.find((entry) => (entry.priority as number) === 0);
   const budget = thresholds?.retryBudget;
@@ -154,7 +161,7 @@ function compileOutlier(message: OutlierDetection): OutlierSettings {
   };
 }
 
-type HttpFields = Pick<ClusterSettings, 'trailers' | 'protocol' | 'maxRequestsPerConnection' | 'idleTimeoutMs' | 'maxConcurrentStreams'>;
+type HttpFields = Pick<ClusterSettings, 'protocol' | 'lifetime' | 'serverName'>;
 
 function compileHttpOptions(message: Cluster): HttpFields {
   const any = message.typedExtensionProtocolOptions[HTTP_OPTIONS];
@@ -181,12 +188,19 @@ function compileHttpOptions(message: Cluster): HttpFields {
   } else if ((message.protocolSelection as number) === 1) {
     protocol = 'downstream';
   }
+  const names = options?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
+  const pingMs = durationMs(http2?.connectionKeepalive?.interval) ?? 0;
   return {
     protocol,
-    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
-    idleTimeoutMs: durationMs(common?.idleTimeout) ?? DEFAULT_IDLE_MS,
-    maxConcurrentStreams: http2?.maxConcurrentStreams ?? 1024,
-    trailers: http1?.enableTrailers ?? false,
+    serverName: names?.autoSni ? { verify: names.autoSanValidation } : undefined,
+    lifetime: {
+      maxRequests: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
+      idleTimeoutMs: durationMs(common?.idleTimeout) ?? DEFAULT_IDLE_MS,
+      maxAgeMs: durationMs(common?.maxConnectionDuration) ?? 0,
+      trailers: http1?.enableTrailers ?? false,
+      maxConcurrentStreams: http2?.maxConcurrentStreams ?? 1024,
+      ping: pingMs > 0 ? { intervalMs: pingMs, timeoutMs: durationMs(http2?.connectionKeepalive?.timeout) ?? 0 } : undefined,
+    },
   };
 }
 
@@ -202,6 +216,10 @@ function compileTransport(socket: TransportSocket | undefined): TransportSetting
     case 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': {
       const tls = unpack('upstreamTls', any);
       return { tls: { ...compileTls(tls.commonTlsContext), sni: tls.sni } };
+    }
+    case 'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': {
+      const outer = unpack('upstreamProxyProtocol', any);
+      return { ...compileTransport(outer.transportSocket), announce: (outer.config?.version as number | undefined) === 1 ? 'V2' : 'V1' };
     }
     default:
       throw new ConfigError(`transport_socket ${socket.name} (${messageType(any)}) is not supported`);

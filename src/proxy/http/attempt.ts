@@ -3,7 +3,7 @@ import type { Headers } from '../headers.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import type { HostPool, PoolWaiter } from '../upstream/host-pool.ts';
-import type { UpstreamConnectionFacts } from '../upstream/transport.ts';
+import type { UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
 import type { Router } from './router.ts';
 import type { ResetReason, ResponseHead, ResponseSink, UpstreamStream } from './stream.ts';
 
@@ -30,7 +30,7 @@ export class Attempt implements PoolWaiter, ResponseSink {
     this.host = host;
     const { exchange } = router;
     this.startedAt = exchange.clock.monotonic();
-    this.#pool = cluster.pool(host, exchange.request.protocol === 'HTTP/2' ? 'http2' : 'http1');
+    this.#pool = cluster.pool(host, exchange.request, exchange.connection);
   }
 
   start(): void {
@@ -100,7 +100,7 @@ export class Attempt implements PoolWaiter, ResponseSink {
     if (!end && this.flush()) this.#router.onAttemptDrain();
   }
 
-  onPoolFailure(reason: 'connection failure' | 'overflow', detail: string, timedOut: boolean): void {
+  onPoolFailure(reason: 'connection failure' | 'overflow', detail: string | undefined, timedOut: boolean): void {
     if (this.#over) return;
     this.#over = true;
     this.#router.onAttemptUnavailable(this, { overflow: reason === 'overflow', detail, timedOut });

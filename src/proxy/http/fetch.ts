@@ -28,16 +28,10 @@ export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult>
     const cluster = options.clusters.get(options.cluster);
     const host = cluster?.pick({});
     if (!cluster || !host) return reject(new Error(`${options.url}: ${cluster ? 'no healthy upstream in' : 'there is no'} cluster ${options.cluster}`));
-    const pool = cluster.pool(host, 'http1');
     const parts: Buffer[] = [];
     let size = 0;
     let status = 0;
     let stream: UpstreamStream | undefined;
-    const timer = options.clock.after(options.timeoutMs, () => {
-      if (stream) stream.abort();
-      else pool.cancel(waiter);
-      reject(new Error(`${options.url}: no answer within ${options.timeoutMs} ms`));
-    });
     const done = (): void => {
       timer.cancel();
       resolve({ status, body: Buffer.concat(parts) });
@@ -49,6 +43,7 @@ export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult>
     const head: RequestHead = {
       method: 'GET', path: url.pathname + url.search, authority: url.host, scheme: url.protocol.slice(0, -1), protocol: 'HTTP/1.1', headers: Headers.of('user-agent', 'lateen', 'accept', '*/*'), bodyLength: 0,
     };
+    const pool = cluster.pool(host, head);
     const waiter: PoolWaiter = {
       sink: {
         onInterim() {},
@@ -73,8 +68,13 @@ export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult>
         stream = opened;
         opened.sendHead(head, true, false);
       },
-      onPoolFailure: (_reason, detail) => fail(detail),
+      onPoolFailure: (reason, detail) => fail(detail ?? reason),
     };
+    const timer = options.clock.after(options.timeoutMs, () => {
+      if (stream) stream.abort();
+      else pool.cancel(waiter);
+      reject(new Error(`${options.url}: no answer within ${options.timeoutMs} ms`));
+    });
     pool.acquire(waiter);
   });
 }

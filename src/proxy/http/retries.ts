@@ -83,7 +83,10 @@ export class Retries {
     const other = end.undelivered && this.#goesOn ? this.#otherThan(end, cluster) : undefined;
     if (!policy || (other === undefined && this.#left <= 0)) return 'URX';
     this.release();
-    if (!cluster.breakers.canRetry) return 'UO';
+    if (!cluster.breakers.canRetry) {
+      cluster.breakers.overflows.retries++;
+      return 'UO';
+    }
     cluster.breakers.retries++;
     this.#held = cluster.breakers;
     if (other) return { host: other, delayMs: 0 };

@@ -205,7 +205,7 @@ export class Router {
   }
 
   /** No connection came to be, or the breaker refused one. */
-  onAttemptUnavailable(attempt: Attempt, failure: { overflow: boolean; detail: string; timedOut: boolean }): void {
+  onAttemptUnavailable(attempt: Attempt, failure: { overflow: boolean; detail: string | undefined; timedOut: boolean }): void {
     const { exchange } = this;
     this.#attempt = undefined;
     this.#perTry?.cancel();

@@ -34,7 +34,7 @@ export function createShadow(request: RequestHead, cluster: UpstreamCluster, opt
   let cursor = 0;
   let ended = false;
   let over = false;
-  const pool = cluster.pool(host, request.protocol === 'HTTP/2' ? 'http2' : 'http1');
+  const pool = cluster.pool(host, head);
   const stop = (): void => {
     over = true;
     timer?.cancel();

@@ -4,7 +4,7 @@ import type { Headers } from '../headers.ts';
 import type { RequestHead, ResponseSink, UpstreamStream } from '../http/stream.ts';
 import { closeGently } from '../net/ending.ts';
 import { keepAliveMs } from '../upstream/idle-limit.ts';
-import type { UpstreamConnectionFacts } from '../upstream/transport.ts';
+import type { UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
 import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, requestHeadText, writePieces } from './writer.ts';
@@ -52,6 +52,8 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   requests = 0;
   /** Monotonic ms at which it became idle; kept by the pool. */
   idleSince = 0;
+  /** Monotonic ms at which it was made; kept by the pool. */
+  openedAt = 0;
   /** How long the server says that it leaves the connection open without a request. */
   idleLimitMs = Infinity;
   /** The server ended it while it was idle. */

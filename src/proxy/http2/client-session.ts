@@ -1,10 +1,10 @@
 /** HTTP/2 towards an upstream: one connection, one UpstreamStream per request. */
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { RequestHead, ResetReason, ResponseSink, UpstreamStream } from '../http/stream.ts';
 import { Http2Connection, type Http2Limits } from './connection.ts';
-import { ErrorCode, goAwayFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
+import { ErrorCode, goAwayFrame, pingFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { sendsOverHttp2 } from './headers.ts';
 import { Http2Stream } from './stream.ts';
@@ -12,15 +12,28 @@ import { Http2Stream } from './stream.ts';
 export interface Http2ClientOptions {
   /** 0: no limit. */
   readonly maxRequests: number;
+  /** Streams at a time; the server may allow fewer. Default: as the server says. */
+  readonly maxStreams?: number;
+  readonly ping?: PingRules;
   onClosed(): void;
   readonly limits?: Partial<Http2Limits>;
   readonly clock?: Clock;
 }
 
+/** How a peer that is gone without a word is noticed. Envoy: KeepaliveSettings. */
+export interface PingRules {
+  readonly intervalMs: number;
+  /** The connection ends when a PING is not answered within this. */
+  readonly timeoutMs: number;
+}
+
+const PING = Buffer.from('lateen ?');
 const LAST_STREAM_ID = 0x7fffffff;
 
 export class Http2ClientSession extends Http2Connection<UpstreamHttp2Stream> {
   readonly #options: Http2ClientOptions;
+  readonly #maxStreams: number;
+  #pinging: Timer | undefined;
   #nextId = 1;
   #ending = false;
   requests = 0;
@@ -30,6 +43,8 @@ export class Http2ClientSession extends Http2Connection<UpstreamHttp2Stream> {
   constructor(socket: Duplex, options: Http2ClientOptions) {
     super({ socket, limits: options.limits, clock: options.clock });
     this.#options = options;
+    this.#maxStreams = options.maxStreams ?? Infinity;
+    if (options.ping) this.#schedulePing(options.ping);
     this.open([PREFACE, settingsFrame([[Setting.EnablePush, 0], [Setting.InitialWindowSize, this.limits.streamWindow], [Setting.MaxHeaderListSize, this.limits.maxHeadBytes]])]);
   }
 
@@ -41,7 +56,7 @@ export class Http2ClientSession extends Http2Connection<UpstreamHttp2Stream> {
   get available(): boolean {
     if (this.#ending || this.closed || this.#nextId > LAST_STREAM_ID) return false;
     const { maxRequests } = this.#options;
-    return this.streams.size < this.sender.peer.maxStreams && (maxRequests === 0 || this.requests < maxRequests);
+    return this.streams.size < Math.min(this.sender.peer.maxStreams, this.#maxStreams) && (maxRequests === 0 || this.requests < maxRequests);
   }
 
   /** @param onClosed called once when the stream is over, however it ended */
@@ -83,9 +98,24 @@ export class Http2ClientSession extends Http2Connection<UpstreamHttp2Stream> {
 
   protected override onSettled(): void {}
 
-  protected override onPong(): void {}
+  protected override onPong(): void {
+    const { ping } = this.#options;
+    this.#pinging?.cancel();
+    if (ping && !this.closed) this.#schedulePing(ping);
+  }
+
+  #schedulePing(rules: PingRules): void {
+    this.#pinging = this.clock.after(rules.intervalMs, () => {
+      this.#pinging = this.clock.after(rules.timeoutMs, () => this.destroy());
+      this.#pinging.unref();
+      this.sender.outbox.push(pingFrame(PING, false));
+      this.sender.outbox.flush();
+    });
+    this.#pinging.unref();
+  }
 
   protected override onGone(): void {
+    this.#pinging?.cancel();
     this.#ending = true;
     this.#options.onClosed();
   }

@@ -1,10 +1,8 @@
 /** All TLS material by SDS name: what xDS delivered, what the workload's own CSR gave, and files that Istio names by path. */
-import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
 import type { Secret } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { ConfigError } from '../errors.ts';
 import type { SecretSource, TlsSecret } from '../secret-source.ts';
-import { SYSTEM_ROOTS } from './tls-settings.ts';
+import { createFileSecrets } from '../secrets/file-secrets.ts';
 
 export interface SecretStore extends SecretSource {
   /** @throws ConfigError when the secret is of a kind that is not used */
@@ -20,8 +18,9 @@ export function createSecretStore(own: SecretSource): SecretStore {
     for (const listener of listeners) listener(name);
   };
   const stop = own.onChange(emit);
+  const files = createFileSecrets(emit);
   return {
-    get: (name) => delivered.get(name) ?? own.get(name) ?? fromFiles(name),
+    get: (name) => delivered.get(name) ?? own.get(name) ?? files.get(name),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -35,23 +34,10 @@ export function createSecretStore(own: SecretSource): SecretStore {
     },
     close() {
       stop();
+      files.close();
       listeners.clear();
     },
   };
-}
-
-/** Istio: `file-cert:CHAIN~KEY`, `file-root:PATH`, `file-root:system`. */
-function fromFiles(name: string): TlsSecret | undefined {
-  if (name === SYSTEM_ROOTS) return { kind: 'trust', trustedCaPem: rootCertificates.join('\n') };
-  try {
-    if (name.startsWith('file-root:')) return { kind: 'trust', trustedCaPem: readFileSync(name.slice('file-root:'.length), 'utf8') };
-    if (!name.startsWith('file-cert:')) return undefined;
-    const [chain = '', key = ''] = name.slice('file-cert:'.length).split('~');
-    return { kind: 'certificate', certificateChainPem: readFileSync(chain, 'utf8'), keyPem: readFileSync(key, 'utf8') };
-  } catch {
-    // As with SDS: material that is not there yet is not an error of the configuration, connections fail until it comes.
-    return undefined;
-  }
 }
 
 function decodeSecret(name: string, secret: Secret): TlsSecret {
@@ -69,7 +55,7 @@ function decodeSecret(name: string, secret: Secret): TlsSecret {
   if (type.case === 'validationContext') {
     const trustedCaPem = text(type.value.trustedCa);
     if (trustedCaPem === '') throw new ConfigError(`secret ${name}: trusted_ca must be inline`);
-    return { kind: 'trust', trustedCaPem };
+    return { kind: 'trust', trustedCaPem, crlPem: text(type.value.crl) || undefined };
   }
   throw new ConfigError(`secret ${name}: ${type.case ?? 'empty'} is not supported`);
 }

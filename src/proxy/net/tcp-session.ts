@@ -7,7 +7,7 @@ import type { TcpOutcome, UpstreamFacts } from '../outcome.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import { xxHash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
-import type { Connecting, UpstreamConnectionFacts } from '../upstream/transport.ts';
+import type { Connecting, UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
 import { closeGently, isReset, resetConnection } from './ending.ts';
 import type { TcpProxySettings } from './tcp-proxy.ts';
 
@@ -104,20 +104,23 @@ export class TcpSession {
     const hash = settings.hashSource ? xxHash64(connection.remote.address) : undefined;
     const host = cluster.pick({ originalDestination: connection.originalDestination, hash });
     if (!host) return this.#fail('UH', '');
-    if (!cluster.breakers.canConnect) return this.#fail('UO', '');
+    if (!cluster.breakers.canConnect) {
+      cluster.breakers.overflows.connections++;
+      return this.#fail('UO', '');
+    }
     this.#host = host;
     this.#attempts++;
     cluster.breakers.connections++;
     host.activeConnections++;
     host.counters.connections++;
-    const { connectTimeoutMs, bindFrom } = cluster.settings;
+    host.activeRequests++;
     this.#connecting = host.transport.connect(
-      { address: host.config.address, timeoutMs: connectTimeoutMs, from: bindFrom, sni: host.config.hostname },
+      cluster.connectTarget(host, undefined, connection),
       { onConnected: (upstream, facts) => this.#onConnected(upstream, facts), onFailed: (reason, timedOut) => this.#onConnectFailed(reason, timedOut) },
     );
   }
 
-  #onConnectFailed(reason: string, timedOut: boolean): void {
+  #onConnectFailed(reason: string | undefined, timedOut: boolean): void {
     const host = this.#host;
     this.#failure = reason;
     this.#letGo();
@@ -203,6 +206,7 @@ export class TcpSession {
     if (this.#host && this.#cluster && (this.#upstream || this.#connecting)) {
       this.#cluster.breakers.connections--;
       this.#host.activeConnections--;
+      this.#host.activeRequests--;
     }
     this.#connecting?.cancel();
     this.#connecting = undefined;

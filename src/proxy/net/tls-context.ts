@@ -23,7 +23,7 @@ export interface TlsContextHolder {
 }
 
 export function createTlsContextHolder(settings: TlsSettings, secrets: SecretSource): TlsContextHolder {
-  const refs = [...settings.certificates, ...(settings.trust ? [settings.trust] : [])];
+  const refs = [...settings.certificates, ...(settings.trust ? [settings.trust] : []), ...(settings.crl ? [settings.crl] : [])];
   const secretNames = refs.flatMap((ref) => ('sds' in ref ? [ref.sds] : []));
   const listeners: (() => void)[] = [];
   let made: TlsMaterial | undefined;
@@ -55,10 +55,14 @@ function build(settings: TlsSettings, secrets: SecretSource): TlsMaterial | { mi
   }
   const trust = settings.trust && resolve(settings.trust);
   if (settings.trust && trust?.kind !== 'trust') return { missing: `trusted roots ${nameOf(settings.trust)} are not there yet` };
+  const crl = settings.crl && resolve(settings.crl);
+  if (settings.crl && crl?.kind !== 'crl') return { missing: `revocation list ${nameOf(settings.crl)} is not there yet` };
+  const lists = [trust?.kind === 'trust' ? trust.crlPem : undefined, crl?.kind === 'crl' ? crl.crlPem : undefined].filter((list) => list !== undefined);
   const options: SecureContextOptions = {
     cert: certificates.map((certificate) => certificate.certificateChainPem),
     key: certificates.map((certificate) => certificate.keyPem),
     ca: trust?.kind === 'trust' ? splitPem(trust.trustedCaPem) : undefined,
+    crl: lists.length > 0 ? lists : undefined,
     minVersion: settings.minVersion,
     maxVersion: settings.maxVersion,
     ciphers: settings.ciphers,

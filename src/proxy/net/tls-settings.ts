@@ -5,6 +5,7 @@ import type { SecureVersion } from 'node:tls';
 import { ConfigError } from '../errors.ts';
 import { compileStringMatcher, type StringPredicate } from '../route/string-match.ts';
 import type { TlsSecret } from '../secret-source.ts';
+import { SYSTEM_ROOTS } from '../secrets/file-secrets.ts';
 
 /** A secret by SDS name, or given in place. */
 export type SecretRef = { readonly sds: string } | { readonly inline: TlsSecret };
@@ -18,6 +19,8 @@ export interface TlsSettings {
   readonly certificates: readonly SecretRef[];
   /** Undefined: peers are not verified. */
   readonly trust?: SecretRef;
+  /** Revocation lists that have to vouch for the peer's whole chain. */
+  readonly crl?: SecretRef;
   /** Empty: any name that the trusted roots vouch for. */
   readonly sans: readonly SanRule[];
   readonly alpn: readonly string[];
@@ -52,16 +55,16 @@ export function compileTls(common: CommonTlsContext | undefined): TlsSettings {
   };
 }
 
-function compileValidation(type: CommonTlsContext['validationContextType'] | { case: undefined }): Pick<TlsSettings, 'trust' | 'sans'> {
+function compileValidation(type: CommonTlsContext['validationContextType'] | { case: undefined }): Pick<TlsSettings, 'trust' | 'crl' | 'sans'> {
   switch (type.case) {
     case 'validationContext':
-      return { trust: trustOf(type.value), sans: sanRules(type.value) };
+      return { trust: trustOf(type.value), crl: crlOf(type.value), sans: sanRules(type.value) };
     case 'validationContextSdsSecretConfig':
       return { trust: { sds: type.value.name }, sans: [] };
     case 'combinedValidationContext': {
       const sds = type.value.validationContextSdsSecretConfig?.name;
       const base = type.value.defaultValidationContext;
-      return { trust: sds === undefined ? base && trustOf(base) : { sds }, sans: base ? sanRules(base) : [] };
+      return { trust: sds === undefined ? base && trustOf(base) : { sds }, crl: base && crlOf(base), sans: base ? sanRules(base) : [] };
     }
     case undefined:
       return { sans: [] };
@@ -69,9 +72,6 @@ function compileValidation(type: CommonTlsContext['validationContextType'] | { c
       throw new ConfigError(`tls: ${type.case} is not supported`);
   }
 }
-
-/** Name under which the system's own roots are known. Istio: `file-root:system`. */
-export const SYSTEM_ROOTS = 'file-root:system';
 
 function trustOf(context: CertificateValidationContext): SecretRef | undefined {
   if (context.verifyCertificateHash.length > 0 || context.verifyCertificateSpki.length > 0) throw new ConfigError('tls: verify_certificate_hash and verify_certificate_spki are not supported');
@@ -82,10 +82,18 @@ function trustOf(context: CertificateValidationContext): SecretRef | undefined {
   return { inline: { kind: 'trust', trustedCaPem: pem(context.trustedCa, 'trusted_ca') } };
 }
 
+function crlOf({ crl }: CertificateValidationContext): SecretRef | undefined {
+  if (crl === undefined) return undefined;
+  const file = fileName(crl);
+  return file === undefined ? { inline: { kind: 'crl', crlPem: pem(crl, 'crl') } } : { sds: `file-crl:${file}` };
+}
+
 function sanRules(context: CertificateValidationContext): SanRule[] {
   const typed = context.matchTypedSubjectAltNames.map((matcher: SubjectAltNameMatcher): SanRule => {
     const type = SAN_TYPES[matcher.sanType];
     if (type === undefined) throw new ConfigError('tls: subject alt name matcher of unknown type');
+    const pattern = matcher.matcher?.matchPattern;
+    if (type === 'DNS' && pattern?.case === 'exact') return { type, matches: dnsRule(pattern.value) };
     return { type, matches: compileStringMatcher(matcher.matcher) };
   });
   // The old untyped form matches any kind of name.
@@ -94,6 +102,23 @@ function sanRules(context: CertificateValidationContext): SanRule[] {
     return (['URI', 'DNS', 'IP Address', 'email'] as const).map((type): SanRule => ({ type, matches }));
   });
   return [...typed, ...untyped];
+}
+
+/** A name as a server is asked for: a star in its certificate stands for one label. RFC 6125 §6.4.3 */
+function dnsRule(wanted: string): StringPredicate {
+  const name = wanted.toLowerCase();
+  return (text) => {
+    const san = text.toLowerCase();
+    if (!san.startsWith('*.')) return san === name;
+    const dot = name.indexOf('.');
+    return dot > 0 && name.slice(dot) === san.slice(1);
+  };
+}
+
+/** The server must prove the name, or address, by which it is called. Envoy: auto_san_validation. */
+export function serverNameRules(name: string): SanRule[] {
+  const isSame = (san: string) => san === name;
+  return [{ type: 'DNS', matches: dnsRule(name) }, { type: 'IP Address', matches: isSame }, { type: 'URI', matches: isSame }];
 }
 
 function fileName(source: { specifier: { case?: string; value?: unknown } } | undefined): string | undefined {

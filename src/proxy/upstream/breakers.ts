@@ -17,6 +17,8 @@ export class Breakers {
   pending = 0;
   requests = 0;
   retries = 0;
+  /** How often a limit was met, since the start. */
+  readonly overflows = { connections: 0, pending: 0, retries: 0 };
 
   constructor(limits: BreakerLimits) {
     this.limits = limits;
@@ -35,8 +37,11 @@ export class Breakers {
   }
 
   get canRetry(): boolean {
-    const budget = this.limits.retryBudget;
-    if (budget) return this.retries < Math.max(budget.minimum, budget.share * (this.requests + this.pending));
-    return this.retries < this.limits.maxRetries;
+    return this.retries < this.maxRetries;
+  }
+
+  get maxRetries(): number {
+    const { retryBudget: budget, maxRetries } = this.limits;
+    return budget ? Math.max(budget.minimum, budget.share * (this.requests + this.pending)) : maxRetries;
   }
 }

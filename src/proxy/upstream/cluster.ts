@@ -1,4 +1,5 @@
 /** A cluster at work: its hosts, who gets the next request, and the connections to them. */
+import { isIP } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { formatAddress } from '../net/format-address.ts';
@@ -13,7 +14,8 @@ import type { Hash64 } from './hash.ts';
 import { createOutlierDetector, NO_DETECTION, type OutlierDetector } from './outlier.ts';
 import { resolveHosts } from './dns.ts';
 import type { ClusterSettings, TransportSettings } from './settings.ts';
-import { createRawTransport, createTlsTransport, type UpstreamTransport } from './transport.ts';
+import { createTlsTransport } from './tls-transport.ts';
+import { type ConnectTarget, createRawTransport, type UpstreamTransport } from './transport.ts';
 
 export interface ClusterDeps {
   readonly clock: Clock;
@@ -29,6 +31,17 @@ export interface HostChoice {
   readonly originalDestination?: SocketAddress;
   /** Value of the header that overrides it. */
   readonly destinationHeader?: string;
+}
+
+export interface PoolRequest {
+  readonly protocol: string;
+  readonly authority: string;
+}
+
+/** On whose behalf a connection is made. */
+export interface PoolClient {
+  readonly remote: SocketAddress;
+  readonly originalDestination: SocketAddress;
 }
 
 const SWEEP_MS = 5000;
@@ -132,18 +145,49 @@ export class UpstreamCluster {
     return near[Math.floor(this.#deps.random() * near.length)];
   }
 
-  /** The HTTP pool of a host for a protocol. */
-  pool(host: Host, downstream: 'http1' | 'http2'): HostPool {
-    const protocol: UpstreamProtocol = this.settings.protocol === 'downstream' ? downstream : this.settings.protocol === 'alpn' && !host.transport.secure ? 'http1' : this.settings.protocol;
-    let pool = host.pools.get(protocol);
+  /** The HTTP pool of a host for a request. Connections that depend on more than the protocol are not shared. */
+  pool(host: Host, request: PoolRequest, client?: PoolClient): HostPool {
+    const protocol = this.#protocol(host, request);
+    const { serverName } = this.settings;
+    const key = serverName || host.transport.announces ? this.#poolKey(host, request, client) : protocol;
+    let pool = host.pools.get(key);
     if (!pool) {
-      const { connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, trailers, bindFrom } = this.settings;
-      pool = new HostPool(host, { protocol, connectTimeoutMs, maxRequestsPerConnection, idleTimeoutMs, maxConcurrentStreams, trailers, bindFrom }, { clock: this.#deps.clock, breakers: this.breakers });
+      const target = this.connectTarget(host, serverName ? hostOf(request.authority) : undefined, client);
+      pool = new HostPool(host, { protocol, target, lifetime: this.settings.lifetime }, { clock: this.#deps.clock, breakers: this.breakers });
       // A request that had chosen its host before the end still gets its connection, for this once.
       if (this.#closed || host.removed) pool.drain();
-      else host.pools.set(protocol, pool);
+      else host.pools.set(key, pool);
     }
     return pool;
+  }
+
+  /** How a connection to a host is made.
+   * @param name by which the server is asked for, when the cluster's settings leave that to the request */
+  connectTarget(host: Host, name?: string, client?: PoolClient): ConnectTarget {
+    const { connectTimeoutMs, bindFrom, keepalive, serverName } = this.settings;
+    return {
+      address: host.config.address,
+      timeoutMs: connectTimeoutMs,
+      from: bindFrom,
+      keepalive,
+      sni: host.config.hostname,
+      // Addresses are not server names. RFC 6066 §3
+      serverName: name !== undefined && isIP(name) === 0 ? name : undefined,
+      verifyName: serverName?.verify ? name : undefined,
+      client: client && host.transport.announces ? { source: client.remote, destination: client.originalDestination } : undefined,
+    };
+  }
+
+  #protocol(host: Host, request: PoolRequest): UpstreamProtocol {
+    const { protocol } = this.settings;
+    if (protocol === 'downstream') return request.protocol === 'HTTP/2' ? 'http2' : 'http1';
+    return protocol === 'alpn' && !host.transport.secure ? 'http1' : protocol;
+  }
+
+  #poolKey(host: Host, request: PoolRequest, client: PoolClient | undefined): string {
+    const name = this.settings.serverName ? hostOf(request.authority) : '';
+    const who = host.transport.announces && client ? `${formatAddress(client.remote)} ${formatAddress(client.originalDestination)}` : '';
+    return `${this.#protocol(host, request)} ${name} ${who}`;
   }
 
   state(): ClusterState {
@@ -181,10 +225,10 @@ export class UpstreamCluster {
   }
 
   #makeTransport(settings: TransportSettings): UpstreamTransport {
-    if (!settings.tls) return this.#raw;
-    const { tls } = settings;
+    const { tls, announce } = settings;
+    if (!tls) return announce ? createRawTransport(this.#deps.clock, announce) : this.#raw;
     const holder = createTlsContextHolder(tls, this.#deps.secrets);
-    return createTlsTransport(this.#deps.clock, holder, { sni: tls.sni, alpn: tls.alpn, sans: tls.sans, verify: tls.trust !== undefined });
+    return createTlsTransport(this.#deps.clock, holder, { sni: tls.sni, alpn: tls.alpn, sans: tls.sans, verify: tls.trust !== undefined, announce });
   }
 
   #originalDestination(choice: HostChoice): Host | undefined {
@@ -208,7 +252,10 @@ export class UpstreamCluster {
     this.#sweep = this.#deps.clock.after(SWEEP_MS, () => {
       const now = this.#deps.clock.monotonic();
       for (const [key, host] of this.#hosts) {
-        for (const pool of host.pools.values()) pool.sweep(now);
+        for (const [name, pool] of host.pools) {
+          pool.sweep(now);
+          if (pool.isEmpty) host.pools.delete(name);
+        }
         // Original destinations are remembered only while connected.
         if (this.settings.discovery.kind === 'original-dst' && host.activeConnections === 0 && host.activeRequests === 0) this.#hosts.delete(key);
       }
@@ -221,6 +268,12 @@ export class UpstreamCluster {
 function dropPools(host: Host): void {
   for (const pool of host.pools.values()) pool.drain();
   host.pools.clear();
+}
+
+/** `example.com:443` → `example.com`; brackets of an IPv6 address go, too. */
+function hostOf(authority: string): string {
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(authority);
+  return match?.[1] ?? match?.[2] ?? authority;
 }
 
 function parseHostPort(text: string): SocketAddress | undefined {

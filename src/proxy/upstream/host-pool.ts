@@ -3,12 +3,13 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { Http1ClientConnection, type Http1ClientHandler } from '../http1/client-connection.ts';
 import { DEFAULT_LIMITS } from '../http1/parser.ts';
-import { Http2ClientSession } from '../http2/client-session.ts';
+import { Http2ClientSession, type PingRules } from '../http2/client-session.ts';
 import type { ResponseSink, UpstreamStream } from '../http/stream.ts';
 import type { Breakers } from './breakers.ts';
 import type { Host } from './host.ts';
 import { IdleLimit } from './idle-limit.ts';
-import type { ByteReader, Connecting, UpstreamConnectionFacts } from './transport.ts';
+import type { Connecting, UpstreamConnectionFacts } from './connect-attempt.ts';
+import type { ByteReader, ConnectTarget } from './transport.ts';
 
 export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';
 
@@ -18,21 +19,30 @@ export interface PoolWaiter {
   readonly sink: ResponseSink;
   /** @param reused the connection served another request before */
   onStream(stream: UpstreamStream, facts: UpstreamConnectionFacts, reused: boolean): void;
-  onPoolFailure(reason: 'connection failure' | 'overflow', detail: string, timedOut: boolean): void;
+  /** @param detail Envoy's transport failure reason, when there is one */
+  onPoolFailure(reason: 'connection failure' | 'overflow', detail: string | undefined, timedOut: boolean): void;
 }
 
 export interface PoolSettings {
   readonly protocol: UpstreamProtocol;
-  readonly connectTimeoutMs: number;
+  /** How its connections are made. */
+  readonly target: ConnectTarget;
+  readonly lifetime: ConnectionLifetime;
+}
+
+export interface ConnectionLifetime {
   /** 0: no limit. */
-  readonly maxRequestsPerConnection: number;
+  readonly maxRequests: number;
   /** Idle connections are closed after this; 0: never. Envoy's default: 1 h. */
   readonly idleTimeoutMs: number;
+  /** Older ones take no new request; 0: no limit. */
+  readonly maxAgeMs: number;
+  /** HTTP/2. */
   readonly maxConcurrentStreams: number;
-  /** Of HTTP/1. */
+  /** HTTP/1 trailers pass. */
   readonly trailers: boolean;
-  /** Local address to connect from. */
-  readonly bindFrom?: string;
+  /** HTTP/2: notices a dead peer. */
+  readonly ping?: PingRules;
 }
 
 export interface PoolDeps {
@@ -46,6 +56,13 @@ const MESH_ALPN: Readonly<Record<'http1' | 'http2', readonly string[]>> = {
   http2: ['istio-h2', 'istio', 'h2'],
 };
 
+interface Multiplexed {
+  readonly session: Http2ClientSession;
+  readonly facts: UpstreamConnectionFacts;
+  /** Monotonic ms. */
+  readonly openedAt: number;
+}
+
 export class HostPool implements Http1ClientHandler {
   readonly #host: Host;
   readonly #settings: PoolSettings;
@@ -54,7 +71,7 @@ export class HostPool implements Http1ClientHandler {
   readonly #idle: Http1ClientConnection[] = [];
   /** All HTTP/1 connections, idle or not; changes only when one opens or closes. */
   readonly #open = new Set<Http1ClientConnection>();
-  readonly #sessions: { session: Http2ClientSession; facts: UpstreamConnectionFacts }[] = [];
+  readonly #sessions: Multiplexed[] = [];
   readonly #connecting = new Set<Connecting>();
   readonly #waiting: PoolWaiter[] = [];
   readonly #idleLimit = new IdleLimit();
@@ -69,15 +86,38 @@ export class HostPool implements Http1ClientHandler {
   /** Gives a stream at once when one is free, otherwise later. */
   acquire(waiter: PoolWaiter): void {
     const { breakers } = this.#deps;
-    if (!breakers.canRequest) return waiter.onPoolFailure('overflow', 'overflow', false);
-    const session = this.#sessions.find((s) => s.session.available);
+    if (!breakers.canRequest) return this.#refuse(waiter);
+    const session = this.#findSession();
     if (session) return this.#assign2(session, waiter);
     const connection = this.#takeIdle();
     if (connection) return this.#assign1(connection, waiter);
-    if (!breakers.canQueue) return waiter.onPoolFailure('overflow', 'overflow', false);
+    if (!breakers.canQueue) return this.#refuse(waiter);
     this.#waiting.push(waiter);
     breakers.pending++;
     this.#grow();
+  }
+
+  #refuse(waiter: PoolWaiter): void {
+    this.#deps.breakers.overflows.pending++;
+    waiter.onPoolFailure('overflow', undefined, false);
+  }
+
+  /** True when it has no connection and nobody waits. */
+  get isEmpty(): boolean {
+    return this.#open.size + this.#sessions.length + this.#connecting.size + this.#waiting.length === 0;
+  }
+
+  #findSession(): Multiplexed | undefined {
+    for (const entry of this.#sessions) if (entry.session.available && !this.#retire(entry, this.#deps.clock.monotonic())) return entry;
+    return undefined;
+  }
+
+  /** Ends a session that is too old or was idle for too long. */
+  #retire({ session, openedAt }: Multiplexed, now: number): boolean {
+    const { maxAgeMs, idleTimeoutMs } = this.#settings.lifetime;
+    const isOver = (maxAgeMs > 0 && now - openedAt >= maxAgeMs) || (idleTimeoutMs > 0 && session.idleSince > 0 && now - session.idleSince >= idleTimeoutMs);
+    if (isOver) session.close();
+    return isOver;
   }
 
   /** The idle connection that was used last; those that the server may be about to close are given up. */
@@ -90,8 +130,14 @@ export class HostPool implements Http1ClientHandler {
   }
 
   #isStale(connection: Http1ClientConnection, now: number): boolean {
-    const usableMs = Math.min(this.#idleLimit.usableMs(connection.idleLimitMs), this.#settings.idleTimeoutMs || Infinity);
-    return now - connection.idleSince >= usableMs;
+    const { idleTimeoutMs } = this.#settings.lifetime;
+    const usableMs = Math.min(this.#idleLimit.usableMs(connection.idleLimitMs), idleTimeoutMs || Infinity);
+    return now - connection.idleSince >= usableMs || this.#isOld(connection, now);
+  }
+
+  #isOld(connection: Http1ClientConnection, now: number): boolean {
+    const { maxAgeMs } = this.#settings.lifetime;
+    return maxAgeMs > 0 && now - connection.openedAt >= maxAgeMs;
   }
 
   /** The waiter no longer wants a stream. */
@@ -105,9 +151,7 @@ export class HostPool implements Http1ClientHandler {
   /** Closes idle connections older than the idle timeout, or than the server leaves open. */
   sweep(now: number): void {
     for (const connection of this.#idle.slice()) if (this.#isStale(connection, now)) connection.close();
-    const { idleTimeoutMs } = this.#settings;
-    if (idleTimeoutMs === 0) return;
-    for (const { session } of this.#sessions.slice()) if (session.idleSince > 0 && now - session.idleSince >= idleTimeoutMs) session.close();
+    for (const entry of this.#sessions.slice()) this.#retire(entry, now);
   }
 
   /** Idle connections end now, busy ones after their request. Requests that wait already are still served. */
@@ -129,8 +173,8 @@ export class HostPool implements Http1ClientHandler {
   onReleased(connection: Http1ClientConnection, reusable: boolean): void {
     this.#requestOver();
     if (!reusable) return this.#serveWaiting();
-    const { maxRequestsPerConnection } = this.#settings;
-    if (maxRequestsPerConnection > 0 && connection.requests >= maxRequestsPerConnection) return connection.close();
+    const { maxRequests } = this.#settings.lifetime;
+    if ((maxRequests > 0 && connection.requests >= maxRequests) || this.#isOld(connection, this.#deps.clock.monotonic())) return connection.close();
     this.#offer(connection);
   }
 
@@ -173,7 +217,7 @@ export class HostPool implements Http1ClientHandler {
     waiter.onStream(connection, connection.facts, reused);
   }
 
-  #assign2(entry: { session: Http2ClientSession; facts: UpstreamConnectionFacts }, waiter: PoolWaiter): void {
+  #assign2(entry: Multiplexed, waiter: PoolWaiter): void {
     const { session, facts } = entry;
     const reused = session.requests > 0;
     this.#countRequest();
@@ -186,7 +230,7 @@ export class HostPool implements Http1ClientHandler {
     this.#deps.breakers.requests++;
   }
 
-  #onStreamClosed(entry: { session: Http2ClientSession; facts: UpstreamConnectionFacts }): void {
+  #onStreamClosed(entry: Multiplexed): void {
     this.#host.activeRequests--;
     this.#deps.breakers.requests--;
     const waiter = entry.session.available ? this.#takeWaiter() : undefined;
@@ -203,10 +247,14 @@ export class HostPool implements Http1ClientHandler {
 
   /** Opens a connection for each request that no connection under way will serve, as far as the breaker allows; the first always. */
   #grow(): void {
-    const perConnection = this.#settings.protocol === 'http1' ? 1 : Math.max(1, this.#settings.maxConcurrentStreams);
+    const { protocol, lifetime } = this.#settings;
+    const perConnection = protocol === 'http1' ? 1 : Math.max(1, lifetime.maxConcurrentStreams);
     while (this.#connecting.size * perConnection < this.#waiting.length) {
       const { breakers } = this.#deps;
-      if (!breakers.canConnect && this.#host.activeConnections + this.#connecting.size > 0) return;
+      if (!breakers.canConnect) {
+        breakers.overflows.connections++;
+        if (this.#open.size + this.#sessions.length + this.#connecting.size > 0) return;
+      }
       this.#connect();
     }
   }
@@ -217,7 +265,7 @@ export class HostPool implements Http1ClientHandler {
 
   #connect(): void {
     const { breakers } = this.#deps;
-    const { protocol } = this.#settings;
+    const { protocol, target } = this.#settings;
     breakers.connections++;
     this.#host.activeConnections++;
     this.#host.counters.connections++;
@@ -225,7 +273,7 @@ export class HostPool implements Http1ClientHandler {
     // The connection is made when the socket is: until then nothing is read.
     const reader = protocol === 'http1' ? new Http1Reader() : undefined;
     const connecting = this.#host.transport.connect(
-      { address: this.#host.config.address, timeoutMs: this.#settings.connectTimeoutMs, from: this.#settings.bindFrom, sni: this.#host.config.hostname, alpn, reader },
+      { ...target, alpn, reader },
       {
         onConnected: (socket, facts) => {
           this.#connecting.delete(connecting);
@@ -249,15 +297,20 @@ export class HostPool implements Http1ClientHandler {
       this.#adopt2(socket, facts);
       return;
     }
-    const connection = new Http1ClientConnection(socket, this, { limits: DEFAULT_LIMITS, trailers: this.#settings.trailers, facts });
+    const connection = new Http1ClientConnection(socket, this, { limits: DEFAULT_LIMITS, trailers: this.#settings.lifetime.trailers, facts });
     if (reader) reader.connection = connection;
+    connection.openedAt = this.#deps.clock.monotonic();
     this.#open.add(connection);
     this.#offer(connection);
   }
 
   #adopt2(socket: Duplex, facts: UpstreamConnectionFacts): void {
+    const { maxRequests, maxConcurrentStreams, ping } = this.#settings.lifetime;
     const session = new Http2ClientSession(socket, {
-      maxRequests: this.#settings.maxRequestsPerConnection,
+      maxRequests,
+      maxStreams: maxConcurrentStreams,
+      ping,
+      clock: this.#deps.clock,
       onClosed: () => {
         const at = this.#sessions.findIndex((entry) => entry.session === session);
         if (at >= 0) this.#sessions.splice(at, 1);
@@ -266,7 +319,7 @@ export class HostPool implements Http1ClientHandler {
         this.#serveWaiting();
       },
     });
-    const entry = { session, facts };
+    const entry: Multiplexed = { session, facts, openedAt: this.#deps.clock.monotonic() };
     this.#sessions.push(entry);
     for (let waiter = session.available ? this.#takeWaiter() : undefined; waiter; waiter = session.available ? this.#takeWaiter() : undefined) this.#assign2(entry, waiter);
     if (this.#leaving) session.close();
@@ -274,7 +327,7 @@ export class HostPool implements Http1ClientHandler {
   }
 
   /** A failed connection fails the requests that waited for it: all, when no other is under way. */
-  #failWaiting(reason: string, timedOut: boolean): void {
+  #failWaiting(reason: string | undefined, timedOut: boolean): void {
     const count = this.#connecting.size === 0 ? this.#waiting.length : 1;
     for (let i = 0; i < count; i++) this.#takeWaiter()?.onPoolFailure('connection failure', reason, timedOut);
   }

@@ -2,6 +2,9 @@ import type { BalancerPolicy } from './balancers.ts';
 import type { BreakerLimits } from './breakers.ts';
 import type { OutlierSettings } from './outlier.ts';
 import type { HostConfig } from './host.ts';
+import type { ConnectionLifetime } from './host-pool.ts';
+import type { ProxyProtocolVersion } from './proxy-protocol.ts';
+import type { TcpKeepalive } from './transport.ts';
 import type { Destination } from '../outcome.ts';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { TlsSettings } from '../net/tls-settings.ts';
@@ -15,6 +18,8 @@ export type Discovery =
 export interface TransportSettings {
   /** Undefined: in the clear. */
   readonly tls?: TlsSettings & { readonly sni: string };
+  /** The server is told who is behind us, by this version of the PROXY protocol. */
+  readonly announce?: ProxyProtocolVersion;
 }
 
 export interface ClusterSettings {
@@ -29,16 +34,14 @@ export interface ClusterSettings {
   /** Percent, of the cluster's own endpoints; default 140. */
   readonly overprovisioning?: number;
   readonly connectTimeoutMs: number;
+  readonly keepalive?: TcpKeepalive;
   readonly limits: BreakerLimits;
   readonly outlier?: OutlierSettings;
   /** `downstream`: what the client spoke. */
   readonly protocol: 'http1' | 'http2' | 'alpn' | 'downstream';
-  readonly maxRequestsPerConnection: number;
-  readonly idleTimeoutMs: number;
-  readonly tcpIdleTimeoutMs?: number;
-  readonly maxConcurrentStreams: number;
-  /** HTTP/1 trailers pass. */
-  readonly trailers: boolean;
+  readonly lifetime: ConnectionLifetime;
+  /** The server is asked for by the host of the request, and may have to prove that it is that. Envoy: auto_sni, auto_san_validation. */
+  readonly serverName?: { readonly verify: boolean };
   readonly bindFrom?: string;
   readonly transport: TransportSettings;
   /** First whose keys are all in the endpoint's `envoy.transport_socket_match` metadata. */

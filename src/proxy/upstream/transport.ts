@@ -1,24 +1,35 @@
-/** Opens connections to endpoints, in the clear or with TLS. */
+/** Opens connections to endpoints. */
 import { connect as connectTcp, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
-import { setCarrier } from '../net/ending.ts';
-import type { TlsContextHolder } from '../net/tls-context.ts';
-import { type SanRule, sansMatch, uriSan } from '../net/tls-settings.ts';
+import { ConnectAttempt, type Connecting, type ConnectListener, localAddress } from './connect-attempt.ts';
+import { type ProxiedConnection, proxyHeader, type ProxyProtocolVersion } from './proxy-protocol.ts';
 
 export interface ConnectTarget {
   readonly address: SocketAddress;
   readonly timeoutMs: number;
   /** Local address to connect from. Istio: 127.0.0.6 for inbound pass-through. */
   readonly from?: string;
+  readonly keepalive?: TcpKeepalive;
   /** Replaces the transport's own ALPN list. */
   readonly alpn?: readonly string[];
-  /** Replaces the transport's own server name when that is empty. */
+  /** Server name when the transport has none of its own. */
   readonly sni?: string;
+  /** Replaces the transport's own server name. */
+  readonly serverName?: string;
+  /** Replaces the names that the transport accepts in the server's certificate. */
+  readonly verifyName?: string;
+  /** On whose behalf, for servers that want to know. */
+  readonly client?: ProxiedConnection;
   /** Takes what is read, if the transport can read that way (`directReads`). */
   readonly reader?: ByteReader;
+}
+
+/** When the kernel probes a silent connection. Linux' own defaults stand for what is left out: 9 probes, 2 h, 75 s. */
+export interface TcpKeepalive {
+  readonly probes?: number;
+  readonly timeS?: number;
+  readonly intervalS?: number;
 }
 
 /** Receives bytes without an allocation per read: the chunk is only valid during the call. */
@@ -26,31 +37,12 @@ export interface ByteReader {
   receive(chunk: Buffer): void;
 }
 
-export interface UpstreamConnectionFacts {
-  /** `ip:port` of our side. */
-  readonly local: string;
-  /** SPIFFE URIs, on TLS. */
-  readonly peer?: string;
-  readonly own?: string;
-  readonly alpn?: string;
-  /** Bytes come through the target's `reader`; the socket has no `data` events. */
-  readonly directReads?: boolean;
-}
-
-export interface ConnectListener {
-  onConnected(socket: Duplex, facts: UpstreamConnectionFacts): void;
-  /** @param reason Envoy's transport failure reason */
-  onFailed(reason: string, timedOut: boolean): void;
-}
-
-export interface Connecting {
-  cancel(): void;
-}
-
 export interface UpstreamTransport {
   readonly secure: boolean;
   /** Protocols it offers by itself. */
   readonly alpn: readonly string[];
+  /** The server is told who is behind us: a connection is for one client. */
+  readonly announces: boolean;
   connect(target: ConnectTarget, listener: ConnectListener): Connecting;
   /** SDS names it needs. */
   readonly secretNames: readonly string[];
@@ -59,15 +51,15 @@ export interface UpstreamTransport {
 
 const READ_BUFFER_BYTES = 64 * 1024;
 
-export function createRawTransport(clock: Clock): UpstreamTransport {
+export function createRawTransport(clock: Clock, announce?: ProxyProtocolVersion): UpstreamTransport {
   // One buffer for all connections: each read is consumed before the next one begins.
   let readBuffer: Buffer | undefined;
   return {
     secure: false,
     alpn: [],
+    announces: announce !== undefined,
     secretNames: [],
     connect(target, listener) {
-      const { address, port } = target.address;
       const { reader } = target;
       const buffer = (readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES));
       const onread = reader && {
@@ -77,117 +69,39 @@ export function createRawTransport(clock: Clock): UpstreamTransport {
           return true;
         },
       };
-      const socket = connectTcp({ host: address, port, localAddress: target.from, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, onread });
-      return watch(clock, { socket, event: 'connect', target, listener, facts: () => ({ local: localAddress(socket), directReads: reader !== undefined }) });
+      const attempt = new ConnectAttempt(clock, target.timeoutMs, listener);
+      const socket = dial(target, attempt, () => {
+        introduce(socket, target, announce);
+        attempt.succeed(socket, { local: localAddress(socket), directReads: reader !== undefined });
+      }, onread);
+      return attempt;
     },
     close() {},
   };
 }
 
-export interface TlsTransportSettings {
-  readonly sni: string;
-  readonly alpn: readonly string[];
-  readonly sans: readonly SanRule[];
-  readonly verify: boolean;
+type OnRead = { readonly buffer: Buffer; callback(length: number): boolean };
+
+/** A bare connection to the target; `connected` goes on with it. */
+export function dial(target: ConnectTarget, attempt: ConnectAttempt, connected: () => void, onread?: OnRead): Socket {
+  const { address, port } = target.address;
+  const socket = connectTcp({ host: address, port, localAddress: target.from, allowHalfOpen: true, noDelay: true, onread });
+  attempt.follow(socket, 'connect', () => {
+    keepAlive(socket, target.keepalive);
+    connected();
+  });
+  return socket;
 }
 
-export function createTlsTransport(clock: Clock, holder: TlsContextHolder, settings: TlsTransportSettings): UpstreamTransport {
-  return {
-    secure: true,
-    alpn: settings.alpn,
-    secretNames: holder.secretNames,
-    connect(target, listener) {
-      const material = holder.current();
-      if ('missing' in material) {
-        const timer = clock.after(0, () => listener.onFailed(`TLS_error: ${material.missing}`, false));
-        return { cancel: () => timer.cancel() };
-      }
-      const { address, port } = target.address;
-      const alpn = target.alpn ?? settings.alpn;
-      const servername = settings.sni === '' ? (target.sni ?? '') : settings.sni;
-      const raw = connectTcp({ host: address, port, localAddress: target.from, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
-      const options: ConnectionOptions = {
-        // Keeps the raw connection's half-open mode.
-        socket: raw,
-        secureContext: material.context,
-        servername,
-        ALPNProtocols: alpn.length > 0 ? [...alpn] : undefined,
-        rejectUnauthorized: settings.verify,
-        checkServerIdentity: (_host, certificate) => (sansMatch(settings.sans, certificate.subjectaltname) ? undefined : new Error('verify SAN list: no name of the certificate is accepted')),
-      };
-      const socket: TLSSocket = connectTls(options);
-      setCarrier(socket, raw);
-      raw.on('error', (error) => socket.destroy(error));
-      const facts = (): UpstreamConnectionFacts => ({
-        local: localAddress(socket),
-        peer: uriSan(socket.getPeerX509Certificate()?.subjectAltName),
-        own: material.ownUri,
-        alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
-      });
-      return watch(clock, { socket, event: 'secureConnect', target, listener, facts });
-    },
-    close: () => holder.close(),
-  };
+function keepAlive(socket: Socket, settings: TcpKeepalive | undefined): void {
+  if (!settings) return;
+  const { probes = 9, timeS = 7200, intervalS = 75 } = settings;
+  socket.setKeepAlive({ enable: true, initialDelay: timeS * 1000, interval: intervalS * 1000, count: probes });
 }
 
-interface Watched {
-  readonly socket: Socket;
-  readonly event: 'connect' | 'secureConnect';
-  readonly target: ConnectTarget;
-  readonly listener: ConnectListener;
-  facts(): UpstreamConnectionFacts;
-}
-
-/** Turns the socket's events into exactly one call of the listener. */
-function watch(clock: Clock, watched: Watched): Connecting {
-  const { socket, event, target, listener } = watched;
-  let done = false;
-  const settle = (): boolean => {
-    if (done) return false;
-    done = true;
-    timer.cancel();
-    socket.removeListener(event, onConnected);
-    socket.removeListener('close', onClose);
-    return true;
-  };
-  const fail = (reason: string, timedOut: boolean) => {
-    if (!settle()) return;
-    socket.destroy();
-    listener.onFailed(reason, timedOut);
-  };
-  const onConnected = () => {
-    if (!settle()) return;
-    socket.removeListener('error', onError);
-    listener.onConnected(socket, watched.facts());
-  };
-  const onError = (error: NodeJS.ErrnoException) => fail(failureReason(error, event), false);
-  const onClose = () => fail(event === 'secureConnect' ? 'TLS_error: connection closed during the handshake' : 'connection closed', false);
-  const timer = clock.after(target.timeoutMs, () => fail('connection timeout', true));
-  socket.once(event, onConnected);
-  socket.on('error', onError);
-  socket.once('close', onClose);
-  return {
-    cancel() {
-      if (settle()) socket.destroy();
-    },
-  };
-}
-
-function failureReason(error: NodeJS.ErrnoException, event: 'connect' | 'secureConnect'): string {
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return 'delayed connect error: Connection refused';
-    case 'EHOSTUNREACH':
-      return 'immediate connect error: No route to host';
-    case 'ENETUNREACH':
-      return 'immediate connect error: Network is unreachable';
-    case 'ETIMEDOUT':
-      return 'delayed connect error: Connection timed out';
-    default:
-      return event === 'secureConnect' ? `TLS_error: ${error.message}` : `delayed connect error: ${error.message}`;
-  }
-}
-
-function localAddress(socket: Socket): string {
-  return `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+/** Tells the server who is behind us, before anything else. Without a client we are it. */
+export function introduce(socket: Socket, target: ConnectTarget, version: ProxyProtocolVersion | undefined): void {
+  if (version === undefined) return;
+  const ourselves = { source: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 }, destination: target.address };
+  socket.write(proxyHeader(version, target.client ?? ourselves));
 }

@@ -20,6 +20,7 @@ import { HttpConnectionManagerSchema } from '../../../xds/generated/envoy/extens
 import { RBACSchema as NetworkRbacSchema } from '../../../xds/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { UriTemplateMatchConfigSchema } from '../../../xds/generated/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js';
+import { ProxyProtocolUpstreamTransportSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js';
 import { SecretSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { HttpProtocolOptionsSchema } from '../../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
@@ -46,6 +47,7 @@ export const SCHEMAS = {
   setFilterState: SetFilterStateSchema,
   downstreamTls: DownstreamTlsContextSchema,
   upstreamTls: UpstreamTlsContextSchema,
+  upstreamProxyProtocol: ProxyProtocolUpstreamTransportSchema,
   httpProtocolOptions: HttpProtocolOptionsSchema,
   filterConfig: FilterConfigSchema,
   uriTemplateMatch: UriTemplateMatchConfigSchema,
