@@ -1,6 +1,7 @@
 /** What the data path reports when a request or a connection has ended: exactly one Outcome each, also on abort. It is the
  * only input of metrics, access log and spans, so that the three cannot disagree. */
 
+import type { JsonObject } from '@bufbuild/protobuf';
 import type { TracingSettings } from './tracing.ts';
 
 /** Case-insensitive view of a header block; `get` joins repeated headers with a comma. */
@@ -19,6 +20,9 @@ export interface PeerMetadata {
   readonly cluster?: string;
 }
 
+/** `filter_metadata` of a resource: what its maker says of it. Istio: `istio.config` is the object that it was made from. */
+export type ConfigMetadata = Readonly<Record<string, JsonObject>>;
+
 /** What the xDS resources say about where a request went; made once when configuration arrives, shared by all requests. */
 export interface Destination {
   /** `outbound|9080|v1|reviews.default.svc.cluster.local` */
@@ -27,6 +31,8 @@ export interface Destination {
   readonly serviceHost?: string;
   readonly serviceName?: string;
   readonly serviceNamespace?: string;
+  /** The cluster's. */
+  readonly metadata?: ConfigMetadata;
 }
 
 /** One entry of `access_log` of a listener, connection manager or TCP proxy, still encoded. */
@@ -102,6 +108,9 @@ export interface HttpOutcome {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly routeName?: string;
+  readonly routeMetadata?: ConfigMetadata;
+  /** Also when none of its routes was for the request. */
+  readonly virtualHostMetadata?: ConfigMetadata;
   readonly requestHeaders: HeaderView;
   readonly responseHeaders: HeaderView;
   readonly connection: ConnectionFacts;

@@ -12,6 +12,7 @@ import { termsOf } from '../registry/label-terms.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
 import type { Context } from '../translate/context.ts';
 import { hostDependencies, hostRoutes, routesHead, type HostPlan, type VirtualHostInit } from '../translate/outbound-routes.ts';
+import { originMetadata } from '../translate/names.ts';
 
 /** Field number of RouteConfiguration.virtual_hosts. */
 const VIRTUAL_HOSTS = 2;
@@ -51,7 +52,7 @@ export const wholeHost = (host: VirtualHostInit, origins: readonly Origin[]): Re
  * would not have led. */
 function hostPart({ name = '', domains = [] }: VirtualHostInit, bytes: Uint8Array, origins: readonly Origin[]): ResourcePart {
   const body = { specifier: { case: 'inlineString' as const, value: `this proxy has refused the routes of the host: see the status of ${origins.join(', ')}\n` } };
-  const routes: VirtualHostInit['routes'] = [{ name: 'refused', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 503, body } } }];
+  const routes: VirtualHostInit['routes'] = [{ name: 'refused', metadata: originMetadata(origins), match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 503, body } } }];
   return { name, origins, bytes: field(bytes), instead: () => field(encodeHost({ name, domains, routes })) };
 }
 

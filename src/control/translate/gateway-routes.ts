@@ -6,6 +6,7 @@ import { originOf, type Origin } from '../registry/origin.ts';
 import type { RoutingRules } from '../registry/virtual-services.ts';
 import type { Context } from './context.ts';
 import { boundRules, type EdgeChain } from './gateway-plan.ts';
+import { originMetadata } from './names.ts';
 import { routesHead, type VirtualHostInit } from './outbound-routes.ts';
 import { routesOf, type RouteInit, type RouteView } from './route.ts';
 
@@ -23,7 +24,10 @@ export interface EdgeHost {
 
 export function edgeHosts(chain: EdgeChain | undefined, context: Context): EdgeHost[] {
   const hosts = chain ? virtualHosts(chain, context) : [];
-  return hosts.length > 0 ? hosts : [{ host: { name: `blackhole:${chain?.serverPort ?? 0}`, domains: ['*'] }, origins: (chain?.servers ?? []).map((server) => originOf('Gateway', server)) }];
+  if (hosts.some(({ host }) => host.domains?.includes('*'))) return hosts;
+  // Without routes: whatever no host is for. It only says which Gateways have not got the host.
+  const origins = [...new Set((chain?.servers ?? []).map((server) => originOf('Gateway', server)))];
+  return [...hosts, { host: { name: `blackhole:${chain?.serverPort ?? 0}`, domains: ['*'], metadata: originMetadata(origins) }, origins }];
 }
 
 function virtualHosts(chain: EdgeChain, context: Context): EdgeHost[] {
@@ -50,6 +54,7 @@ function virtualHosts(chain: EdgeChain, context: Context): EdgeHost[] {
       domains: [host],
       routes: sorted(routes),
       includeRequestAttemptCount: true,
+      metadata: originMetadata([...origins].filter((origin) => !origin.startsWith('Gateway '))),
       ...(redirects ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
     },
   }));

@@ -3,7 +3,8 @@ import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/
 import type { RouteSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { isDetected, isHttp, type Protocol } from '../registry/model.ts';
-import { effectiveMtls, mtlsOnPort, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
+import { originsOf, type Origin } from '../registry/origin.ts';
+import { effectiveMtls, mtlsOnPort, policiesFor, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
 import { introduced } from './agent.ts';
 import type { Context } from './context.ts';
 import { tcpStats } from './http-filters.ts';
@@ -11,8 +12,7 @@ import { httpManager } from './http-manager.ts';
 import type { InboundPort } from './inbound-services.ts';
 import { Direction, httpInspector, originalDestinationFilter, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
-import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, inboundCluster, VIRTUAL_INBOUND } from './names.ts';
-import type { Proxy } from './proxy.ts';
+import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, inboundCluster, originMetadata, VIRTUAL_INBOUND } from './names.ts';
 import type { Security } from './security.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import type { TelemetryPlan } from './telemetry.ts';
@@ -120,14 +120,23 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
 
 function httpFilter(plan: ChainPlan, parts: InboundParts) {
   const { context, telemetry, security } = parts;
-  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context.proxy), telemetry, security: security.http }, context);
+  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context), telemetry, security: security.http }, context);
 }
 
 function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundParts) {
   return [...security.tcp, ...tcpStats(context.proxy), tcpProxy({ statPrefix: plan.cluster, targets: [{ cluster: plan.cluster, weight: 1 }], telemetry })];
 }
 
-function inboundRoutes(plan: ChainPlan, proxy: Proxy): Init<typeof RouteConfigurationSchema> {
+/** Policies that ask a request who it is: what refuses it does not say which of them it was. */
+function askingPolicies({ snapshot, settings, proxy, labels }: Context): Origin[] {
+  const subject = { namespace: proxy.namespace, labels };
+  const { rootNamespace } = settings.config;
+  const custom = policiesFor(snapshot.authorizationPolicies, subject, rootNamespace).filter((policy) => policy.spec?.action === 'CUSTOM');
+  return [...originsOf('RequestAuthentication', policiesFor(snapshot.requestAuthentications, subject, rootNamespace)), ...originsOf('AuthorizationPolicy', custom)];
+}
+
+function inboundRoutes(plan: ChainPlan, context: Context): Init<typeof RouteConfigurationSchema> {
+  const { proxy } = context;
   const { cluster, destinationPort = 0 } = plan;
   const route = inboundRoute(plan);
   return {
@@ -137,6 +146,7 @@ function inboundRoutes(plan: ChainPlan, proxy: Proxy): Init<typeof RouteConfigur
       {
         name: `inbound|http|${destinationPort}`,
         domains: ['*'],
+        metadata: originMetadata(askingPolicies(context)),
         routes: proxy.outcomes === undefined ? [route] : [introduced(route), route],
       },
     ],

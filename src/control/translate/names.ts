@@ -1,5 +1,6 @@
 /** Names of the resources that proxies get. They are Istio's: tools, dashboards and people rely on them. */
 import type { JsonObject } from '@bufbuild/protobuf';
+import { parseOrigin, type Origin } from '../registry/origin.ts';
 
 export const PASSTHROUGH_CLUSTER = 'PassthroughCluster';
 /** As the first, but with mutual TLS: for workloads of the mesh that a scope hides. */
@@ -26,9 +27,21 @@ export const meshSni = (at: { port: number; subset?: string; host: string }): st
 
 /** Where an object can be read from the API server; shown by tools beside what was made of it. */
 export const configPath = (kind: string, at: { namespace: string; name: string }): string =>
-  `/apis/networking.istio.io/v1/namespaces/${at.namespace}/${kind}/${at.name}`;
+  `/apis/${GROUPS[kind] ?? 'networking'}.istio.io/v1/namespaces/${at.namespace}/${kind}/${at.name}`;
+
+/** Of kinds outside of `networking`. */
+const GROUPS: Readonly<Record<string, string>> = { 'authorization-policy': 'security', 'peer-authentication': 'security', 'request-authentication': 'security', telemetry: 'telemetry' };
 
 /** Metadata that names the object behind a resource. */
 export const configMetadata = (kind: string, at: { namespace: string; name: string }): { filterMetadata: Record<string, JsonObject> } => ({
   filterMetadata: { istio: { config: configPath(kind, at) } },
 });
+
+/** The same of several objects, of any kinds: joined by commas. */
+export function originMetadata(origins: readonly Origin[]): { filterMetadata: Record<string, JsonObject> } {
+  const paths = origins.map((origin) => {
+    const { kind, ...at } = parseOrigin(origin);
+    return configPath(kind.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter}`).toLowerCase(), at);
+  });
+  return { filterMetadata: paths.length === 0 ? {} : { istio: { config: paths.join(',') } } };
+}

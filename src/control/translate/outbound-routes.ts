@@ -2,11 +2,12 @@ import { create } from '@bufbuild/protobuf';
 import type { VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema, type RouteConfiguration } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { isDetected, isHeadless, isHttp, type MeshService, type Protocol } from '../registry/model.ts';
+import { originOf } from '../registry/origin.ts';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
 import { addressesOf, hostPolicy, type Context } from './context.ts';
 import { hidesDelivery } from './delivery.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
-import { outboundCluster, PASSTHROUGH_CLUSTER } from './names.ts';
+import { configMetadata, originMetadata, outboundCluster, PASSTHROUGH_CLUSTER } from './names.ts';
 import { retryPolicy } from './retry.ts';
 import { hashPolicies, routesOf, type RouteInit, type RouteView } from './route.ts';
 
@@ -77,7 +78,8 @@ export const routesHead = (name: string): Init<typeof RouteConfigurationSchema> 
 /** The routes of a virtual host, without its names. */
 export function hostRoutes({ service, rules, view }: HostPlan): VirtualHostInit {
   const routes = rules ? routesOf(rules, view) : service ? [defaultRoute(service, view)] : [];
-  return { routes, includeRequestAttemptCount: true };
+  // Also said when none of the rules is for a request.
+  return { routes, includeRequestAttemptCount: true, ...(rules ? { metadata: configMetadata('virtual-service', rules) } : {}) };
 }
 
 /** Services whose own objects decide how the routes of a virtual host come out. */
@@ -143,7 +145,9 @@ export function domains(service: MeshService, context: Context): string[] {
 export function fallbackHost(context: Context): VirtualHostInit {
   const match = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
   if (context.scope.outbound === 'REGISTRY_ONLY') {
-    return { name: 'block_all', domains: ['*'], routes: [{ name: 'block_all', match, action: { case: 'directResponse', value: { status: 502 } } }], includeRequestAttemptCount: true };
+    const { sidecar } = context.scope;
+    const metadata = originMetadata(sidecar?.spec?.outboundTrafficPolicy ? [originOf('Sidecar', sidecar.metadata)] : []);
+    return { name: 'block_all', domains: ['*'], metadata, routes: [{ name: 'block_all', match, action: { case: 'directResponse', value: { status: 502 } } }], includeRequestAttemptCount: true };
   }
   const value = { clusterSpecifier: { case: 'cluster' as const, value: PASSTHROUGH_CLUSTER }, timeout: ZERO_DURATION };
   return { name: 'allow_any', domains: ['*'], routes: [{ name: 'allow_any', match, action: { case: 'route', value } }], includeRequestAttemptCount: true };

@@ -13,11 +13,19 @@ export type AccessLogInit = Init<typeof AccessLogSchema>;
 type FileLogInit = Init<typeof FileAccessLogSchema>;
 export type Side = 'CLIENT' | 'SERVER';
 
-/** Istio's line. It ends in a newline, as Envoy's text formats must. */
+/** Objects behind what happened, as paths in the API server: the VirtualService whose rule it was; when no rule was for the
+ * request, the VirtualServices or Gateways of its host, and inbound the policies that ask a request who it is; the
+ * DestinationRule of where it went. AuthorizationPolicies stand in RESPONSE_CODE_DETAILS. */
+const OBJECT_OF_ROUTE = '%METADATA(ROUTE:istio:config)%';
+const OBJECT_OF_HOST = '%METADATA(VIRTUAL_HOST:istio:config)%';
+const OBJECT_OF_CLUSTER = '%METADATA(CLUSTER:istio:config)%';
+
+/** Istio's line, and after it the objects. It ends in a newline, as Envoy's text formats must. */
 export const DEFAULT_LOG_FORMAT =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% ' +
   '"%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" ' +
-  '"%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
+  '"%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME% ' +
+  `${OBJECT_OF_ROUTE} ${OBJECT_OF_HOST} ${OBJECT_OF_CLUSTER}\n`;
 
 const JSON_FIELDS: Readonly<Record<string, string>> = {
   start_time: '%START_TIME%', route_name: '%ROUTE_NAME%', method: '%REQ(:METHOD)%', path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%', protocol: '%PROTOCOL%',
@@ -27,6 +35,7 @@ const JSON_FIELDS: Readonly<Record<string, string>> = {
   request_id: '%REQ(X-REQUEST-ID)%', authority: '%REQ(:AUTHORITY)%', upstream_host: '%UPSTREAM_HOST%', upstream_cluster: '%UPSTREAM_CLUSTER_RAW%',
   upstream_local_address: '%UPSTREAM_LOCAL_ADDRESS%', downstream_local_address: '%DOWNSTREAM_LOCAL_ADDRESS%', downstream_remote_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
   requested_server_name: '%REQUESTED_SERVER_NAME%', upstream_transport_failure_reason: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+  route_object: OBJECT_OF_ROUTE, host_object: OBJECT_OF_HOST, cluster_object: OBJECT_OF_CLUSTER,
 };
 
 /** What one proxy reports on one side of a call: worked out once, used by all its listeners. */

@@ -234,7 +234,7 @@ function compileDestination(message: Cluster): Destination {
     const value = typeof service === 'object' && service !== null && !Array.isArray(service) ? service[name] : undefined;
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
-  return { cluster: message.name, serviceHost: field('host'), serviceName: field('name'), serviceNamespace: field('namespace') };
+  return { cluster: message.name, serviceHost: field('host'), serviceName: field('name'), serviceNamespace: field('namespace'), metadata: message.metadata?.filterMetadata };
 }
 
 /** `HealthStatus` of EDS → ours. */

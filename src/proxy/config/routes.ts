@@ -65,6 +65,7 @@ function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteC
   let find: VirtualHost['find'] = () => undefined;
   const host: VirtualHost = {
     name: message.name,
+    metadata: message.metadata?.filterMetadata,
     domains: message.domains,
     requireTls: message.requireTls === 2 ? 'all' : message.requireTls === 1 ? 'external' : 'none',
     attemptCountInRequest: message.includeRequestAttemptCount,
@@ -97,6 +98,7 @@ function compileRoute(message: RouteMessage, context: HostContext, compiler: Rou
   const levels = [edits(message), ...context.outer];
   return {
     name: message.name,
+    metadata: message.metadata?.filterMetadata,
     shape: message.match ? pathShape(message.match) : { kind: 'any' },
     matches: compileRouteMatch(message.match, compiler.random),
     action: compileAction(message, context, compiler),

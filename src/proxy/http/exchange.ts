@@ -35,6 +35,7 @@ export class Exchange implements RequestSink, FilterContext {
   readonly startMs: number;
   readonly originalPath: string;
   route: Route | undefined;
+  #virtualHost: VirtualHost | undefined;
   destination: WeightedDestination | undefined;
   meshRequestHeaders: readonly (readonly [string, string])[] = [];
   answerPeer = false;
@@ -122,6 +123,7 @@ export class Exchange implements RequestSink, FilterContext {
 
   #match(): VirtualHost | undefined {
     const host = this.services.settings.routes.current()?.find(this.request.authority);
+    this.#virtualHost = host;
     this.route = host?.find(this.request);
     const action = this.route?.action;
     this.destination = action?.kind === 'forward' ? pickDestination(action, this.request, this.random()) : undefined;
@@ -406,6 +408,8 @@ export class Exchange implements RequestSink, FilterContext {
       requestBytes: this.#requestBytes,
       responseBytes: this.#responseBytes,
       routeName: this.route?.name,
+      routeMetadata: this.route?.metadata,
+      virtualHostMetadata: this.#virtualHost?.metadata,
       requestHeaders: request.headers,
       responseHeaders: this.#response?.headers ?? EMPTY_HEADERS,
       connection: connection.facts,

@@ -1,4 +1,5 @@
 /** Compiled routes: what a route configuration means, without what happens then. */
+import type { ConfigMetadata } from '../outcome.ts';
 import type { Format } from './format.ts';
 import type { HashPolicy } from './hash-policy.ts';
 import type { HeaderEdits } from './header-edits.ts';
@@ -78,11 +79,13 @@ export interface Route {
   readonly perFilter: PerFilter;
   /** Name of the operation in traces. */
   readonly decorator?: string | Format;
+  readonly metadata?: ConfigMetadata;
   readonly virtualHost: VirtualHost;
 }
 
 export interface VirtualHost {
   readonly name: string;
+  readonly metadata?: ConfigMetadata;
   readonly domains: readonly string[];
   readonly requireTls: 'none' | 'external' | 'all';
   readonly attemptCountInRequest: boolean;

@@ -1,7 +1,7 @@
 /** Command operators of access-log formats. Source: Envoy "Access log format strings". Each is compiled once to a function of
  * the outcome; undefined prints as `-` in text and as null in JSON. */
 import { hostname } from 'node:os';
-import type { HttpOutcome, Outcome } from '../../outcome.ts';
+import type { ConfigMetadata, HttpOutcome, Outcome } from '../../outcome.ts';
 import { formatTime } from './time-format.ts';
 
 export type Value = string | number | undefined;
@@ -75,7 +75,7 @@ const GRPC_STATUS_NAMES: readonly string[] = [
 ];
 
 /** Operators that print what this proxy does not keep: they are known, and empty. */
-const EMPTY: ReadonlySet<string> = new Set(['TRAILER', 'DYNAMIC_METADATA', 'CLUSTER_METADATA', 'UPSTREAM_METADATA', 'UPSTREAM_HOST_METADATA', 'FILTER_STATE', 'UPSTREAM_FILTER_STATE', 'VIRTUAL_CLUSTER_NAME', 'LOCAL_REPLY_BODY', 'EMIT_TIME']);
+const EMPTY: ReadonlySet<string> = new Set(['TRAILER', 'DYNAMIC_METADATA', 'UPSTREAM_METADATA', 'UPSTREAM_HOST_METADATA', 'FILTER_STATE', 'UPSTREAM_FILTER_STATE', 'VIRTUAL_CLUSTER_NAME', 'LOCAL_REPLY_BODY', 'EMIT_TIME']);
 
 /** @param text between the percent signs, e.g. `REQ(X-ENVOY-ORIGINAL-PATH?:PATH):20`. Undefined: there is no such operator. */
 export function compileOperator(text: string): Operator | undefined {
@@ -90,12 +90,32 @@ export function compileOperator(text: string): Operator | undefined {
 function withArgument(name: string, argument: string): Operator | undefined {
   if (name === 'START_TIME') return formatTime(argument);
   if (name === 'ENVIRONMENT') return () => process.env[argument];
+  if (name === 'METADATA') return metadataOperator(argument);
+  if (name === 'CLUSTER_METADATA') return metadataOperator(`CLUSTER:${argument}`);
   if (name === 'REQ' || name === 'RESP') return headerOperator(name, argument);
   if (name === 'REQ_WITHOUT_QUERY') {
     const read = headerOperator('REQ', argument);
     return (outcome) => String(read(outcome) ?? '').replace(/\?.*$/s, '') || undefined;
   }
   return undefined;
+}
+
+/** Whose metadata can be asked for. Envoy has more; those are empty here. */
+const METADATA: Readonly<Record<string, (outcome: Outcome) => ConfigMetadata | undefined>> = {
+  ROUTE: (o) => (o.kind === 'http' ? o.routeMetadata : undefined),
+  VIRTUAL_HOST: (o) => (o.kind === 'http' ? o.virtualHostMetadata : undefined),
+  CLUSTER: (o) => o.upstream?.destination.metadata,
+};
+
+/** `TYPE:NAMESPACE:KEY[:KEY…]` */
+function metadataOperator(argument: string): Operator {
+  const [type = '', namespace = '', ...keys] = argument.split(':');
+  const read = METADATA[type] ?? (() => undefined);
+  return (outcome) => {
+    let value: unknown = read(outcome)?.[namespace];
+    for (const key of keys) value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+    return value === undefined || typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);
+  };
 }
 
 /** `MAIN?ALTERNATIVE`; pseudo-headers are read from the outcome. */
