@@ -45,7 +45,7 @@ export interface Discovery {
 
 interface Connection extends ConnectedProxy {
   readonly session: AdsSession;
-  settledAt: number;
+  lastSettledAt: number;
 }
 
 export interface DiscoveryDeps {
@@ -82,7 +82,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       return refusal;
     }
     const connection: Connection = {
-      proxy, session, peer: peer.address, connectedAtMs: clock.now(), settledAt: 0,
+      proxy, session, peer: peer.address, connectedAtMs: clock.now(), lastSettledAt: 0,
+      get settledAt() {
+        // Whoever asks for more is not there yet, although it was.
+        return session.isSettled ? this.lastSettledAt : Math.min(this.lastSettledAt, newest - 1);
+      },
       status: () => session.status(),
       holds: (origin) => holds(session, generator, origin),
       refusals: () => session.refusals(),
@@ -104,7 +108,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
             tell('refused', connection);
           },
           settled: () => {
-            connection.settledAt = newest;
+            connection.lastSettledAt = newest;
             tell('settled', connection);
           },
           stalled: () => log.warn('proxy does not answer; going on without it', { proxy: proxy.id }),
@@ -130,7 +134,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       newest = snapshot.number;
       if (isEmptyDiff(diff)) {
         // Whoever has answered everything so far has answered this too.
-        for (const connection of connections) if (connection.settledAt === before.number) connection.settledAt = newest;
+        for (const connection of connections) if (connection.lastSettledAt === before.number) connection.lastSettledAt = newest;
         return;
       }
       for (const { session } of connections) session.notify();
