@@ -27,7 +27,7 @@ const KEPT_SNAPSHOTS = 8;
 /** Makes the resources of proxies out of the newest snapshot. What several proxies share is made and encoded once; what did
  * not change since the last snapshot is not made again. Not tied to connections. */
 export class Generator implements Shelf {
-  readonly #workshop = new Workshop();
+  readonly workshop = new Workshop();
   readonly #virtualHosts = new VirtualHosts();
   readonly #audiences = new Map<string, Audience>();
   readonly #own = new Map<string, OwnResources>();
@@ -47,7 +47,7 @@ export class Generator implements Shelf {
 
   /** Where to look for what was made from an object. */
   get origins(): OriginIndex {
-    return this.#workshop.origins;
+    return this.workshop.origins;
   }
 
   get terms(): ReturnType<typeof labelTerms> {
@@ -82,8 +82,8 @@ export class Generator implements Shelf {
     const workload = found?.namespace === proxy.namespace ? found : undefined;
     const labels = workload?.labels ?? proxy.labels;
     const sidecar = proxy.kind === 'sidecar' ? sidecarFor(sidecars, { namespace: proxy.namespace, labels }, settings.config.rootNamespace) : undefined;
-    const scope = this.#workshop.scope(this.#snapshot, { namespace: proxy.namespace, sidecar });
-    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope, report: this.#workshop.report };
+    const scope = this.workshop.scope(this.#snapshot, { namespace: proxy.namespace, sidecar });
+    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope, report: this.workshop.report };
   }
 
   /** What a proxy is to hold, kept up with the snapshots. */
@@ -122,24 +122,24 @@ export class Generator implements Shelf {
   /** Of those that are alike in everything that decides what they call. */
   audience(context: Context): Audience {
     const key = audienceKey(context, labelSignature(this.terms, context.labels));
-    return this.#audiences.getOrInsertComputed(key, () => new Audience({ key, workshop: this.#workshop, virtualHosts: this.#virtualHosts, changesSince: (before) => this.changesSince(before) }));
+    return this.#audiences.getOrInsertComputed(key, () => new Audience({ key, workshop: this.workshop, virtualHosts: this.#virtualHosts, changesSince: (before) => this.changesSince(before) }));
   }
 
   own(context: Context): OwnResources {
     const key = workloadKey(context);
-    return this.#own.getOrInsertComputed(key, () => new OwnResources(key, this.#workshop));
+    return this.#own.getOrInsertComputed(key, () => new OwnResources(key, this.workshop));
   }
 
   edge(context: Context): EdgeResources {
     const key = workloadKey(context);
-    return this.#edges.getOrInsertComputed(key, () => new EdgeResources(key, this.#workshop));
+    return this.#edges.getOrInsertComputed(key, () => new EdgeResources(key, this.workshop));
   }
 
   /** A gateway gets secrets of its own namespace only. */
   secret(name: string, proxy: Proxy): Made | undefined {
     if (proxy.kind !== 'router') return undefined;
     const { secrets } = this.#snapshot;
-    return this.#workshop.make(`secret ${proxy.namespace} ${name}`, [secrets], { kind: 'Secret', namespace: proxy.namespace, name }, () => {
+    return this.workshop.make(`secret ${proxy.namespace} ${name}`, [secrets], { kind: 'Secret', namespace: proxy.namespace, name }, () => {
       const secret = buildSecret(name, proxy.namespace, secrets);
       return secret && encode(SecretSchema, name, secret);
     });

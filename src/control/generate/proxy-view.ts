@@ -9,12 +9,14 @@ import type { Proxy } from '../translate/proxy.ts';
 import type { Audience } from './audience.ts';
 import type { EdgeResources } from './edge-resources.ts';
 import type { OwnResources } from './own-resources.ts';
-import type { Made } from './workshop.ts';
+import { ProxylessResources } from './proxyless-resources.ts';
+import type { Made, Workshop } from './workshop.ts';
 
 /** Where views find what they put together. */
 export interface Shelf {
   readonly snapshot: MeshSnapshot;
   readonly terms: LabelTerms;
+  readonly workshop: Workshop;
   contextOf(proxy: Proxy): Context;
   audience(context: Context): Audience;
   own(context: Context): OwnResources;
@@ -39,14 +41,17 @@ export class ProxyView {
   #edge: EdgeResources | undefined;
   #secrets: { readonly made: readonly Made[]; readonly sets: Sets } = { made: [], sets: [ResourceSet.empty] };
   readonly #sets = new Map<string, Sets>();
+  readonly #proxyless: ProxylessResources | undefined;
 
   constructor(proxy: Proxy, shelf: Shelf) {
     this.#proxy = proxy;
     this.#shelf = shelf;
+    this.#proxyless = proxy.isProxyless ? new ProxylessResources(shelf) : undefined;
   }
 
-  /** @param names of secrets */
+  /** @param names what was asked for, where that cannot be listed: secrets, and everything of clients without a proxy */
   resources(typeUrl: string, names: Iterable<string> = []): Sets {
+    if (this.#proxyless) return this.#proxyless.resources(typeUrl, names, () => this.#shelf.contextOf(this.#proxy));
     this.#refresh();
     if (typeUrl === TypeUrl.Secret) return this.#secretSets(names);
     return this.#sets.get(typeUrl) ?? NONE;

@@ -28,6 +28,8 @@ export interface Proxy {
   readonly interception: 'REDIRECT' | 'TPROXY' | 'NONE';
   /** Where a stock Envoy writes a line of every outcome for the agent beside it; absent: it has none, or counts by itself. */
   readonly outcomes?: string;
+  /** A gRPC client that speaks xDS itself. Istio: `GENERATOR: grpc` in the node's metadata. */
+  readonly isProxyless: boolean;
   /** It answers the DNS queries of its workload, which then calls entries by the addresses that the control plane gave them. */
   readonly answersDns: boolean;
   /** Canonical names for its own spans and metrics. */
@@ -74,6 +76,7 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
       lacks: new Set(node.userAgentName === 'lateen' ? ABILITIES.filter((a) => !extensions.has(a)) : []),
       outcomes: text(metadata[OUTCOMES_METADATA]) || undefined,
       interception: interception === 'NONE' || interception === 'TPROXY' ? interception : 'REDIRECT',
+      isProxyless: text(metadata['GENERATOR']) === 'grpc',
       answersDns: /^(true|1)$/i.test(text(metadata['DNS_CAPTURE'])),
       workloadName: text(metadata['WORKLOAD_NAME']),
     },
