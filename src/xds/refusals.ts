@@ -126,6 +126,10 @@ export class Refusals {
     });
   }
 
+  get any(): boolean {
+    return this.#refused.size > 0 || this.#searches.size > 0;
+  }
+
   *all(typeUrl: string): Iterable<Refusal> {
     for (const [name, { resource, message }] of this.#refused) yield { typeUrl, name, origins: resource.origins, message };
     for (const [name, search] of this.#searches) for (const { part, message } of search.refused) yield { typeUrl, name, part: part.name, origins: new Set(part.origins), message };

@@ -128,8 +128,9 @@ export class AdsSession {
   }
 
   /** Resources that the client was sent last and did not take. */
-  refusals(): Refusal[] {
-    return [...this.#types].flatMap(([typeUrl, { refusals }]) => [...refusals.all(typeUrl)]);
+  refusals(): readonly Refusal[] {
+    const refusing = [...this.#types].filter(([, { refusals }]) => refusals.any);
+    return refusing.length === 0 ? NO_REFUSALS : refusing.flatMap(([typeUrl, { refusals }]) => [...refusals.all(typeUrl)]);
   }
 
   status(): TypeStatus[] {
@@ -394,6 +395,7 @@ function join(a: ReadonlySet<string> | 'all' | undefined, b: ReadonlySet<string>
 }
 
 const NONE: ReadonlySet<string> = new Set();
+const NO_REFUSALS: readonly Refusal[] = [];
 const NOTHING: Held = { version: '' };
 const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
 

@@ -43,8 +43,22 @@ export interface ResponseParts {
  * shared between them.
  * @param fields its `resources` and `removed_resources`, as encoded fields */
 export const encodeDeltaResponse = ({ typeUrl, nonce, version }: ResponseParts, fields: readonly Uint8Array[]): Uint8Array[] => [
-  concat([...stringField(1, version), ...stringField(4, typeUrl), ...stringField(5, nonce)]), ...fields,
+  head(typeUrl, version), concat(stringField(5, nonce)), ...fields,
 ];
+
+/** Version and type: alike in most responses that are sent one after the other. */
+function head(typeUrl: string, version: string): Uint8Array {
+  const known = heads.get(typeUrl);
+  if (known?.version === version) return known.bytes;
+  const bytes = concat([...stringField(1, version), ...stringField(4, typeUrl)]);
+  // Clients may invent types.
+  if (known || heads.size < MAX_HEADS) heads.set(typeUrl, { version, bytes });
+  return bytes;
+}
+
+const MAX_HEADS = 32;
+
+const heads = new Map<string, { readonly version: string; readonly bytes: Uint8Array }>();
 
 /** envoy.service.discovery.v3.DiscoveryResponse, in pieces; `resources` are encoded `Any` messages. */
 export const encodeSotwResponse = ({ typeUrl, nonce, version }: ResponseParts, resources: readonly Uint8Array[]): Uint8Array[] => [

@@ -56,6 +56,8 @@ export class Audience {
   readonly #tables = new Map<string, RouteTable>();
   readonly #soles = new Map<string, SoleRoutes>();
   readonly #listeners = new Map<string, SharedListeners>();
+  /** Of hosts of which there is something to report. */
+  readonly #reports = new Map<string, readonly LeftOut[]>();
   #snapshot: MeshSnapshot | undefined;
   /** Number of the snapshot for which it was asked last. */
   usedAt = 0;
@@ -73,9 +75,7 @@ export class Audience {
   }
 
   get reports(): LeftOut[] {
-    const made = [...this.#hosts.values()].flatMap(({ clusters, endpoints, names }) => [...clusters, ...endpoints, ...names]);
-    const listeners = [...this.#listeners.values()].flatMap((l) => l.made);
-    return [...[...made, ...listeners].flatMap((m) => m.reports), ...[...this.#tables.values(), ...this.#soles.values()].flatMap((t) => t.reports)];
+    return [...[...this.#reports.values()].flat(), ...[...this.#listeners.values(), ...this.#tables.values(), ...this.#soles.values()].flatMap((t) => t.reports)];
   }
 
   /** @param contextOf of any client of the class: they are alike in everything that matters here */
@@ -135,6 +135,9 @@ export class Audience {
       const after = this.#make(host, context, terms);
       if (after === NOTHING) this.#hosts.delete(host);
       else this.#hosts.set(host, after);
+      const reports = [...after.clusters, ...after.endpoints, ...after.names].flatMap((made) => made.reports);
+      if (reports.length > 0) this.#reports.set(host, reports);
+      else this.#reports.delete(host);
       clusters.replace(before.clusters, after.clusters);
       endpoints.replace(before.endpoints, after.endpoints);
       names.replace(before.names, after.names);
@@ -221,9 +224,13 @@ interface ListenerParts {
 
 class SharedListeners {
   readonly #cell = new Cell<readonly Made[]>();
-  made: readonly Made[] = [];
+  #made: readonly Made[] = [];
   set = ResourceSet.empty;
   usedAt = 0;
+
+  get reports(): LeftOut[] {
+    return this.#made.flatMap((made) => made.reports);
+  }
 
   update({ shared, hidden }: PlannedOutbound, parts: ListenerParts): void {
     const { telemetry, origins, context, workshop } = parts;
@@ -237,8 +244,8 @@ class SharedListeners {
         ...shared.map(({ plan, text }) => make(plan.name, [text], { origins: [...plan.origins, ...origins], build: () => buildOutboundListener(plan, context, telemetry) })),
       ];
     });
-    if (made === this.made) return;
-    this.made = made;
+    if (made === this.#made) return;
+    this.#made = made;
     this.set = this.set.become(made.flatMap((m) => m.resource ?? []));
   }
 }

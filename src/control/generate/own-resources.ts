@@ -43,14 +43,16 @@ export class OwnResources {
   sharedListeners = ResourceSet.empty;
   #made: readonly (readonly Made[])[] = [];
   #plansMade: OwnPlans | undefined;
+  #reports: readonly LeftOut[] = [];
+  #reported: readonly LeftOut[] | undefined;
 
   constructor(key: string, workshop: Workshop) {
     this.#key = key;
     this.#workshop = workshop;
   }
 
-  get reports(): LeftOut[] {
-    return [...this.#made.flat().flatMap((made) => made.reports), ...(this.#plansMade?.reports ?? [])];
+  get reports(): readonly LeftOut[] {
+    return this.#reports;
   }
 
   /** @param contextOf of any replica */
@@ -68,7 +70,10 @@ export class OwnResources {
     const listeners = this.#listeners.get([ports, plans, audience.outbound.own, settings, scope.outbound, scope.sidecar, snapshot.peerAuthentications], () => this.#makeListeners(ports, { context, audience, plans }));
     if (this.#made[0] !== clusters) this.clusters = this.clusters.become(clusters.flatMap((made) => made.resource ?? []));
     if (this.#made[1] !== listeners) this.listeners = this.listeners.become(listeners.flatMap((made) => made.resource ?? []));
+    if (this.#made[0] === clusters && this.#made[1] === listeners && this.#reported === plans.reports) return;
     this.#made = [clusters, listeners];
+    this.#reported = plans.reports;
+    this.#reports = [...[...clusters, ...listeners].flatMap((made) => made.reports), ...plans.reports];
   }
 
   #makeClusters(ports: readonly InboundPort[], context: Context): Made[] {

@@ -24,6 +24,8 @@ export class RouteTable {
   readonly #claims = new Map<string, Set<string>>();
   /** By host: those whose routes lead to it. */
   readonly #dependents = new Map<string, Set<string>>();
+  /** Routes of which there is something to report. */
+  readonly #reporting = new Set<EncodedRoutes>();
   #resource: EncodedResource | undefined;
 
   constructor(name: string, virtualHosts: VirtualHosts) {
@@ -32,7 +34,7 @@ export class RouteTable {
   }
 
   get reports(): LeftOut[] {
-    return [...this.#entries.values()].flatMap((entry) => entry.routes.reports);
+    return [...this.#reporting].flatMap((routes) => routes.reports);
   }
 
   /** @param changed hosts of which something may have changed
@@ -63,10 +65,12 @@ export class RouteTable {
     for (const name of before?.wanted.keys() ?? []) this.#unclaim(name, host, renamed);
     for (const other of before?.behind ?? []) leave(this.#dependents, other, host);
     this.#entries.delete(host);
+    if (before) this.#reporting.delete(before.routes);
     if (!plan || !routes || !wanted) return;
     const behind = hostsBehind(plan);
     for (const name of wanted.keys()) this.#claim(name, host, renamed);
     for (const other of behind) if (other !== host) this.#dependents.getOrInsertComputed(other, () => new Set()).add(host);
+    if (routes.reports.length > 0) this.#reporting.add(routes);
     this.#entries.set(host, { plan, wanted, routes, behind, part: undefined });
   }
 

@@ -28,7 +28,7 @@ export interface ConnectedProxy {
   /** True when it holds something that was made from the object. */
   holds(origin: Origin): boolean;
   /** What it was sent last and did not take. */
-  refusals(): Refusal[];
+  refusals(): readonly Refusal[];
 }
 
 export type ProxyEvent = 'connected' | 'disconnected' | 'settled' | 'refused';
