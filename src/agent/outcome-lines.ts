@@ -34,7 +34,7 @@ export class OutcomeLines {
 
   #http(line: OutcomeLine): HttpOutcome {
     return {
-      kind: 'http', ...this.#common(line), method: '', path: '', protocol: 'HTTP/1.1', authority: line.authority ?? '',
+      kind: 'http', ...this.#common(line), method: '', path: '', rewrittenPath: '', protocol: 'HTTP/1.1', authority: line.authority ?? '',
       responseCode: line.code, grpcStatus: line.grpc, requestBytes: line.received, responseBytes: line.sent,
       requestHeaders: contentType(line.contentType), responseHeaders: NO_HEADERS,
     };

@@ -1,4 +1,4 @@
-import type { HeaderView } from './outcome.ts';
+import type { Fields } from './route/request-view.ts';
 
 /** Spellings seen in practice → the lower-case name, so that the common case neither allocates nor compares letters. */
 const KNOWN: ReadonlyMap<string, string> = knownNames();
@@ -10,7 +10,7 @@ export function lowerName(name: string): string {
 
 /** A header block in wire order. One flat array, three slots per field: lower-case name, value, name as it came. Values are latin1
  * strings: one char per byte. Names given to the methods must be lower-case. */
-export class Headers implements HeaderView {
+export class Headers implements Fields {
   readonly list: string[];
 
   constructor(list: string[] = []) {
@@ -30,6 +30,18 @@ export class Headers implements HeaderView {
     let found: string | undefined;
     for (let i = 0; i < list.length; i += 3) {
       if (list[i] === name) found = found === undefined ? list[i + 1] : `${found},${list[i + 1]}`;
+    }
+    return found;
+  }
+
+  /** Whether any of the fields of that name satisfies; undefined when there is none. */
+  some(name: string, test: (value: string) => boolean): boolean | undefined {
+    const list = this.list;
+    let found: boolean | undefined;
+    for (let i = 0; i < list.length; i += 3) {
+      if (list[i] !== name) continue;
+      if (test(list[i + 1] ?? '')) return true;
+      found = false;
     }
     return found;
   }

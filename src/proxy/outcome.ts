@@ -93,8 +93,10 @@ export interface HttpOutcome {
   readonly startMs: number;
   readonly durationMs: number;
   readonly method: string;
-  /** As sent by the client, before rewriting. */
+  /** As the client asked for it, normalized, before rewriting. */
   readonly path: string;
+  /** As it went on. */
+  readonly rewrittenPath: string;
   readonly authority: string;
   readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
   /** 0 when the client went away before a response. */
@@ -111,6 +113,8 @@ export interface HttpOutcome {
   readonly routeMetadata?: ConfigMetadata;
   /** Also when none of its routes was for the request. */
   readonly virtualHostMetadata?: ConfigMetadata;
+  /** What filters found out, by their namespace. */
+  readonly metadata?: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   readonly requestHeaders: HeaderView;
   readonly responseHeaders: HeaderView;
   readonly connection: ConnectionFacts;

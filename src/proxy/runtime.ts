@@ -46,7 +46,7 @@ class Runtime implements ProxyRuntime {
     this.#secrets = createSecretStore(secrets);
     this.#clusters = new ClusterStore({ clock, random, secrets: this.#secrets }, () => {});
     const clusters = { get: (name: string) => this.#clusters.get(name) };
-    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, date: createDateSource(clock) };
+    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', date: createDateSource(clock) };
     this.#filters = { clock, random, peer, clusters };
     this.#listeners = new ListenerStore({
       services,

@@ -6,12 +6,12 @@ const CODES: ReadonlyMap<number, Code> = new Map([
   [301, Code.MOVED_PERMANENTLY], [302, Code.FOUND], [303, Code.SEE_OTHER], [307, Code.TEMPORARY_REDIRECT], [308, Code.PERMANENT_REDIRECT],
 ]);
 
-/** @param view.port the port at which the request came in, for FROM_REQUEST_PORT */
+/** @param view how the request came in: what is not said follows from it */
 export function redirect(rule: HttpRedirect, view: { port: number; isTls?: boolean }): Init<typeof RedirectActionSchema> {
   return {
     hostRedirect: rule.authority ?? '',
     responseCode: CODES.get(rule.redirectCode ?? 301) ?? Code.MOVED_PERMANENTLY,
-    portRedirect: rule.port ?? (rule.derivePort === 'FROM_REQUEST_PORT' ? view.port : 0),
+    portRedirect: rule.port ?? derivedPort(rule, view),
     pathRewriteSpecifier: rule.prefixRewrite
       ? { case: 'prefixRewrite', value: rule.prefixRewrite }
       : rule.uri
@@ -19,6 +19,13 @@ export function redirect(rule: HttpRedirect, view: { port: number; isTls?: boole
         : { case: undefined },
     schemeRewriteSpecifier: rule.scheme ? { case: 'schemeRedirect', value: rule.scheme } : { case: undefined },
   };
+}
+
+/** 0: the one that the request named. */
+function derivedPort(rule: HttpRedirect, view: { port: number; isTls?: boolean }): number {
+  if (rule.derivePort === 'FROM_REQUEST_PORT') return view.port;
+  if (rule.derivePort !== 'FROM_PROTOCOL_DEFAULT') return 0;
+  return (rule.scheme ?? (view.isTls ? 'https' : 'http')) === 'https' ? 443 : 80;
 }
 
 type DirectResponse = NonNullable<HttpRoute['directResponse']>;

@@ -70,6 +70,7 @@ function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteC
     requireTls: message.requireTls === 2 ? 'all' : message.requireTls === 1 ? 'external' : 'none',
     attemptCountInRequest: message.includeRequestAttemptCount,
     attemptCountInResponse: message.includeAttemptCountInResponse,
+    timeoutRetryInRequest: message.includeIsTimeoutRetryHeader,
     routes,
     find: (request) => find(request),
   };
@@ -165,7 +166,7 @@ function matchedPrefix(match: RouteMatch | undefined): string | undefined {
 }
 
 function compileForward(message: RouteActionMessage, match: RouteMatch | undefined, context: HostContext, compiler: RouteCompiler): ForwardAction {
-  const grpcMax = message.maxStreamDuration?.grpcTimeoutHeaderMax ?? message.maxGrpcTimeout;
+  const duration = message.maxStreamDuration;
   const mirrors = message.requestMirrorPolicies.length > 0 ? message.requestMirrorPolicies : context.message.requestMirrorPolicies;
   return {
     kind: 'forward',
@@ -174,9 +175,11 @@ function compileForward(message: RouteActionMessage, match: RouteMatch | undefin
     rewritePath: compileRewrite(message, match),
     hostRewrite: compileHostRewrite(message),
     appendForwardedHost: message.appendXForwardedHost,
-    timeoutMs: durationMs(message.timeout) ?? DEFAULT_TIMEOUT_MS,
+    // Envoy: with the newer limit the older ones mean nothing.
+    timeoutMs: duration ? 0 : (durationMs(message.timeout) ?? DEFAULT_TIMEOUT_MS),
     idleTimeoutMs: durationMs(message.idleTimeout),
-    grpcTimeoutMaxMs: durationMs(grpcMax),
+    grpcTimeoutMaxMs: duration ? undefined : durationMs(message.maxGrpcTimeout),
+    duration: duration && { maxMs: durationMs(duration.maxStreamDuration) ?? 0, grpcMaxMs: durationMs(duration.grpcTimeoutHeaderMax) },
     retry: compileRetryPolicy(message.retryPolicy ?? context.message.retryPolicy),
     mirrors: mirrors.map((mirror) => ({ cluster: mirror.cluster, fraction: fraction(mirror.runtimeFraction?.defaultValue, 1), appendShadow: !mirror.disableShadowHostSuffixAppend })),
     hash: compileHashPolicy(message.hashPolicy),

@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { HttpOutcome, PeerMetadata, SpanContext, UpstreamFacts } from '../outcome.ts';
-import type { FormatContext } from '../route/format.ts';
+import type { FactSource } from '../route/format.ts';
 import { isGrpc } from '../route/path-match.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
@@ -15,6 +15,7 @@ import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseH
 
 type Metadata = Map<string, Readonly<Record<string, unknown>>>;
 
+const NO_EDITS: Route['responseEdits'] = [];
 const EMPTY_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
 /** How much of a request body is kept while a filter has not let the request through. */
 const HELD_LIMIT = 64 * 1024;
@@ -27,13 +28,12 @@ export interface ExchangeOwner {
   onEnded(exchange: Exchange): void;
 }
 
-export class Exchange implements RequestSink, FilterContext {
+export class Exchange implements RequestSink, FilterContext, FactSource {
   readonly request: RequestHead;
   readonly connection: DownstreamConnection;
   readonly services: ManagerServices;
   readonly stream: DownstreamStream;
   readonly startMs: number;
-  readonly originalPath: string;
   route: Route | undefined;
   #virtualHost: VirtualHost | undefined;
   destination: WeightedDestination | undefined;
@@ -43,6 +43,7 @@ export class Exchange implements RequestSink, FilterContext {
   /** Monotonic ms of the last byte in either direction; the manager ends silent exchanges. */
   lastActive: number;
   readonly #startedAt: number;
+  #path: string;
   readonly #owner: ExchangeOwner;
   #metadata: Metadata | undefined;
   #router: Router | undefined;
@@ -57,6 +58,8 @@ export class Exchange implements RequestSink, FilterContext {
   #requestBytes = 0;
   #responseBytes = 0;
   #response: ResponseHead | undefined;
+  /** About to be sent. */
+  #answering: ResponseHead | undefined;
   #grpcStatus: number | undefined;
   #span: SpanContext | undefined;
   #peer: PeerMetadata | undefined;
@@ -74,7 +77,7 @@ export class Exchange implements RequestSink, FilterContext {
     this.startMs = clock.now();
     this.#startedAt = clock.monotonic();
     this.lastActive = this.#startedAt;
-    this.originalPath = head.path;
+    this.#path = head.path;
     this.#requestEnded = head.bodyLength === 0 && head.upgrade === undefined && head.method !== 'CONNECT';
   }
 
@@ -111,6 +114,7 @@ export class Exchange implements RequestSink, FilterContext {
     const prepared = prepareRequest(request, this.connection, settings);
     if ('status' in prepared) return this.reply(prepared);
     this.clientAddress = prepared.clientAddress;
+    this.#path = request.path;
     if (request.authority === '' && request.protocol !== 'HTTP/1.0') return this.reply({ status: 400, details: 'missing_host_header', close: true });
     if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
     const host = this.#match();
@@ -262,7 +266,7 @@ export class Exchange implements RequestSink, FilterContext {
     this.#details = reply.details;
     const mapper = this.#mapperFor(reply);
     const { head, body } = renderReply(mapper ? { ...reply, status: mapper.status ?? reply.status, body: mapper.body ?? reply.body } : reply, this.request);
-    mapper?.edits?.(head.headers, () => this.formatContext(head));
+    mapper?.edits?.(head.headers, this);
     const end = body.length === 0;
     if (reply.close) this.stream.closeAfter();
     this.sendHead(head, end, !end);
@@ -272,7 +276,7 @@ export class Exchange implements RequestSink, FilterContext {
   #mapperFor(reply: LocalReply): ReplyMapper | undefined {
     const { replyMappers } = this.services.settings;
     if (replyMappers.length === 0) return undefined;
-    const outcome = { ...this.#outcome(undefined), responseCode: reply.status };
+    const outcome = { ...this.soFar(), responseCode: reply.status };
     return replyMappers.find((mapper) => mapper.applies(outcome));
   }
 
@@ -280,6 +284,7 @@ export class Exchange implements RequestSink, FilterContext {
   sendHead(head: ResponseHead, end: boolean, more: boolean): void {
     const { settings } = this.services;
     const { headers } = head;
+    this.#answering = head;
     this.#editResponse(head);
     for (let i = this.#nextFilter - 1; i >= 0; i--) settings.filters[i]?.onResponse?.(this, head);
     if (!headers.has('date')) headers.add('date', this.services.date());
@@ -294,13 +299,8 @@ export class Exchange implements RequestSink, FilterContext {
   }
 
   #editResponse(head: ResponseHead): void {
-    const edits = this.route?.responseEdits;
-    const ofDestination = this.destination?.responseEdits;
-    if ((edits === undefined || edits.length === 0) && ofDestination === undefined) return;
-    let made: FormatContext | undefined;
-    const context = () => (made ??= this.formatContext(head));
-    if (edits) for (const edit of edits) edit(head.headers, context);
-    ofDestination?.(head.headers, context);
+    for (const edit of this.route?.responseEdits ?? NO_EDITS) edit(head.headers, this);
+    this.destination?.responseEdits?.(head.headers, this);
   }
 
   sendData(chunk: Buffer, end: boolean): boolean {
@@ -339,23 +339,8 @@ export class Exchange implements RequestSink, FilterContext {
     return this.clock.monotonic() - this.#startedAt;
   }
 
-  formatContext(response?: ResponseHead): FormatContext {
-    const upstream = this.#router?.facts();
-    return {
-      request: this.request,
-      protocol: this.request.protocol,
-      connection: this.connection.facts,
-      responseHeaders: response?.headers,
-      responseCode: response?.status,
-      upstreamHost: upstream?.host,
-      upstreamCluster: this.destination?.cluster,
-      routeName: this.route?.name,
-      startMs: this.startMs,
-      metadata: (namespace, key) => {
-        const value = this.#metadata?.get(namespace)?.[key];
-        return value === undefined ? undefined : typeof value === 'string' ? value : JSON.stringify(value);
-      },
-    };
+  soFar(): HttpOutcome {
+    return this.#outcome(this.#router?.facts(), undefined);
   }
 
   #noteGrpc(headers: Headers): void {
@@ -373,7 +358,7 @@ export class Exchange implements RequestSink, FilterContext {
     this.#done = true;
     const upstream = this.#router?.finish();
     if (this.#endings) for (const run of this.#endings) run();
-    this.services.outcomes.record(this.#outcome(upstream));
+    this.services.outcomes.record(this.#outcome(upstream, this.#operation()));
     this.#owner.onEnded(this);
   }
 
@@ -385,12 +370,13 @@ export class Exchange implements RequestSink, FilterContext {
 
   #operation(): string | undefined {
     const decorator = this.route?.decorator;
-    return typeof decorator === 'function' ? decorator(this.formatContext()) : decorator;
+    return typeof decorator === 'function' ? decorator(this) : decorator;
   }
 
-  #outcome(upstream: ReturnType<Router['finish']> | undefined): HttpOutcome {
+  #outcome(upstream: UpstreamFacts | undefined, operation: string | undefined): HttpOutcome {
     const { request, connection, services } = this;
     const { settings } = services;
+    const response = this.#response ?? this.#answering;
     return {
       kind: 'http',
       reporter: connection.reporter,
@@ -398,10 +384,11 @@ export class Exchange implements RequestSink, FilterContext {
       startMs: this.startMs,
       durationMs: this.clock.monotonic() - this.#startedAt,
       method: request.method,
-      path: this.originalPath,
+      path: this.#path,
+      rewrittenPath: request.path,
       authority: request.authority,
       protocol: request.protocol,
-      responseCode: this.#response?.status ?? 0,
+      responseCode: response?.status ?? 0,
       flags: this.#flags,
       details: this.#details,
       grpcStatus: this.#grpcStatus,
@@ -410,14 +397,15 @@ export class Exchange implements RequestSink, FilterContext {
       routeName: this.route?.name,
       routeMetadata: this.route?.metadata,
       virtualHostMetadata: this.#virtualHost?.metadata,
+      metadata: this.#metadata,
       requestHeaders: request.headers,
-      responseHeaders: this.#response?.headers ?? EMPTY_HEADERS,
+      responseHeaders: response?.headers ?? EMPTY_HEADERS,
       connection: connection.facts,
       upstream: upstream && this.#upstreamPeer ? { ...upstream, peerMetadata: this.#upstreamPeer } : (upstream ?? this.#intended()),
       downstreamPeerMetadata: this.#peer,
       span: this.#span,
       tracing: settings.tracing,
-      operation: this.#operation(),
+      operation,
       accessLogs: settings.accessLogs,
     };
   }

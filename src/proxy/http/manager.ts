@@ -72,7 +72,7 @@ export class HttpManager {
     const { clock, outcomes, settings } = this.services;
     const headers = Headers.of('date', this.services.date(), 'server', settings.serverName);
     outcomes.record({
-      kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', authority: '', protocol: 'HTTP/1.1',
+      kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', rewrittenPath: '', authority: '', protocol: 'HTTP/1.1',
       responseCode: error.status, flags: ['DPE'], details: error.details, requestBytes: 0, responseBytes: body.length, requestHeaders: new Headers(), responseHeaders: headers,
       connection: connection.facts, accessLogs: settings.accessLogs,
     });

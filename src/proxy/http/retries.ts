@@ -1,6 +1,7 @@
 /** What one request may still try: how often, on which hosts, and at what time. Envoy: the router filter's RetryState. */
 import { Delivery, DELIVERY_HEADER, IDEMPOTENT_METHODS, RETRY_UNDELIVERED } from '../../xds/delivery.ts';
 import type { HeaderView } from '../outcome.ts';
+import type { Fields } from '../route/request-view.ts';
 import { backOffMs, type RetryPolicy, retriesFailure, retriesResponse, type TryFailure } from '../route/retry-policy.ts';
 import type { Breakers } from '../upstream/breakers.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
@@ -66,7 +67,7 @@ export class Retries {
     return retriesFailure(this.policy, failure) || (failure === 'reset' && this.#goesOn && isIdempotent(this.#method));
   }
 
-  wantsAfter(status: number, headers: HeaderView): boolean {
+  wantsAfter(status: number, headers: Fields): boolean {
     return this.policy !== undefined && retriesResponse(this.policy, status, headers);
   }
 

@@ -3,8 +3,6 @@ import type { Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { UpstreamFacts } from '../outcome.ts';
 import { formatAddress } from '../net/format-address.ts';
-import type { FormatContext } from '../route/format.ts';
-import { isGrpc } from '../route/path-match.ts';
 import { retriesRequest, type TryFailure } from '../route/retry-policy.ts';
 import type { ForwardAction, Route } from '../route/route.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
@@ -12,11 +10,15 @@ import type { Hash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
 import { type BodyBuffer, createBodyBuffer } from './body-buffer.ts';
 import type { Exchange } from './exchange.ts';
+import { failureReply, resetTexts } from './upstream-failure.ts';
 import { isIdempotent, isUndelivered, Retries } from './retries.ts';
+import { rewriteRequest } from './rewrite.ts';
 import { createShadow, type Shadow } from './shadow.ts';
-import { grpcTimeoutMs, steers, takeSteering } from './steering.ts';
+import { steeredPolicy, type Steering, steers, takeSteering, UNSTEERED } from './steering.ts';
 import type { ResetReason, ResponseHead } from './stream.ts';
+import { exchangeLimit, NO_LIMITS, tellLimits, timeLimits } from './time-limits.ts';
 import { Attempt } from './attempt.ts';
+import { type DeadlineEvents, Deadlines } from './deadlines.ts';
 
 /** Bodies up to this size can be sent again. Envoy: per_connection_buffer_limit_bytes, default 1 MiB. */
 const REPLAY_LIMIT = 1024 * 1024;
@@ -25,7 +27,7 @@ const HOLD_LIMIT = 64 * 1024;
 
 const NO_RETRIES = new Retries(undefined, '');
 
-export class Router {
+export class Router implements DeadlineEvents {
   readonly exchange: Exchange;
   readonly action: ForwardAction;
   readonly body: BodyBuffer;
@@ -37,16 +39,13 @@ export class Router {
   #nextHost: Host | undefined;
   #hash: Hash64 | undefined;
   #setCookie: string | undefined;
-  #timeoutMs = 0;
-  #perTryMs = 0;
-  #deadline: Timer | undefined;
+  readonly #deadlines: Deadlines;
+  #steering: Steering = UNSTEERED;
   #backOff: Timer | undefined;
-  #perTry: Timer | undefined;
   #shadows: Shadow[] | undefined;
   #replayed = false;
   #requestPaused = false;
   /** Monotonic ms since which the whole request is here. */
-  #completedAt: number | undefined;
   #serviceTimeMs: number | undefined;
   #transportFailure: string | undefined;
   #lastHost: Host | undefined;
@@ -57,6 +56,7 @@ export class Router {
     this.#route = route;
     this.action = action;
     this.body = createBodyBuffer(exchange.requestEnded);
+    this.#deadlines = new Deadlines(exchange.clock, this);
   }
 
   start(): void {
@@ -65,9 +65,7 @@ export class Router {
     const cluster = destination && services.clusters.get(destination.cluster);
     if (cluster === undefined) return exchange.reply({ status: action.clusterNotFoundCode, flag: 'NC', details: 'cluster_not_found' });
     this.#cluster = cluster;
-    this.#readSteering();
-    this.#rewrite();
-    if (this.#timeoutMs > 0) exchange.request.headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(this.#timeoutMs)));
+    this.#read();
     if (action.hash) {
       const result = action.hash({ request: exchange.request, sourceIp: exchange.clientAddress, connection: this.#addresses() });
       this.#hash = result.hash;
@@ -122,9 +120,8 @@ export class Router {
 
   /** The exchange is over: whatever is still open is given up. */
   finish(): UpstreamFacts | undefined {
-    this.#deadline?.cancel();
+    this.#deadlines.close();
     this.#backOff?.cancel();
-    this.#perTry?.cancel();
     this.#retries.release();
     const facts = this.facts();
     const attempt = this.#attempt;
@@ -138,7 +135,7 @@ export class Router {
 
   onAttemptStream(attempt: Attempt): void {
     this.#lastFacts = attempt.facts;
-    if (this.exchange.requestEnded) this.#startPerTry();
+    this.#deadlines.tryConnected(this.exchange.requestEnded);
   }
 
   /** The upstream takes more of the body. */
@@ -158,7 +155,7 @@ export class Router {
   onAttemptHead(attempt: Attempt, head: ResponseHead, more: boolean): void {
     const { exchange } = this;
     const cluster = this.#cluster;
-    this.#perTry?.cancel();
+    this.#deadlines.tryAnswered();
     cluster?.outliers.onStatus(attempt.host, head.status);
     if (head.status >= 500) attempt.host.counters.error++;
     else attempt.host.counters.success++;
@@ -166,13 +163,14 @@ export class Router {
     this.body.release();
     this.#retries.release();
     const { headers } = head;
-    if (this.#completedAt !== undefined) {
-      this.#serviceTimeMs = exchange.clock.monotonic() - this.#completedAt;
+    this.#serviceTimeMs = this.#deadlines.elapsedMs;
+    if (this.#serviceTimeMs !== undefined) {
       headers.set('x-envoy-upstream-service-time', String(Math.round(this.#serviceTimeMs)));
     }
     if (this.#setCookie !== undefined) headers.add('set-cookie', this.#setCookie);
     if (this.#route.virtualHost.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     if (head.bodyLength === 0) this.#attemptDone();
+    exchange.setDetails('via_upstream');
     exchange.sendHead(head, head.bodyLength === 0, more);
   }
 
@@ -190,7 +188,7 @@ export class Router {
   onAttemptReset(attempt: Attempt, reason: ResetReason): void {
     const { exchange } = this;
     this.#attempt = undefined;
-    this.#perTry?.cancel();
+    this.#deadlines.stopTry();
     attempt.host.counters.error++;
     this.#cluster?.outliers.onLocalFailure(attempt.host, false);
     const [flag, phrase] = resetTexts(reason);
@@ -201,16 +199,16 @@ export class Router {
     }
     const failure: TryFailure = reason === 'remote refused stream reset' ? 'refused-stream' : attempt.sent ? 'reset' : 'reset-before-request';
     if (this.#retries.wants(failure) && this.#retry(attempt, failure === 'refused-stream')) return;
-    this.#fail(flag, phrase, undefined);
+    this.#fail(flag, phrase);
   }
 
   /** No connection came to be, or the breaker refused one. */
   onAttemptUnavailable(attempt: Attempt, failure: { overflow: boolean; detail: string | undefined; timedOut: boolean }): void {
     const { exchange } = this;
     this.#attempt = undefined;
-    this.#perTry?.cancel();
+    this.#deadlines.stopTry();
     if (failure.overflow) {
-      return exchange.reply({ ...this.#failureReply('overflow'), flag: 'UO', headers: [['x-envoy-overloaded', 'true']], details: 'upstream_reset_before_response_started{overflow}' });
+      return exchange.reply({ ...failureReply({ flag: 'UO', phrase: 'overflow', attempts: this.#attempts }), headers: [['x-envoy-overloaded', 'true']] });
     }
     this.#transportFailure = failure.detail;
     this.#cluster?.outliers.onLocalFailure(attempt.host, failure.timedOut);
@@ -235,8 +233,9 @@ export class Router {
     if (!cluster || !host) return exchange.reply({ status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' });
     this.#attempts++;
     this.#lastHost = host;
+    this.#transportFailure = undefined;
     const { request } = exchange;
-    if (this.#route.virtualHost.attemptCountInRequest) request.headers.set('x-envoy-attempt-count', String(this.#attempts));
+    if (this.#attempts > 1) this.#tellTry(this.#attempts);
     if (this.action.hostRewrite?.by === 'auto' && host.config.hostname !== '') request.authority = host.config.hostname;
     const attempt = new Attempt(this, cluster, host);
     this.#attempt = attempt;
@@ -286,6 +285,7 @@ export class Router {
     }
     const attempt = this.#attempt;
     this.#attempt = undefined;
+    this.#deadlines.stopTry();
     attempt?.abandon();
     if (next.host) {
       this.#nextHost = next.host;
@@ -298,76 +298,46 @@ export class Router {
     return true;
   }
 
-  /** A kept-alive connection that the server closed as we began to use it: nobody has seen the request, or seeing it twice does no harm. */
+  /** The number of a try, and how long its answer is waited for. */
+  #tellTry(number: number): void {
+    const { exchange } = this;
+    const { headers } = exchange.request;
+    if (this.#route.virtualHost.attemptCountInRequest) headers.set('x-envoy-attempt-count', String(number));
+    const { limits, elapsedMs } = this.#deadlines;
+    if (limits !== NO_LIMITS) tellLimits(limits, headers, elapsedMs ?? 0);
+  }
+
+  /** A kept-alive connection that the server closed as we began to use it, and a request that may be seen twice without harm
+   * (RFC 9110 §9.2.2). This is no retry of the rule's: its client would do the same. */
   #mayReplay(attempt: Attempt): boolean {
-    if (this.#replayed || !attempt.reused || !this.body.replayable) return false;
-    return !attempt.sent || isIdempotent(this.exchange.request.method);
+    return !this.#replayed && attempt.reused && this.body.replayable && isIdempotent(this.exchange.request.method);
   }
 
-  #fail(flag: string, phrase: string, transport: string | undefined): void {
-    const suffix = transport === undefined ? '' : `|${transport}`;
-    const details = `upstream_reset_before_response_started{${`${phrase}${suffix}`.replaceAll(' ', '_')}}`;
-    this.exchange.reply({ ...this.#failureReply(phrase), flag, details });
-  }
-
-  #failureReply(phrase: string): { status: number; body: string } {
-    const latest = this.#attempts > 1 ? 'retried and the latest ' : '';
-    return { status: 503, body: `upstream connect error or disconnect/reset before headers. ${latest}reset reason: ${phrase}` };
+  #fail(flag: string, phrase: string, transport?: string): void {
+    this.exchange.reply(failureReply({ flag, phrase, transport, attempts: this.#attempts }));
   }
 
   // Settings of this request
 
-  /** Timeouts and retries: the route's, changed by headers that a trusted client sent. */
-  #readSteering(): void {
-    const { action, exchange } = this;
-    const { headers } = exchange.request;
-    this.#timeoutMs = this.#routeTimeout();
-    let policy = action.retry;
-    if (steers(headers)) {
-      const steered = takeSteering(headers, policy);
-      this.#timeoutMs = steered.timeoutMs ?? this.#timeoutMs;
-      policy = steered.policy;
-    }
-    if (policy && retriesRequest(policy, exchange.request)) this.#retries = new Retries(policy, exchange.request.method);
-    this.#perTryMs = policy?.perTryTimeoutMs ?? 0;
-    if (this.#timeoutMs > 0 && this.#perTryMs >= this.#timeoutMs) this.#perTryMs = 0;
-    this.body.keep(REPLAY_LIMIT);
-  }
-
-  #routeTimeout(): number {
-    const { action, exchange } = this;
-    const { headers } = exchange.request;
-    if (action.grpcTimeoutMaxMs === undefined || !isGrpc(headers.get('content-type'))) return action.timeoutMs;
-    const asked = grpcTimeoutMs(headers.get('grpc-timeout'));
-    if (asked === undefined) return action.grpcTimeoutMaxMs;
-    return action.grpcTimeoutMaxMs === 0 ? asked : Math.min(asked, action.grpcTimeoutMaxMs);
-  }
-
-  #rewrite(): void {
+  /** Time limits heed only what the client says, retries also what the rule adds in its name; the order is Envoy's. */
+  #read(): void {
     const { action, exchange } = this;
     const { request, destination } = exchange;
-    if (this.#route.requestEdits.length > 0 || destination?.requestEdits) {
-      let made: FormatContext | undefined;
-      const context = () => (made ??= exchange.formatContext());
-      destination?.requestEdits?.(request.headers, context);
-      for (const edit of this.#route.requestEdits) edit(request.headers, context);
+    const { headers } = request;
+    const isSteered = steers(headers);
+    this.#deadlines.limits = timeLimits(action, headers, isSteered);
+    if (action.duration) this.#limitExchange(exchangeLimit(action.duration, headers));
+    this.#tellTry(1);
+    rewriteRequest(exchange, this.#route, action);
+    const isEdited = destination?.requestEdits !== undefined || this.#route.requestEdits.length > 0;
+    let policy = action.retry;
+    if (isSteered || (isEdited && steers(headers))) {
+      policy = steeredPolicy(policy, headers);
+      this.#steering = takeSteering(headers);
+      this.#deadlines.streamMs = this.#steering.streamMs;
     }
-    const authority = request.authority;
-    if (destination?.hostRewrite !== undefined) request.authority = destination.hostRewrite;
-    else if (action.hostRewrite?.by === 'literal') request.authority = action.hostRewrite.host;
-    else if (action.hostRewrite?.by === 'header') request.authority = request.headers.get(action.hostRewrite.name) ?? authority;
-    else if (action.hostRewrite?.by === 'path') request.authority = action.hostRewrite.rewrite(request.path);
-    if (action.appendForwardedHost && request.authority !== authority) {
-      const before = request.headers.get('x-forwarded-host');
-      request.headers.set('x-forwarded-host', before === undefined ? authority : `${before},${authority}`);
-    }
-    if (action.rewritePath) {
-      const path = action.rewritePath(request.path);
-      if (path !== request.path) {
-        request.headers.set('x-envoy-original-path', request.path);
-        request.path = path;
-      }
-    }
+    if (policy && retriesRequest(policy, request)) this.#retries = new Retries(policy, request.method);
+    this.body.keep(REPLAY_LIMIT);
   }
 
   #mirror(): void {
@@ -375,64 +345,61 @@ export class Router {
     for (const mirror of this.action.mirrors) {
       const cluster = exchange.services.clusters.get(mirror.cluster);
       if (!cluster || exchange.random() >= mirror.fraction) continue;
-      const shadow = createShadow(exchange.request, cluster, { appendShadow: mirror.appendShadow, originalDestination: exchange.connection.originalDestination, timeoutMs: this.#timeoutMs, clock: exchange.clock });
+      const shadow = createShadow(exchange.request, cluster, { from: exchange.services.ownAddress, appendShadow: mirror.appendShadow, originalDestination: exchange.connection.originalDestination, timeoutMs: this.#deadlines.limits.totalMs, clock: exchange.clock });
       if (shadow) (this.#shadows ??= []).push(shadow);
     }
   }
 
   // Time
 
-  /** The whole request is here: time begins to count, as in Envoy. */
   #requestComplete(): void {
+    if (this.exchange.done) return;
+    this.#deadlines.requestComplete();
+    if (this.#attempt?.facts) this.#deadlines.startTry();
+  }
+
+  #limitExchange(ms: number): void {
+    if (ms > 0) this.#deadlines.limitExchange(ms - this.exchange.ageMs);
+  }
+
+  onExchangeTooLong(): void {
     const { exchange } = this;
-    if (exchange.done) return;
-    this.#completedAt = exchange.clock.monotonic();
-    if (this.#timeoutMs > 0 && this.#deadline === undefined) this.#deadline = exchange.clock.after(this.#timeoutMs, () => this.#onTimeout());
-    if (this.#attempt?.facts) this.#startPerTry();
+    exchange.reply({ status: exchange.requestEnded ? 504 : 408, body: 'downstream duration timeout', grpcStatus: 4, details: 'max_duration_timeout' });
   }
 
-  #startPerTry(): void {
-    if (this.#perTryMs <= 0) return;
-    this.#perTry?.cancel();
-    this.#perTry = this.exchange.clock.after(this.#perTryMs, () => this.#onPerTryTimeout());
-  }
-
-  #onTimeout(): void {
+  onTimeout(): void {
     const attempt = this.#attempt;
     if (attempt) this.#cluster?.outliers.onStatus(attempt.host, 504);
     if (this.exchange.responseStarted) return this.exchange.abortResponse('UT', 'response_timeout');
-    this.exchange.reply({ status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' });
+    this.#replyLate('response_timeout');
   }
 
-  #onPerTryTimeout(): void {
+  onPerTryTimeout(): void {
     const attempt = this.#attempt;
     if (!attempt || this.exchange.responseStarted) return;
     this.#cluster?.outliers.onStatus(attempt.host, 504);
+    if (this.#retries.wants('per-try-timeout') && this.#retry(attempt)) {
+      if (this.#route.virtualHost.timeoutRetryInRequest) this.exchange.request.headers.set('x-envoy-is-timeout-retry', 'true');
+      return;
+    }
+    this.#replyLate('upstream_per_try_timeout');
+  }
+
+  #replyLate(details: string): void {
+    const { lateStatus } = this.#steering;
+    this.exchange.reply({ status: lateStatus, body: lateStatus === 204 ? '' : 'upstream request timeout', flag: 'UT', details });
+  }
+
+  onStreamTooLong(): void {
+    const attempt = this.#attempt;
+    const details = 'upstream_max_stream_duration_reached';
+    if (!attempt) return;
+    if (this.exchange.responseStarted) return this.exchange.abortResponse('UMSDR', details);
     if (this.#retries.wants('per-try-timeout') && this.#retry(attempt)) return;
-    this.exchange.reply({ status: 504, body: 'upstream request timeout', flag: 'UT', details: 'upstream_per_try_timeout' });
+    this.exchange.reply({ status: 504, body: 'upstream max stream duration reached', flag: 'UMSDR', details });
   }
 
   #trim(): void {
     this.body.sentTo(this.#attempt?.cursor ?? 0, this.#retries.mayGoOn || (!this.#replayed && isIdempotent(this.exchange.request.method)));
-  }
-}
-
-/** Response flag and Envoy's words for it. */
-function resetTexts(reason: ResetReason): readonly [flag: string, phrase: string] {
-  switch (reason) {
-    case 'connection termination':
-      return ['UC', 'connection termination'];
-    case 'connection failure':
-      return ['UF', 'remote connection failure'];
-    case 'remote reset':
-      return ['UR', 'remote reset'];
-    case 'remote refused stream reset':
-      return ['UR', 'remote refused stream reset'];
-    case 'overflow':
-      return ['UO', 'overflow'];
-    case 'protocol error':
-      return ['UPE', 'protocol error'];
-    case 'local reset':
-      return ['LR', 'local reset'];
   }
 }

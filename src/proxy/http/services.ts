@@ -16,6 +16,8 @@ export interface ProxyServices {
   readonly outcomes: OutcomeSink;
   readonly tracer?: Tracer;
   readonly clusters: ClusterLookup;
+  /** Of the workload, for requests that the proxy makes itself. */
+  readonly ownAddress: string;
   /** Value for the Date header, remade once a second. */
   date(): string;
 }

@@ -1,5 +1,6 @@
 /** Mirrored requests: sent like the original, their answers are read and forgotten. They never slow the original down. */
 import type { Clock } from '../../base/clock.ts';
+import type { Headers } from '../headers.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { withoutPort } from '../route/virtual-hosts.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
@@ -14,6 +15,8 @@ export interface Shadow {
 }
 
 export interface ShadowOptions {
+  /** Address of this proxy, which is the client of the copy. */
+  readonly from: string;
   /** Adds `-shadow` to the host, as Envoy does. */
   readonly appendShadow: boolean;
   readonly originalDestination: SocketAddress;
@@ -28,7 +31,7 @@ const LIMIT = 1024 * 1024;
 export function createShadow(request: RequestHead, cluster: UpstreamCluster, options: ShadowOptions): Shadow | undefined {
   const host = cluster.pick({ originalDestination: options.originalDestination });
   if (!host || request.upgrade !== undefined) return undefined;
-  const head: RequestHead = { ...request, headers: request.headers.clone(), authority: options.appendShadow ? shadowHost(request.authority) : request.authority };
+  const head: RequestHead = { ...request, headers: shadowHeaders(request.headers, options.from), authority: options.appendShadow ? shadowHost(request.authority) : request.authority };
   const body = createBodyBuffer(request.bodyLength === 0);
   let stream: UpstreamStream | undefined;
   let cursor = 0;
@@ -92,6 +95,15 @@ export function createShadow(request: RequestHead, cluster: UpstreamCluster, opt
       flush();
     },
   };
+}
+
+/** A copy is a request of the proxy's own. */
+function shadowHeaders(headers: Headers, from: string): Headers {
+  const copy = headers.clone();
+  const forwarded = copy.get('x-forwarded-for');
+  copy.set('x-forwarded-for', forwarded === undefined ? from : `${forwarded},${from}`);
+  copy.set('x-envoy-internal', 'true');
+  return copy;
 }
 
 function shadowHost(authority: string): string {

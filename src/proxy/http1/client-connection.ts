@@ -98,7 +98,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     this.#requestDone = end;
     this.#responseDone = false;
     this.#parser.method = head.method;
-    const text = requestHeadText(head, this.#chunked);
+    const text = requestHeadText(head, this.#chunked ? 'chunked' : end && !tunnel ? 'none' : 'counted');
     if (more && !end) this.#pending = text;
     else this.#socket.write(text, 'latin1');
   }
@@ -256,6 +256,9 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     if (this.#closed) return;
     this.#closed = true;
     this.#keepAlive = false;
+    // Half an answer is an error of the protocol, however the connection ended.
+    if (this.#sink !== undefined) this.#parser.finish();
+    this.#settle();
     this.#fail('connection termination');
     this.#handler.onClosed(this);
   }

@@ -24,12 +24,16 @@ export function statusLine(status: number): string {
   return `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
 }
 
-/** @param chunked adds `transfer-encoding: chunked` */
-export function requestHeadText(head: RequestHead, chunked: boolean): string {
+/** Methods whose requests have no body as a rule, so that nothing need be said about it. */
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT']);
+
+/** @param body `chunked` and `none` are told to the server, where `none` is not what it expects (RFC 9112 §6.3) */
+export function requestHeadText(head: RequestHead, body: 'chunked' | 'counted' | 'none'): string {
   const target = head.method === 'CONNECT' ? head.authority : head.path;
   let text = `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n${head.headers.serialize()}`;
   if (head.upgrade !== undefined) text += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
-  if (chunked) text += 'transfer-encoding: chunked\r\n';
+  if (body === 'chunked') text += 'transfer-encoding: chunked\r\n';
+  else if (body === 'none' && !BODILESS.has(head.method) && !head.headers.has('content-length')) text += 'content-length: 0\r\n';
   return `${text}\r\n`;
 }
 

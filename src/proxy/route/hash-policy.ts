@@ -1,14 +1,13 @@
 import type { RouteAction_HashPolicy } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { ConfigError } from '../errors.ts';
-import type { HeaderView } from '../outcome.ts';
 import { combine, type Hash64, hashText, xxHash64 } from '../upstream/hash.ts';
 import { queryParameter } from './header-match.ts';
 import { durationMs } from './numbers.ts';
 import { compileSubstitution } from './regex.ts';
-import { headerOf, type RequestView } from './request-view.ts';
+import { headerOf, type Fields, type RequestView } from './request-view.ts';
 
 export interface HashedRequest extends RequestView {
-  readonly headers: HeaderView & Iterable<readonly [name: string, value: string]>;
+  readonly headers: Fields & Iterable<readonly [name: string, value: string]>;
 }
 
 export interface HashInput {

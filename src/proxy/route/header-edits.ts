@@ -1,11 +1,11 @@
 import type { HeaderValueOption } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { ConfigError } from '../errors.ts';
 import type { Headers } from '../headers.ts';
-import { compileFormat, type FormatContext } from './format.ts';
+import { compileFormat, type FactSource } from './format.ts';
 
 /** Additions and removals of one level of the configuration. Undefined where there is nothing to do.
- * @param context asked for only where a value is made from it */
-export type HeaderEdits = (headers: Headers, context: () => FormatContext) => void;
+ * @param source asked for only where a value is made from it */
+export type HeaderEdits = (headers: Headers, source: FactSource) => void;
 
 interface Fields {
   readonly add: readonly HeaderValueOption[];
@@ -23,9 +23,9 @@ export function compileHeaderEdits(fields: Fields): HeaderEdits | undefined {
   if (removals.some((name) => name.startsWith(':') || name === 'host')) throw new ConfigError('headers to remove: pseudo headers and host cannot be removed');
   const additions = fields.add.map(compileAddition);
   if (removals.length === 0 && additions.length === 0) return undefined;
-  return (headers, context) => {
+  return (headers, source) => {
     for (const name of removals) headers.remove(name);
-    for (const add of additions) add(headers, context);
+    for (const add of additions) add(headers, source);
   };
 }
 
@@ -37,9 +37,9 @@ function compileAddition(option: HeaderValueOption): HeaderEdits {
   const format = compileFormat(option.header?.value || (raw && raw.length > 0 ? Buffer.from(raw).toString('latin1') : ''));
   const action = option.append === false ? OVERWRITE_OR_ADD : option.appendAction;
   const keepEmpty = option.keepEmptyValue;
-  return (headers, context) => {
+  return (headers, source) => {
     // A line break in a value would be a second header: formatters copy foreign text.
-    const value = format(context()).replaceAll(/[\r\n\0]/g, '');
+    const value = format(source).replaceAll(/[\r\n\0]/g, '');
     if (value === '' && !keepEmpty) return;
     if (action === ADD_IF_ABSENT ? headers.has(name) : action === OVERWRITE_IF_EXISTS && !headers.has(name)) return;
     if (action === OVERWRITE_OR_ADD || action === OVERWRITE_IF_EXISTS) headers.set(name, value);

@@ -1,13 +1,13 @@
 import type { HeaderMatcher, QueryParameterMatcher } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { ConfigError } from '../errors.ts';
 import { compileRegex } from './regex.ts';
-import { headerOf, type RequestView } from './request-view.ts';
+import { headerOf, headerSome, type RequestView } from './request-view.ts';
 import { compileStringMatcher, type StringPredicate } from './string-match.ts';
 
 export type RequestPredicate = (request: RequestView) => boolean;
 
-/** Envoy: `config.route.v3.HeaderMatcher`. A missing header matches nothing, inverted or not, except for `present_match`,
- * unless `treat_missing_header_as_empty` is set. */
+/** Envoy: `config.route.v3.HeaderMatcher`. Of a header that came several times, any value will do. A missing header matches
+ * nothing, inverted or not, except for `present_match`, unless `treat_missing_header_as_empty` is set. */
 export function compileHeaderMatcher(matcher: HeaderMatcher): RequestPredicate {
   const name = matcher.name.toLowerCase();
   const invert = matcher.invertMatch;
@@ -19,10 +19,11 @@ export function compileHeaderMatcher(matcher: HeaderMatcher): RequestPredicate {
     return (request) => (emptyCounts || headerOf(request, name) !== undefined) === present;
   }
   const matches = valuePredicate(specifier);
-  const missing = matcher.treatMissingHeaderAsEmpty ? '' : undefined;
+  // An empty value of a missing header is the same for all requests.
+  const missing = matcher.treatMissingHeaderAsEmpty ? matches('') !== invert : false;
   return (request) => {
-    const value = headerOf(request, name) ?? missing;
-    return value !== undefined && matches(value) !== invert;
+    const found = headerSome(request, name, matches);
+    return found === undefined ? missing : found !== invert;
   };
 }
 

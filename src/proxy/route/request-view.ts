@@ -1,5 +1,23 @@
 import type { HeaderView } from '../outcome.ts';
 
+/** A header block whose fields can be looked at one by one. */
+export interface Fields extends HeaderView {
+  /** Whether any of the fields of that name satisfies; undefined when there is none. */
+  some(name: string, test: (value: string) => boolean): boolean | undefined;
+}
+
+/** A view that tells joined values only, as if each were one field. */
+export const asFields = (view: HeaderView): Fields =>
+  view instanceof Object && 'some' in view
+    ? (view as Fields)
+    : {
+        get: (name) => view.get(name),
+        some(name, test) {
+          const value = view.get(name);
+          return value === undefined ? undefined : test(value);
+        },
+      };
+
 /** What matchers may look at. Pure data, so that routing can be asked about requests that never happened. */
 export interface RequestView {
   readonly method: string;
@@ -8,7 +26,7 @@ export interface RequestView {
   readonly authority: string;
   readonly scheme: string;
   /** Ordinary fields, by lower-case name. */
-  readonly headers: HeaderView;
+  readonly headers: Fields;
 }
 
 /** Value of a header, pseudo headers and `host` included. */
@@ -26,6 +44,13 @@ export function headerOf(request: RequestView, name: string): string | undefined
     default:
       return request.headers.get(name);
   }
+}
+
+/** Whether any value of a header satisfies, pseudo headers and `host` included; undefined without the header. */
+export function headerSome(request: RequestView, name: string, test: (value: string) => boolean): boolean | undefined {
+  if (name.charCodeAt(0) !== 0x3a && name !== 'host') return request.headers.some(name, test);
+  const value = headerOf(request, name);
+  return value === undefined ? undefined : test(value);
 }
 
 /** Path without query. */

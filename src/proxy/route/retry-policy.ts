@@ -1,9 +1,8 @@
 import type { RetryPolicy as RetryPolicyMessage } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { Delivery, DELIVERY_HEADER, RETRY_UNDELIVERED } from '../../xds/delivery.ts';
-import type { HeaderView } from '../outcome.ts';
 import { compileHeaderMatcher, type RequestPredicate } from './header-match.ts';
 import { durationMs } from './numbers.ts';
-import type { RequestView } from './request-view.ts';
+import type { Fields, RequestView } from './request-view.ts';
 
 /** The words of `retry_on`. Envoy: router filter, x-envoy-retry-on and x-envoy-retry-grpc-on; the last one is ours. */
 const WORDS = [
@@ -69,7 +68,7 @@ export function compileRetryPolicy(message: RetryPolicyMessage | undefined): Ret
 
 /** May this request be retried at all? */
 export function retriesRequest(policy: RetryPolicy, request: RequestView): boolean {
-  return policy.on.size > 0 && policy.maxRetries > 0 && (policy.requestHeaders.length === 0 || policy.requestHeaders.some((matches) => matches(request)));
+  return policy.on.size > 0 && (policy.requestHeaders.length === 0 || policy.requestHeaders.some((matches) => matches(request)));
 }
 
 export function retriesFailure(policy: RetryPolicy, failure: TryFailure): boolean {
@@ -97,22 +96,23 @@ const GRPC_CODES: readonly [code: number, word: RetryWord][] = [
 ];
 
 /** Decides by response headers. gRPC status counts only in a trailers-only response, the sole case in which it comes first. */
-export function retriesResponse(policy: RetryPolicy, status: number, headers: HeaderView): boolean {
+export function retriesResponse(policy: RetryPolicy, status: number, headers: Fields): boolean {
   const { on } = policy;
-  const grpc = status < 300 ? headers.get('grpc-status') : undefined;
+  const grpc = headers.get('grpc-status');
   if (on.has(RETRY_UNDELIVERED) && (status >= 500 || grpc !== undefined)) {
     const delivery = headers.get(DELIVERY_HEADER);
     if (delivery !== undefined) return delivery !== Delivery.Possible;
   }
-  if (grpc !== undefined && GRPC_CODES.some(([code, word]) => code === Number(grpc) && on.has(word))) return true;
   if (headers.get('x-envoy-ratelimited') !== undefined) return on.has('envoy-ratelimited');
   if (status >= 500 && on.has('5xx')) return true;
   if (status >= 502 && status <= 504 && on.has('gateway-error')) return true;
   if (status === 409 && on.has('retriable-4xx')) return true;
   if (on.has('retriable-status-codes') && policy.statusCodes.has(status)) return true;
-  if (!on.has('retriable-headers')) return false;
-  const view: RequestView = { method: '', path: '', authority: '', scheme: '', headers };
-  return policy.retriableHeaders.some((matches) => matches(view));
+  if (on.has('retriable-headers')) {
+    const view: RequestView = { method: '', path: '', authority: '', scheme: '', headers };
+    if (policy.retriableHeaders.some((matches) => matches(view))) return true;
+  }
+  return grpc !== undefined && GRPC_CODES.some(([code, word]) => code === Number(grpc) && on.has(word));
 }
 
 /** Fully jittered exponential back-off. @param retry 1 for the first retry @param random 0 ≤ random < 1 */

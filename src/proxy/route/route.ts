@@ -46,13 +46,22 @@ export interface ForwardAction {
   readonly timeoutMs: number;
   /** Undefined: the connection manager's. */
   readonly idleTimeoutMs?: number;
-  /** Present when `grpc-timeout` is obeyed; 0: without a cap. */
+  /** Present when `grpc-timeout` is obeyed in place of `timeoutMs`; 0: without a cap. */
   readonly grpcTimeoutMaxMs?: number;
+  /** Most time of the whole exchange, which is given up even when the answer has begun. */
+  readonly duration?: DurationLimit;
   readonly retry?: RetryPolicy;
   readonly mirrors: readonly MirrorPolicy[];
   readonly hash?: HashPolicy;
   readonly upgrades: ReadonlyMap<string, boolean>;
   readonly highPriority: boolean;
+}
+
+export interface DurationLimit {
+  /** 0: none. */
+  readonly maxMs: number;
+  /** Present when `grpc-timeout` decides, up to this; 0: without a cap. */
+  readonly grpcMaxMs?: number;
 }
 
 export interface RedirectAction {
@@ -90,6 +99,8 @@ export interface VirtualHost {
   readonly requireTls: 'none' | 'external' | 'all';
   readonly attemptCountInRequest: boolean;
   readonly attemptCountInResponse: boolean;
+  /** Retries after a try that took too long say so. */
+  readonly timeoutRetryInRequest: boolean;
   readonly routes: readonly Route[];
   /** First route of the list that matches. */
   readonly find: FindRoute<Route>;

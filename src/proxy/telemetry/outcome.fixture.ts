@@ -14,7 +14,7 @@ export const DESTINATION = { cluster: 'outbound|9080|v2|reviews.default.svc.clus
 export const PEER = { workload: 'reviews-v2', namespace: 'default', app: 'reviews', version: 'v2', canonicalName: 'reviews', canonicalRevision: 'v2', cluster: 'Kubernetes' };
 
 export const outboundOutcome = (more: Partial<HttpOutcome> = {}): HttpOutcome => ({
-  kind: 'http', reporter: 'source', listener: '0.0.0.0_9080', startMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678), durationMs: 12.4, method: 'GET', path: '/reviews/0?x=1', authority: 'reviews:9080', protocol: 'HTTP/1.1',
+  kind: 'http', reporter: 'source', listener: '0.0.0.0_9080', startMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678), durationMs: 12.4, method: 'GET', path: '/reviews/0?x=1', rewrittenPath: '/reviews/0?x=1', authority: 'reviews:9080', protocol: 'HTTP/1.1',
   responseCode: 200, flags: [], details: 'via_upstream', requestBytes: 0, responseBytes: 295, routeName: 'default',
   requestHeaders: headers({ 'user-agent': 'curl/8', 'x-request-id': '2a3b4c5d-0000-4000-8000-000000000001' }),
   responseHeaders: headers({ 'x-envoy-upstream-service-time': '11' }),
@@ -25,7 +25,7 @@ export const outboundOutcome = (more: Partial<HttpOutcome> = {}): HttpOutcome =>
 
 export const inboundOutcome = (more: Partial<HttpOutcome> = {}): HttpOutcome => ({
   ...outboundOutcome(),
-  reporter: 'destination', listener: 'inbound|9080||', authority: 'productpage:9080', path: '/productpage',
+  reporter: 'destination', listener: 'inbound|9080||', authority: 'productpage:9080', path: '/productpage', rewrittenPath: '/productpage',
   connection: { downstreamRemote: '10.244.0.3:40000', downstreamLocal: '10.244.0.7:9080', requestedServerName: 'outbound_.9080_._.productpage.default.svc.cluster.local', tlsVersion: 'TLSv1.3', downstreamPeer: 'spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account', downstreamOwn: `${SA}/bookinfo-productpage` },
   upstream: { destination: { cluster: 'inbound|9080||', serviceHost: 'productpage.default.svc.cluster.local', serviceName: 'productpage', serviceNamespace: 'default' }, host: '10.244.0.7:9080', attempts: 1 },
   downstreamPeerMetadata: { workload: 'istio-ingressgateway', namespace: 'istio-system', app: 'istio-ingressgateway', canonicalName: 'istio-ingressgateway', cluster: 'Kubernetes' },

@@ -29,6 +29,8 @@ export interface AppOrder {
   readonly resets?: number;
   /** HTTP/2: the code of RST_STREAM instead of a reset of the connection. */
   readonly streamReset?: number;
+  /** Sends the head and some of the body, and then nothing. */
+  readonly stall?: boolean;
   /** Answers before the body has come. */
   readonly early?: boolean;
   /** HTTP/1.1: `connection: close`. */
@@ -212,7 +214,7 @@ export class App {
       headers: pairs(request.rawHeaders), body: '', trailers: {}, end: 'open',
     };
     this.#seen.push(seen);
-    const order = orderOf(request);
+    const order = orderOf(request, line.at);
     const act = () => this.#act(order, { request, response, line, isHttp2 });
     request.on('data', (part: Buffer) => (seen.body += part.toString('latin1')));
     request.on('end', () => {
@@ -291,7 +293,7 @@ function respond(response: Response, order: AppOrder, at: { turn: number; name: 
     ...(order.close && !at.isHttp2 ? { connection: 'close' } : {}),
   };
   const status = nth(order.status, at.turn) ?? 200;
-  const isBroken = order.reset === 'after-head' || order.reset === 'in-body';
+  const isBroken = order.reset === 'after-head' || order.reset === 'in-body' || order.stall === true;
   if (grpc !== undefined && grpc !== 0) return void to.writeHead(status, { ...headers, 'grpc-status': String(grpc), 'grpc-message': `status ${grpc}` }).end();
   const trailers = grpc === undefined ? order.trailers : { 'grpc-status': '0', ...order.trailers };
   const isWhole = trailers === undefined && order.chunks === undefined && !isBroken;
@@ -300,7 +302,7 @@ function respond(response: Response, order: AppOrder, at: { turn: number; name: 
   else if (trailers && !at.isHttp2) headers['trailer'] = Object.keys(trailers).join(', ');
   to.writeHead(status, headers);
   to.flushHeaders();
-  if (isBroken) return void (order.reset === 'in-body' && to.write('half'));
+  if (isBroken) return void (order.reset !== 'after-head' && to.write('half'));
   if (grpc !== undefined) to.write(frame(body));
   else for (let i = 0; i < (order.chunks ?? 0); i++) to.write(`chunk ${i}\n`);
   if (trailers) to.addTrailers(trailers);
@@ -316,9 +318,11 @@ export function frame(text: string): Buffer {
   return Buffer.concat([head, body]);
 }
 
-function orderOf(request: Request): AppOrder {
+function orderOf(request: Request, at: string): AppOrder {
   const text = request.headers['x-app'];
-  return typeof text === 'string' ? (JSON.parse(text) as AppOrder) : {};
+  // The lab's own words.
+  const order = typeof text === 'string' ? (JSON.parse(text) as AppOrder) : {};
+  return order.in === undefined || order.in.includes(at) ? order : {};
 }
 
 function pairs(raw: readonly string[]): [string, string][] {

@@ -3,7 +3,8 @@ import type { AccessLogFilter, ComparisonFilter } from '../../../xds/generated/e
 import { decode } from '../../config/decode.ts';
 import { compileHeaderMatcher } from '../../route/header-match.ts';
 import type { Outcome } from '../../outcome.ts';
-import { responseCodeOf } from './operators.ts';
+import { responseCodeOf } from '../../format/operators.ts';
+import { asFields } from '../../route/request-view.ts';
 
 export type OutcomeFilter = (outcome: Outcome) => boolean;
 
@@ -52,7 +53,7 @@ function compile(filter: AccessLogFilter, unknown: string[], random: () => numbe
     case 'headerFilter': {
       const { header } = spec.value;
       const matches = header ? compileHeaderMatcher(header) : () => true;
-      return (outcome) => outcome.kind === 'http' && matches({ method: outcome.method, path: outcome.path, authority: outcome.authority, scheme: '', headers: outcome.requestHeaders });
+      return (outcome) => outcome.kind === 'http' && matches({ method: outcome.method, path: outcome.path, authority: outcome.authority, scheme: '', headers: asFields(outcome.requestHeaders) });
     }
     case 'traceableFilter': return (outcome) => outcome.kind === 'http' && outcome.span?.sampled === true;
     // Nothing here answers health checks for the application.

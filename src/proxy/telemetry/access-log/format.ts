@@ -1,8 +1,7 @@
 /** Compiles access-log formats, text and JSON, to functions of an outcome. */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Outcome } from '../../outcome.ts';
-import { compileOperator } from './operators.ts';
-import type { Operator } from './operators.ts';
+import { tokenize, type Token } from '../../format/tokens.ts';
 
 export type LineFormat = (outcome: Outcome) => string;
 
@@ -12,7 +11,6 @@ export interface CompiledFormat {
   readonly unknown: readonly string[];
 }
 
-type Token = string | Operator;
 const MISSING = '-';
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f]/;
@@ -78,26 +76,6 @@ function compileJsonText(format: string, unknown: string[], omitEmpty: boolean):
   const [only] = tokens;
   if (tokens.length === 1 && typeof only === 'function') return (outcome) => present(only(outcome)) ?? (omitEmpty ? undefined : null);
   return (outcome) => tokens.map((token) => (typeof token === 'string' ? token : (present(token(outcome)) ?? (omitEmpty ? '' : MISSING)))).join('');
-}
-
-function tokenize(format: string, unknown: string[]): Token[] {
-  const tokens: Token[] = [];
-  let literal = '';
-  // `%%` is a percent sign; an operator's argument may hold percent signs of its own (START_TIME).
-  for (const match of format.matchAll(/%%|%([A-Z_0-9]+(?:\([^)]*\))?(?::\d+)?)%|[^%]+|%/g)) {
-    const operator = match[1];
-    if (operator === undefined) {
-      literal += match[0] === '%%' ? '%' : match[0];
-      continue;
-    }
-    if (literal !== '') tokens.push(literal);
-    literal = '';
-    const compiled = compileOperator(operator);
-    if (!compiled) unknown.push(operator);
-    tokens.push(compiled ?? (() => undefined));
-  }
-  if (literal !== '') tokens.push(literal);
-  return tokens;
 }
 
 /** An empty text is as good as none. */

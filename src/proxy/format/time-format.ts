@@ -1,5 +1,5 @@
 /** `%START_TIME%` and `%START_TIME(format)%`: strftime, with Envoy's `%f` forms for fractions of a second. UTC. */
-import type { Outcome } from '../../outcome.ts';
+import type { Outcome } from '../outcome.ts';
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'] as const;
 const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'] as const;

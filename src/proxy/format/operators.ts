@@ -1,7 +1,7 @@
-/** Command operators of access-log formats. Source: Envoy "Access log format strings". Each is compiled once to a function of
- * the outcome; undefined prints as `-` in text and as null in JSON. */
+/** Command operators of access-log formats and of header values. Source: Envoy "Substitution formatting". Each is compiled once to
+ * a function of the outcome, or of what is known so far; undefined where there is nothing to tell. */
 import { hostname } from 'node:os';
-import type { ConfigMetadata, HttpOutcome, Outcome } from '../../outcome.ts';
+import type { ConfigMetadata, HttpOutcome, Outcome } from '../outcome.ts';
 import { formatTime } from './time-format.ts';
 
 export type Value = string | number | undefined;
@@ -74,8 +74,17 @@ const GRPC_STATUS_NAMES: readonly string[] = [
   'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable', 'DataLoss', 'Unauthenticated',
 ];
 
-/** Operators that print what this proxy does not keep: they are known, and empty. */
-const EMPTY: ReadonlySet<string> = new Set(['TRAILER', 'DYNAMIC_METADATA', 'UPSTREAM_METADATA', 'UPSTREAM_HOST_METADATA', 'FILTER_STATE', 'UPSTREAM_FILTER_STATE', 'VIRTUAL_CLUSTER_NAME', 'LOCAL_REPLY_BODY', 'EMIT_TIME']);
+/** Envoy's operators for what this proxy does not keep: they are known, and empty. */
+const EMPTY: ReadonlySet<string> = new Set([
+  'TRAILER', 'UPSTREAM_METADATA', 'UPSTREAM_HOST_METADATA', 'FILTER_STATE', 'UPSTREAM_FILTER_STATE', 'VIRTUAL_CLUSTER_NAME', 'VIRTUAL_HOST_NAME', 'LOCAL_REPLY_BODY', 'EMIT_TIME',
+  'CONNECTION_ID', 'STREAM_ID', 'UNIQUE_ID', 'UPSTREAM_CONNECTION_ID', 'FILTER_CHAIN_NAME', 'ACCESS_LOG_TYPE', 'UPSTREAM_HOST_NAME', 'UPSTREAM_HOST_NAME_WITHOUT_PORT', 'TLS_JA3_FINGERPRINT', 'TLS_JA4_FINGERPRINT',
+  'REQUEST_DURATION', 'REQUEST_TX_DURATION', 'RESPONSE_TX_DURATION', 'COMMON_DURATION', 'ROUNDTRIP_DURATION', 'DOWNSTREAM_HANDSHAKE_DURATION', 'UPSTREAM_CONNECTION_POOL_READY_DURATION',
+  'DOWNSTREAM_WIRE_BYTES_SENT', 'DOWNSTREAM_WIRE_BYTES_RECEIVED', 'DOWNSTREAM_HEADER_BYTES_SENT', 'DOWNSTREAM_HEADER_BYTES_RECEIVED', 'UPSTREAM_WIRE_BYTES_SENT', 'UPSTREAM_WIRE_BYTES_RECEIVED',
+  'UPSTREAM_HEADER_BYTES_SENT', 'UPSTREAM_HEADER_BYTES_RECEIVED', 'DOWNSTREAM_TLS_CIPHER', 'DOWNSTREAM_TLS_SESSION_ID', 'UPSTREAM_TLS_CIPHER', 'UPSTREAM_TLS_VERSION', 'UPSTREAM_TLS_SESSION_ID', 'UPSTREAM_PROTOCOL',
+  'DOWNSTREAM_PEER_SUBJECT', 'DOWNSTREAM_PEER_ISSUER', 'DOWNSTREAM_PEER_SERIAL', 'DOWNSTREAM_PEER_FINGERPRINT_256', 'DOWNSTREAM_PEER_FINGERPRINT_1', 'DOWNSTREAM_PEER_CERT', 'DOWNSTREAM_PEER_CERT_V_START', 'DOWNSTREAM_PEER_CERT_V_END',
+  'DOWNSTREAM_PEER_DNS_SAN', 'DOWNSTREAM_PEER_IP_SAN', 'DOWNSTREAM_LOCAL_SUBJECT', 'DOWNSTREAM_LOCAL_DNS_SAN', 'UPSTREAM_PEER_SUBJECT', 'UPSTREAM_PEER_ISSUER', 'UPSTREAM_PEER_CERT', 'UPSTREAM_PEER_DNS_SAN', 'UPSTREAM_LOCAL_SUBJECT',
+  'DOWNSTREAM_TRANSPORT_FAILURE_REASON', 'DOWNSTREAM_LOCAL_CLOSE_REASON', 'UPSTREAM_LOCAL_CLOSE_REASON', 'UPSTREAM_DETECTED_CLOSE_TYPE', 'DOWNSTREAM_DETECTED_CLOSE_TYPE', 'QUERY_PARAM', 'QUERY_PARAMS', 'PATH',
+]);
 
 /** @param text between the percent signs, e.g. `REQ(X-ENVOY-ORIGINAL-PATH?:PATH):20`. Undefined: there is no such operator. */
 export function compileOperator(text: string): Operator | undefined {
@@ -92,6 +101,7 @@ function withArgument(name: string, argument: string): Operator | undefined {
   if (name === 'ENVIRONMENT') return () => process.env[argument];
   if (name === 'METADATA') return metadataOperator(argument);
   if (name === 'CLUSTER_METADATA') return metadataOperator(`CLUSTER:${argument}`);
+  if (name === 'DYNAMIC_METADATA') return dynamicOperator(argument);
   if (name === 'REQ' || name === 'RESP') return headerOperator(name, argument);
   if (name === 'REQ_WITHOUT_QUERY') {
     const read = headerOperator('REQ', argument);
@@ -111,11 +121,20 @@ const METADATA: Readonly<Record<string, (outcome: Outcome) => ConfigMetadata | u
 function metadataOperator(argument: string): Operator {
   const [type = '', namespace = '', ...keys] = argument.split(':');
   const read = METADATA[type] ?? (() => undefined);
-  return (outcome) => {
-    let value: unknown = read(outcome)?.[namespace];
-    for (const key of keys) value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
-    return value === undefined || typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);
-  };
+  return (outcome) => valueAt(read(outcome)?.[namespace], keys);
+}
+
+/** `NAMESPACE:KEY[:KEY…]`, of what filters found out. */
+function dynamicOperator(argument: string): Operator {
+  const [namespace = '', ...keys] = argument.split(':');
+  return http((outcome) => valueAt(outcome.metadata?.get(namespace), keys));
+}
+
+function valueAt(root: unknown, keys: readonly string[]): Value {
+  let value = root;
+  for (const key of keys) value = typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);
 }
 
 /** `MAIN?ALTERNATIVE`; pseudo-headers are read from the outcome. */
@@ -128,7 +147,7 @@ function headerOperator(side: 'REQ' | 'RESP', argument: string): Operator {
 function requestHeader(outcome: HttpOutcome, name: string): string | undefined {
   switch (name) {
     case ':method': return outcome.method;
-    case ':path': return outcome.path;
+    case ':path': return outcome.rewrittenPath;
     case ':authority': return outcome.authority;
     case ':scheme': return outcome.requestHeaders.get('x-forwarded-proto') ?? 'http';
     default: return outcome.requestHeaders.get(name);
