@@ -10,4 +10,8 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     at: ['[0].nextLog.attempts', '[0].nextLog.cluster', '[0].nextLog.received', '[0].nextLog.upstream'],
     why: 'Envoy connects to the application, and reads, before its RBAC filter looks; we refuse first, so that nothing of the application is seen',
   },
+  'no retries with 0 attempts': {
+    at: ['[1]'],
+    why: 'a server may close a kept-alive connection just as a request is sent by it: an idempotent request then goes out once more by a new one (RFC 9110 §9.2.2), as clients themselves do; Envoy answers 503',
+  },
 };

@@ -14,8 +14,8 @@ function listen({ id, host, port }: NamespaceOrder): void {
   server.listen({ host, port, exclusive: true }, () => process.send?.({ id }, server, {}, () => server.close()));
 }
 
-function dial({ id, host, port, localAddress }: NamespaceOrder): void {
-  const socket = connect({ host, port, localAddress, allowHalfOpen: true });
+function dial({ id, host, port, localAddress, localPort }: NamespaceOrder): void {
+  const socket = connect({ host, port, localAddress, localPort, allowHalfOpen: true });
   socket.pause();
   socket.once('error', (error: NodeJS.ErrnoException) => process.send?.({ id, error: error.code ?? error.message }));
   socket.once('connect', () => process.send?.({ id, localPort: socket.localPort }, socket));

@@ -11,6 +11,7 @@ export interface NamespaceOrder {
   readonly host: string;
   readonly port: number;
   readonly localAddress?: string;
+  readonly localPort?: number;
 }
 
 interface Answer {
@@ -41,6 +42,7 @@ export class Namespace {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve: (handle: unknown) => void; reject: (error: Error) => void; at: SocketAt }>();
   #orders = 0;
+  #dials = 0;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
@@ -78,7 +80,7 @@ export class Namespace {
 
   /** @throws DialError */
   async connect(at: SocketAt): Promise<Socket> {
-    const socket = (await this.#order('connect', at)) as Socket;
+    const socket = (await this.#order('connect', { ...at, localPort: this.#nextPort() })) as Socket;
     socket.allowHalfOpen = true;
     return socket;
   }
@@ -90,7 +92,14 @@ export class Namespace {
     await gone;
   }
 
-  #order(what: NamespaceOrder['do'], at: SocketAt): Promise<unknown> {
+  /** Ports are not used again for long: redirected connections of one port to several addresses would get another by chance, and
+   * nobody could tell which is which in the logs. Below those that the system gives to others. */
+  #nextPort(): number {
+    this.#dials += 1;
+    return 18_000 + (this.#dials % 14_000);
+  }
+
+  #order(what: NamespaceOrder['do'], at: SocketAt & { readonly localPort?: number }): Promise<unknown> {
     this.#orders += 1;
     const order: NamespaceOrder = { id: this.#orders, do: what, ...at };
     return new Promise((resolve, reject) => {
