@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import type { ConfigMap } from 'kubernetes-types/core/v1.d.ts';
+import { DestinationRules, type DestinationRule } from '../api/destination-rule.ts';
 import { contextOf, type ValidationContext } from '../api/validation/context.ts';
 import { decodeInjectConfig, defaultInjectConfig, type InjectConfig } from '../api/proxy-pod/config.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
@@ -183,6 +184,7 @@ async function startWebhooks(parts: Parts, metrics: PilotMetrics, closers: Close
   const handler = createWebhookHandler({
     injectConfig: () => injector.config(sources),
     validationContext: meshContext(sources, config.clusterDomain),
+    freshContext: async () => rulesContext((await client.list(DestinationRules)).items, config.clusterDomain),
     log: log.scope('webhook'),
     onInjection: (outcome) => metrics.injected(outcome),
     onValidation: (allowed) => metrics.validated(allowed),
@@ -201,6 +203,10 @@ async function startWebhooks(parts: Parts, metrics: PilotMetrics, closers: Close
   return port;
 }
 
+/** Items of a list carry no kind of their own. */
+const rulesContext = (rules: readonly Stored<DestinationRule>[], clusterDomain: string): ValidationContext =>
+  contextOf(rules.map((rule) => ({ ...rule, apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule' })), clusterDomain);
+
 /** Made again only when a DestinationRule changed. */
 function meshContext(sources: Sources, clusterDomain: string): () => ValidationContext {
   let from: unknown;
@@ -209,8 +215,7 @@ function meshContext(sources: Sources, clusterDomain: string): () => ValidationC
     const { destinationRules } = sources.inputs();
     if (destinationRules !== from || !context) {
       from = destinationRules;
-      // Items of a list carry no kind of their own.
-      context = contextOf(destinationRules.map((rule) => ({ ...rule, apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule' })), clusterDomain);
+      context = rulesContext(destinationRules, clusterDomain);
     }
     return context;
   };

@@ -122,3 +122,12 @@ test('a body over the limit gets 413 before it is read', async (t) => {
   const head = await new Promise<string>((resolve) => socket.once('data', (data: Buffer) => resolve(data.toString())));
   assert.match(head, /^HTTP\/1\.1 413 /);
 });
+
+test('an object is refused for want of another only when the API server does not have it either', async (t) => {
+  const rule = { apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata: { name: 'app', namespace: 'default' }, spec: { host: 'app', subsets: [{ name: 'v1', labels: { version: 'v1' } }] } };
+  const renamed = { ...rule, spec: { ...rule.spec, subsets: [{ name: 'first', labels: { version: 'v1' } }] } };
+  const route = (subset: string) => ({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { name: 'app', namespace: 'default' }, spec: { hosts: ['app'], http: [{ route: [{ destination: { host: 'app', subset } }] }] } });
+  const url = await startWebhook(t, { validationContext: () => contextOf([rule]), freshContext: async () => contextOf([renamed]) });
+  const allowed = async (subset: string) => ((await (await post(`${url}/validate`, review(route(subset)))).json()) as Answer).response.allowed;
+  assert.deepEqual([await allowed('first'), await allowed('second')], [true, false]);
+});

@@ -16,6 +16,8 @@ export interface WebhookDeps {
   injectConfig(): InjectConfig;
   /** What the mesh looks like now, for checks across objects. */
   validationContext(): ValidationContext;
+  /** The same as the API server has it at this moment: nothing is refused for want of an object that was written just before. */
+  freshContext?(): Promise<ValidationContext>;
   readonly log: Log;
   /** For metrics; called once for each review. */
   onInjection?(outcome: InjectionOutcome): void;
@@ -42,7 +44,7 @@ async function answer(deps: WebhookDeps, request: IncomingMessage, response: Ser
   if (body === undefined) return end(response, 413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
   const decoded = decodeReview(body);
   if ('problem' in decoded) return end(response, 400, decoded.problem);
-  const text = encodeReview(decoded.apiVersion, decoded.request.uid, review(deps, decoded.request));
+  const text = encodeReview(decoded.apiVersion, decoded.request.uid, await review(deps, decoded.request));
   response.writeHead(200, { 'content-type': 'application/json' }).end(text);
 }
 
@@ -54,8 +56,9 @@ function inject(deps: WebhookDeps, request: ReviewRequest): ReviewResponse {
   return response;
 }
 
-function validate(deps: WebhookDeps, request: ReviewRequest): ReviewResponse {
-  const response = reviewConfig(request, deps.validationContext());
+async function validate(deps: WebhookDeps, request: ReviewRequest): Promise<ReviewResponse> {
+  let response = reviewConfig(request, deps.validationContext());
+  if (!response.allowed && deps.freshContext) response = reviewConfig(request, await deps.freshContext());
   deps.onValidation?.(response.allowed);
   if (!response.allowed) deps.log.info('configuration refused', { kind: request.object?.kind, namespace: request.namespace, name: request.name, message: response.message });
   return response;

@@ -27,6 +27,12 @@ import { PreviousPrioritiesConfigSchema } from '../../xds/generated/envoy/extens
 import { RawBufferSchema } from '../../xds/generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import { HeaderMutationPerRouteSchema, HeaderMutationSchema } from '../../xds/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js';
+import { ConfigSchema as HeaderToMetadataSchema } from '../../xds/generated/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.js';
+import { ConfigSchema as SetFilterStateSchema } from '../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
+import { UpstreamCodecSchema } from '../../xds/generated/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js';
+import { ConsecutiveErrorsSchema } from '../../xds/generated/envoy/extensions/outlier_detection_monitors/consecutive_errors/v3/consecutive_errors_pb.js';
+import { ProxyProtocolUpstreamTransportSchema } from '../../xds/generated/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js';
 import { TypedStructSchema } from '../../xds/generated/xds/type/v3/typed_struct_pb.js';
 import type { EncodedResource } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
@@ -39,6 +45,7 @@ const anyTypes = (): Registry => createRegistry(
   ExpressionFilterSchema, CorsPolicySchema, CorsSchema, ExtAuthzSchema, HTTPFaultSchema, JwtAuthenticationSchema, RBACSchema, RouterSchema, HttpInspectorSchema, OriginalDstSchema,
   TlsInspectorSchema, HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, UriTemplateMatchConfigSchema, PreviousHostsPredicateSchema, PreviousPrioritiesConfigSchema,
   RawBufferSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, TypedStructSchema,
+  HeaderMutationPerRouteSchema, HeaderMutationSchema, HeaderToMetadataSchema, SetFilterStateSchema, UpstreamCodecSchema, ConsecutiveErrorsSchema, ProxyProtocolUpstreamTransportSchema,
 );
 
 const ADMIN = 'type.googleapis.com/envoy.admin.v3';

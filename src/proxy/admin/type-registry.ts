@@ -20,6 +20,14 @@ import { file_envoy_extensions_filters_http_fault_v3_fault } from '../../xds/gen
 import { file_envoy_extensions_filters_http_jwt_authn_v3_config } from '../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { file_envoy_extensions_filters_http_local_ratelimit_v3_local_rate_limit } from '../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
 import { file_envoy_extensions_filters_http_rbac_v3_rbac } from '../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import { file_envoy_extensions_filters_http_ext_authz_v3_ext_authz } from '../../xds/generated/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import { file_envoy_extensions_retry_priority_previous_priorities_v3_previous_priorities_config } from '../../xds/generated/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js';
+import { file_envoy_extensions_filters_http_header_mutation_v3_header_mutation } from '../../xds/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js';
+import { file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata } from '../../xds/generated/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.js';
+import { file_envoy_extensions_filters_http_set_filter_state_v3_set_filter_state } from '../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
+import { file_envoy_extensions_filters_http_upstream_codec_v3_upstream_codec } from '../../xds/generated/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js';
+import { file_envoy_extensions_outlier_detection_monitors_consecutive_errors_v3_consecutive_errors } from '../../xds/generated/envoy/extensions/outlier_detection_monitors/consecutive_errors/v3/consecutive_errors_pb.js';
+import { file_envoy_extensions_transport_sockets_proxy_protocol_v3_upstream_proxy_protocol } from '../../xds/generated/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js';
 import { file_envoy_extensions_filters_http_router_v3_router } from '../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { file_envoy_extensions_filters_listener_http_inspector_v3_http_inspector } from '../../xds/generated/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js';
 import { file_envoy_extensions_filters_listener_original_dst_v3_original_dst } from '../../xds/generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js';
@@ -72,6 +80,14 @@ export const configTypes: () => Registry = () =>
     file_envoy_extensions_transport_sockets_tls_v3_secret,
     file_envoy_extensions_transport_sockets_tls_v3_tls,
     file_envoy_extensions_upstreams_http_v3_http_protocol_options,
+    file_envoy_extensions_filters_http_ext_authz_v3_ext_authz,
+    file_envoy_extensions_retry_priority_previous_priorities_v3_previous_priorities_config,
+    file_envoy_extensions_filters_http_header_mutation_v3_header_mutation,
+    file_envoy_extensions_filters_http_header_to_metadata_v3_header_to_metadata,
+    file_envoy_extensions_filters_http_set_filter_state_v3_set_filter_state,
+    file_envoy_extensions_filters_http_upstream_codec_v3_upstream_codec,
+    file_envoy_extensions_outlier_detection_monitors_consecutive_errors_v3_consecutive_errors,
+    file_envoy_extensions_transport_sockets_proxy_protocol_v3_upstream_proxy_protocol,
     file_udpa_type_v1_typed_struct,
     file_xds_type_v3_typed_struct,
   );
