@@ -74,6 +74,8 @@ export interface HostState {
   readonly edsHealth: 'HEALTHY' | 'UNHEALTHY' | 'DEGRADED' | 'DRAINING';
   readonly ejected: boolean;
   readonly ejections: number;
+  /** While it is ejected: why, and for how long still (it comes back at the interval after that). */
+  readonly ejection?: { readonly cause: string; readonly leftMs: number };
   readonly activeRequests: number;
   readonly activeConnections: number;
   readonly counters: { readonly total: number; readonly success: number; readonly error: number; readonly connectFail: number; readonly connections: number };
@@ -85,6 +87,9 @@ export interface ClusterState {
   readonly hosts: readonly HostState[];
   readonly limits: { readonly maxConnections: number; readonly maxPending: number; readonly maxRequests: number; readonly maxRetries: number };
   readonly open: { readonly connections: number; readonly pending: number; readonly requests: number; readonly retries: number };
+  /** How often a limit was met. */
+  readonly overflows: { readonly connections: number; readonly pending: number; readonly retries: number };
+  readonly ejections: { readonly enforced: number; readonly overflow: number; readonly byCause: ReadonlyMap<string, number> };
 }
 
 export interface ListenerState {

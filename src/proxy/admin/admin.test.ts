@@ -31,8 +31,10 @@ function makeState(): ProxyState {
     name: REVIEWS, warm: true,
     limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 1024, maxRetries: 3 },
     open: { connections: 2, pending: 0, requests: 1, retries: 0 },
+    overflows: { connections: 3, pending: 0, retries: 1 },
+    ejections: { enforced: 1, overflow: 2, byCause: new Map([['consecutive_5xx', 1]]) },
     hosts: [{
-      address: { address: '10.244.0.9', port: 9080 }, weight: 1, priority: 0, locality: { region: 'r', zone: 'z', subZone: '' }, edsHealth: 'HEALTHY', ejected: true, ejections: 1, activeRequests: 1, activeConnections: 2,
+      address: { address: '10.244.0.9', port: 9080 }, weight: 1, priority: 0, locality: { region: 'r', zone: 'z', subZone: '' }, edsHealth: 'HEALTHY', ejected: true, ejections: 1, ejection: { cause: 'consecutive_5xx', leftMs: 12_000 }, activeRequests: 1, activeConnections: 2,
       counters: { total: 5, success: 4, error: 1, connectFail: 0, connections: 2 },
     }],
   };

@@ -41,6 +41,7 @@ function clusterText({ name, limits, hosts }: ClusterState): string {
       `${head}::sub_zone::${host.locality.subZone}`,
       `${head}::priority::${host.priority}`,
     );
+    if (host.ejection) lines.push(`${head}::ejected_for::${host.ejection.cause}`, `${head}::ejected_ms_left::${host.ejection.leftMs}`);
   }
   return lines.map((line) => `${line}\n`).join('');
 }

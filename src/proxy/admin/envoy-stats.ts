@@ -1,4 +1,5 @@
 /** The counts that people look for under Envoy's names, made from the state of the proxy when they are asked for. */
+import type { ClusterState } from '../runtime-contract.ts';
 import { renderLabels } from '../telemetry/registry.ts';
 import type { ProxyView } from './proxy-view.ts';
 
@@ -42,7 +43,7 @@ export function collectEnvoyStats(view: ProxyView): EnvoyStat[] {
 }
 
 function clusterStats(view: ProxyView, cluster: ReturnType<ProxyView['snapshot']>['clusters'][number]): EnvoyStat[] {
-  const { name, hosts, open } = cluster;
+  const { name, hosts, open, overflows, ejections } = cluster;
   const count = view.telemetry.clusters.get(name);
   const sum = (read: (host: (typeof hosts)[number]) => number) => hosts.reduce((total, host) => total + read(host), 0);
   const of = (stat: string, value: number, kind: EnvoyStat['kind']): EnvoyStat => ({ name: `cluster.${name}.${stat}`, metric: `envoy_cluster_${stat}`, labels: { cluster_name: name }, value, kind });
@@ -50,6 +51,12 @@ function clusterStats(view: ProxyView, cluster: ReturnType<ProxyView['snapshot']
     of('membership_total', hosts.length, 'gauge'),
     of('membership_healthy', hosts.filter((h) => !h.ejected && h.edsHealth === 'HEALTHY').length, 'gauge'),
     of('outlier_detection.ejections_active', hosts.filter((h) => h.ejected).length, 'gauge'),
+    of('outlier_detection.ejections_enforced_total', ejections.enforced, 'counter'),
+    of('outlier_detection.ejections_overflow', ejections.overflow, 'counter'),
+    ...Array.from(ejections.byCause, ([cause, value]) => of(`outlier_detection.ejections_enforced_${cause}`, value, 'counter')),
+    ...breakerStats(cluster).map(([stat, value]) => of(`circuit_breakers.default.${stat}`, value, 'gauge')),
+    of('upstream_cx_overflow', overflows.connections, 'counter'),
+    of('upstream_rq_retry_overflow', overflows.retries, 'counter'),
     of('upstream_cx_active', open.connections, 'gauge'),
     of('upstream_cx_total', sum((h) => h.counters.connections), 'counter'),
     of('upstream_cx_connect_fail', sum((h) => h.counters.connectFail), 'counter'),
@@ -62,6 +69,13 @@ function clusterStats(view: ProxyView, cluster: ReturnType<ProxyView['snapshot']
   ];
   if (count) stats.push(...codeStats(name, count.codes));
   return stats.map((stat) => ({ ...stat, metric: stat.metric.replaceAll('.', '_') }));
+}
+
+/** What is left of each limit, and whether it is met. Envoy: circuit_breakers with track_remaining. */
+function breakerStats({ limits, open }: ClusterState): [stat: string, value: number][] {
+  const kinds = [['cx', limits.maxConnections, open.connections], ['pending', limits.maxPending, open.pending], ['rq', limits.maxRequests, open.requests], ['retries', Math.floor(limits.maxRetries), open.retries]] as const;
+  const named = { cx: 'cx_open', pending: 'rq_pending_open', rq: 'rq_open', retries: 'rq_retry_open' } as const;
+  return kinds.flatMap(([kind, limit, used]): [string, number][] => [[`remaining_${kind}`, Math.max(0, limit - used)], [named[kind], used >= limit ? 1 : 0]]);
 }
 
 function codeStats(cluster: string, codes: ReadonlyMap<number, number>): EnvoyStat[] {

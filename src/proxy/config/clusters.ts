@@ -1,4 +1,5 @@
 /** Envoy `Cluster` and `ClusterLoadAssignment` → settings. */
+import type { Any } from '@bufbuild/protobuf/wkt';
 import type { TransportSocket } from './address.ts';
 import type { Cluster, Cluster_SlowStartConfig } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { OutlierDetection } from '../../xds/generated/envoy/config/cluster/v3/outlier_detection_pb.js';
@@ -10,7 +11,7 @@ import { durationMs } from '../route/numbers.ts';
 import type { BalancerPolicy } from '../upstream/balancers.ts';
 import { type BreakerLimits, DEFAULT_LIMITS } from '../upstream/breakers.ts';
 import { type HostConfig, NO_LOCALITY } from '../upstream/host.ts';
-import type { OutlierSettings } from '../upstream/outlier.ts';
+import type { CodeMonitor, OutlierSettings } from '../upstream/outlier.ts';
 import type { SlowStart } from '../upstream/slow-start.ts';
 import type { TcpKeepalive } from '../upstream/transport.ts';
 import type { ClusterSettings, Discovery, TransportSettings } from '../upstream/settings.ts';
@@ -153,12 +154,18 @@ function compileOutlier(message: OutlierDetection): OutlierSettings {
     maxEjectionMs: durationMs(message.maxEjectionTime) ?? 300_000,
     maxEjectionPercent: message.maxEjectionPercent ?? 10,
     alwaysEjectOne: message.alwaysEjectOneHost ?? false,
+    monitors: message.monitors.map(({ typedConfig }) => compileMonitor(typedConfig)),
     successRate: enforcingRate > 0 ? { minimumHosts, requestVolume: message.successRateRequestVolume ?? 100, stdevFactor: message.successRateStdevFactor ?? 1900, enforcing: enforcingRate } : undefined,
     failurePercentage:
       enforcingFailure > 0
         ? { threshold: message.failurePercentageThreshold ?? 85, minimumHosts: message.failurePercentageMinimumHosts ?? 5, requestVolume: message.failurePercentageRequestVolume ?? 50, enforcing: enforcingFailure }
         : undefined,
   };
+}
+
+function compileMonitor(any: Any | undefined): CodeMonitor {
+  const { threshold, enforcing, errorBuckets } = unpack('consecutiveErrors', any);
+  return { threshold: threshold ?? 3, enforcing: (enforcing ?? 100) / 100, ranges: (errorBuckets?.httpErrors ?? []).map(({ range }) => [range?.start ?? 0, range?.end ?? 0] as const) };
 }
 
 type HttpFields = Pick<ClusterSettings, 'protocol' | 'lifetime' | 'serverName'>;

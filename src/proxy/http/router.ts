@@ -134,6 +134,7 @@ export class Router implements DeadlineEvents {
   // From the attempt
 
   onAttemptStream(attempt: Attempt): void {
+    this.#cluster?.outliers.onConnected(attempt.host);
     this.#lastFacts = attempt.facts;
     this.#deadlines.tryConnected(this.exchange.requestEnded);
   }
@@ -369,7 +370,7 @@ export class Router implements DeadlineEvents {
 
   onTimeout(): void {
     const attempt = this.#attempt;
-    if (attempt) this.#cluster?.outliers.onStatus(attempt.host, 504);
+    if (attempt) this.#cluster?.outliers.onLocalFailure(attempt.host, true);
     if (this.exchange.responseStarted) return this.exchange.abortResponse('UT', 'response_timeout');
     this.#replyLate('response_timeout');
   }
@@ -377,7 +378,7 @@ export class Router implements DeadlineEvents {
   onPerTryTimeout(): void {
     const attempt = this.#attempt;
     if (!attempt || this.exchange.responseStarted) return;
-    this.#cluster?.outliers.onStatus(attempt.host, 504);
+    this.#cluster?.outliers.onLocalFailure(attempt.host, true);
     if (this.#retries.wants('per-try-timeout') && this.#retry(attempt)) {
       if (this.#route.virtualHost.timeoutRetryInRequest) this.exchange.request.headers.set('x-envoy-is-timeout-retry', 'true');
       return;

@@ -137,7 +137,10 @@ export class TcpSession {
     this.#upstream = upstream;
     this.#facts = facts;
     this.#failure = undefined;
-    if (this.#host) this.#cluster?.outliers.onStatus(this.#host, 200);
+    if (this.#host) {
+      this.#cluster?.outliers.onConnected(this.#host);
+      this.#cluster?.outliers.onStatus(this.#host, 200);
+    }
     if (this.#socket) return this.#join(this.#socket, upstream);
     upstream.on('error', noop);
     upstream.on('data', this.#onEarlyData);

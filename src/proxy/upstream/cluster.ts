@@ -191,9 +191,11 @@ export class UpstreamCluster {
   }
 
   state(): ClusterState {
-    const { limits, connections, pending, requests, retries } = this.breakers;
-    const { maxConnections, maxPending, maxRequests, maxRetries } = limits;
-    return { name: this.name, warm: this.#warm, hosts: [...this.#hosts.values()].map((host) => host.state()), limits: { maxConnections, maxPending, maxRequests, maxRetries }, open: { connections, pending, requests, retries } };
+    const { limits, connections, pending, requests, retries, overflows } = this.breakers;
+    const { maxConnections, maxPending, maxRequests } = limits;
+    const { maxRetries } = this.breakers;
+    const { enforced, byCause, overflow } = this.outliers.counts;
+    return { name: this.name, warm: this.#warm, hosts: [...this.#hosts.values()].map((host) => host.state(this.#deps.clock.monotonic())), limits: { maxConnections, maxPending, maxRequests, maxRetries }, open: { connections, pending, requests, retries }, overflows: { ...overflows }, ejections: { enforced, overflow, byCause: new Map(byCause) } };
   }
 
   /** No new connections; idle ones end now, busy ones after their request. */

@@ -4,6 +4,7 @@ import type { PeerMetadata } from '../outcome.ts';
 import { workloadMetadata } from '../peer-metadata.ts';
 import type { HostState, SocketAddress } from '../runtime-contract.ts';
 import type { HostPool } from './host-pool.ts';
+import type { EjectionCause } from './outlier.ts';
 import type { UpstreamTransport } from './transport.ts';
 
 export interface Locality {
@@ -27,6 +28,24 @@ export interface HostConfig {
   readonly metadata: Readonly<Record<string, JsonObject>>;
 }
 
+/** What an outlier detector keeps of a host. Times are monotonic ms. */
+export interface OutlierMemory {
+  /** Of the last ejection. */
+  cause: EjectionCause | undefined;
+  ejectedAtMs: number;
+  lengthMs: number;
+  releasedAtMs: number;
+  /** Ejections that still weigh on the length of the next. */
+  backOff: number;
+  consecutive5xx: number;
+  consecutiveGateway: number;
+  consecutiveLocal: number;
+  /** Errors in a row, per monitor. */
+  readonly monitored: number[];
+  intervalTotal: number;
+  intervalSuccess: number;
+}
+
 /** One endpoint with what happened to it. It outlives updates that keep its address. */
 export class Host {
   /** `ip:port` */
@@ -38,10 +57,12 @@ export class Host {
   ejected = false;
   /** Monotonic ms since when it may get traffic: where slow start begins. */
   healthySinceMs: number | undefined;
-  /** Ejections that still weigh on the next ejection's length. */
+  /** Since the start. */
   ejections = 0;
   readonly counters = { total: 0, success: 0, error: 0, connectFail: 0, connections: 0 };
-  readonly outlier = { ejectedAtMs: 0, consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, intervalTotal: 0, intervalSuccess: 0 };
+  readonly outlier: OutlierMemory = {
+    cause: undefined, ejectedAtMs: 0, lengthMs: 0, releasedAtMs: 0, backOff: 0, consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, monitored: [], intervalTotal: 0, intervalSuccess: 0,
+  };
   /** Pools by protocol, made when first used. */
   readonly pools = new Map<string, HostPool>();
   /** Monotonic ms until which others are preferred, because somebody found nobody there. */
@@ -71,10 +92,12 @@ export class Host {
     return !this.ejected && this.config.health === 'HEALTHY';
   }
 
-  state(): HostState {
+  /** @param now monotonic ms */
+  state(now: number): HostState {
     const { address, weight, priority, locality, health } = this.config;
     return {
       address, weight, priority, locality, edsHealth: health, ejected: this.ejected, ejections: this.ejections,
+      ...(this.ejected && this.outlier.cause ? { ejection: { cause: this.outlier.cause, leftMs: Math.max(0, this.outlier.ejectedAtMs + this.outlier.lengthMs - now) } } : {}),
       activeRequests: this.activeRequests, activeConnections: this.activeConnections, counters: { ...this.counters },
     };
   }

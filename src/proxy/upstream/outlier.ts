@@ -8,6 +8,17 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Host } from './host.ts';
 
+/** Why a host was ejected; Envoy's words, where it has some. */
+export type EjectionCause = 'consecutive_5xx' | 'consecutive_gateway_failure' | 'consecutive_local_origin_failure' | 'success_rate' | 'failure_percentage' | 'listed_codes';
+
+/** Envoy: ConsecutiveErrors. */
+export interface CodeMonitor {
+  readonly threshold: number;
+  readonly enforcing: number;
+  /** Both ends belong to a range. */
+  readonly ranges: readonly (readonly [from: number, to: number])[];
+}
+
 export interface OutlierSettings {
   /** 0: off. Enforcing shares are 0…1. */
   readonly consecutive5xx: number;
@@ -22,6 +33,8 @@ export interface OutlierSettings {
   readonly maxEjectionMs: number;
   readonly maxEjectionPercent: number;
   readonly alwaysEjectOne: boolean;
+  /** Status codes that count as errors of their own. */
+  readonly monitors: readonly CodeMonitor[];
   readonly successRate?: { readonly minimumHosts: number; readonly requestVolume: number; readonly stdevFactor: number; readonly enforcing: number };
   readonly failurePercentage?: { readonly threshold: number; readonly minimumHosts: number; readonly requestVolume: number; readonly enforcing: number };
 }
@@ -31,7 +44,18 @@ export interface OutlierDetector {
   onStatus(host: Host, status: number): void;
   /** No answer: refused, reset, or timed out. */
   onLocalFailure(host: Host, timedOut: boolean): void;
+  /** There is a connection: a failure of our own side is over. */
+  onConnected(host: Host): void;
+  readonly counts: OutlierCounts;
   close(): void;
+}
+
+/** Envoy's `outlier_detection.*`, since the start. */
+export interface OutlierCounts {
+  enforced: number;
+  readonly byCause: Map<EjectionCause, number>;
+  /** Ejections that were due but would have been too many. */
+  overflow: number;
 }
 
 export interface OutlierDeps {
@@ -42,61 +66,98 @@ export interface OutlierDeps {
   changed(): void;
 }
 
-export const NO_DETECTION: OutlierDetector = { onStatus() {}, onLocalFailure() {}, close() {} };
+const newCounts = (): OutlierCounts => ({ enforced: 0, byCause: new Map(), overflow: 0 });
+
+export const NO_DETECTION: OutlierDetector = { onStatus() {}, onLocalFailure() {}, onConnected() {}, counts: newCounts(), close() {} };
 
 export function createOutlierDetector(settings: OutlierSettings, deps: OutlierDeps): OutlierDetector {
   const { clock, random } = deps;
+  const counts = newCounts();
+  const longestMs = Math.max(settings.maxEjectionMs, settings.baseEjectionMs);
   let timer: Timer;
 
-  const eject = (host: Host, enforcing: number): void => {
-    if (host.ejected || random() >= enforcing) return;
+  const eject = (host: Host, cause: EjectionCause, enforcing: number): void => {
+    if (host.ejected) return;
     const hosts = deps.hosts();
     const out = hosts.filter((other) => other.ejected).length;
-    const allowed = (100 * (out + 1)) / hosts.length <= settings.maxEjectionPercent;
-    if (!allowed && !(out === 0 && settings.alwaysEjectOne)) return;
+    const isAllowed = (100 * (out + 1)) / hosts.length <= Math.min(100, settings.maxEjectionPercent) || (out === 0 && settings.alwaysEjectOne);
+    if (!isAllowed) {
+      counts.overflow++;
+      return;
+    }
+    if (random() >= enforcing) return;
+    const { outlier } = host;
+    counts.enforced++;
+    counts.byCause.set(cause, (counts.byCause.get(cause) ?? 0) + 1);
     host.ejected = true;
     host.ejections++;
-    host.outlier.ejectedAtMs = clock.monotonic();
+    outlier.cause = cause;
+    outlier.ejectedAtMs = clock.monotonic();
+    if (outlier.backOff * settings.baseEjectionMs < longestMs + settings.baseEjectionMs) outlier.backOff++;
+    outlier.lengthMs = Math.min(settings.baseEjectionMs * outlier.backOff, longestMs);
     deps.changed();
   };
 
-  const failed = (host: Host, gateway: boolean): void => {
+  const external = (host: Host, status: number): void => {
+    const { outlier } = host;
+    outlier.intervalTotal++;
+    if (status >= 500) failed(host, status >= 502 && status <= 504);
+    else {
+      outlier.intervalSuccess++;
+      outlier.consecutive5xx = 0;
+      outlier.consecutiveGateway = 0;
+    }
+    for (const [i, monitor] of settings.monitors.entries()) watch(host, i, monitor, status);
+  };
+
+  const failed = (host: Host, isGateway: boolean): void => {
     const { outlier } = host;
     outlier.consecutive5xx++;
-    if (gateway) outlier.consecutiveGateway++;
-    else outlier.consecutiveGateway = 0;
-    if (gateway && settings.consecutiveGateway > 0 && outlier.consecutiveGateway >= settings.consecutiveGateway) {
+    outlier.consecutiveGateway = isGateway ? outlier.consecutiveGateway + 1 : 0;
+    if (isGateway && settings.consecutiveGateway > 0 && outlier.consecutiveGateway >= settings.consecutiveGateway) {
       outlier.consecutiveGateway = 0;
-      eject(host, settings.enforcingGateway);
+      eject(host, 'consecutive_gateway_failure', settings.enforcingGateway);
     }
     if (settings.consecutive5xx > 0 && outlier.consecutive5xx >= settings.consecutive5xx) {
       outlier.consecutive5xx = 0;
-      eject(host, settings.enforcing5xx);
+      eject(host, 'consecutive_5xx', settings.enforcing5xx);
     }
+  };
+
+  // One of its parameters is the place of the other.
+  // oxlint-disable-next-line max-params
+  const watch = (host: Host, at: number, monitor: CodeMonitor, status: number): void => {
+    const { monitored } = host.outlier;
+    const count = monitor.ranges.some(([from, to]) => status >= from && status <= to) ? (monitored[at] ?? 0) + 1 : 0;
+    monitored[at] = count >= monitor.threshold ? 0 : count;
+    if (count >= monitor.threshold) eject(host, 'listed_codes', monitor.enforcing);
+  };
+
+  const release = (host: Host): void => {
+    const { outlier } = host;
+    host.ejected = false;
+    outlier.releasedAtMs = clock.monotonic();
+    outlier.consecutive5xx = outlier.consecutiveGateway = outlier.consecutiveLocal = 0;
+    outlier.monitored.length = 0;
   };
 
   const tick = (): void => {
     const now = clock.monotonic();
-    let changed = false;
     const hosts = deps.hosts();
+    let changed = false;
     for (const host of hosts) {
-      if (host.ejected) {
-        const length = Math.min(settings.baseEjectionMs * host.ejections, Math.max(settings.maxEjectionMs, settings.baseEjectionMs));
-        if (now - host.outlier.ejectedAtMs < length) continue;
-        host.ejected = false;
-        host.outlier.consecutive5xx = 0;
-        host.outlier.consecutiveGateway = 0;
-        host.outlier.consecutiveLocal = 0;
-        changed = true;
-      } else if (host.ejections > 0) {
-        host.ejections--;
-      }
+      if (!host.ejected || now - host.outlier.ejectedAtMs < host.outlier.lengthMs) continue;
+      release(host);
+      changed = true;
     }
     if (changed) deps.changed();
-    for (const [host, enforcing] of statisticalOutliers(hosts, settings)) eject(host, enforcing);
+    for (const { host, cause, enforcing } of statisticalOutliers(hosts, settings)) eject(host, cause, enforcing);
     for (const host of hosts) {
-      host.outlier.intervalTotal = 0;
-      host.outlier.intervalSuccess = 0;
+      const { outlier } = host;
+      outlier.intervalTotal = 0;
+      outlier.intervalSuccess = 0;
+      // A quiet interval forgives one ejection.
+      if (!host.ejected && outlier.backOff > 0 && now - outlier.releasedAtMs >= settings.intervalMs) outlier.backOff--;
     }
     schedule();
   };
@@ -107,37 +168,25 @@ export function createOutlierDetector(settings: OutlierSettings, deps: OutlierDe
   schedule();
 
   return {
-    onStatus(host, status) {
-      const { outlier } = host;
-      outlier.intervalTotal++;
-      outlier.consecutiveLocal = 0;
-      if (status >= 500) {
-        failed(host, status >= 502 && status <= 504);
-        return;
-      }
-      outlier.intervalSuccess++;
-      outlier.consecutive5xx = 0;
-      outlier.consecutiveGateway = 0;
-    },
-    onLocalFailure(host) {
-      host.outlier.intervalTotal++;
-      if (!settings.splitLocal) {
-        failed(host, true);
-        return;
-      }
+    counts,
+    onStatus: external,
+    onLocalFailure(host, timedOut) {
+      if (!settings.splitLocal) return external(host, timedOut ? 504 : 503);
       host.outlier.consecutiveLocal++;
-      if (settings.consecutiveLocal > 0 && host.outlier.consecutiveLocal >= settings.consecutiveLocal) {
-        host.outlier.consecutiveLocal = 0;
-        eject(host, settings.enforcingLocal);
-      }
+      if (settings.consecutiveLocal === 0 || host.outlier.consecutiveLocal < settings.consecutiveLocal) return;
+      host.outlier.consecutiveLocal = 0;
+      eject(host, 'consecutive_local_origin_failure', settings.enforcingLocal);
+    },
+    onConnected(host) {
+      host.outlier.consecutiveLocal = 0;
     },
     close: () => timer.cancel(),
   };
 }
 
 /** Hosts whose share of successes in the last interval stands out, with how firmly to act on it. */
-export function statisticalOutliers(hosts: readonly Host[], settings: Pick<OutlierSettings, 'successRate' | 'failurePercentage'>): [Host, number][] {
-  const found: [Host, number][] = [];
+export function statisticalOutliers(hosts: readonly Host[], settings: Pick<OutlierSettings, 'successRate' | 'failurePercentage'>): { host: Host; cause: EjectionCause; enforcing: number }[] {
+  const found: { host: Host; cause: EjectionCause; enforcing: number }[] = [];
   const rate = (host: Host) => (100 * host.outlier.intervalSuccess) / host.outlier.intervalTotal;
   const { successRate, failurePercentage } = settings;
   if (successRate) {
@@ -146,13 +195,13 @@ export function statisticalOutliers(hosts: readonly Host[], settings: Pick<Outli
       const mean = counted.reduce((sum, host) => sum + rate(host), 0) / counted.length;
       const variance = counted.reduce((sum, host) => sum + (rate(host) - mean) ** 2, 0) / counted.length;
       const threshold = mean - (successRate.stdevFactor / 1000) * Math.sqrt(variance);
-      for (const host of counted) if (rate(host) < threshold) found.push([host, successRate.enforcing]);
+      for (const host of counted) if (rate(host) < threshold) found.push({ host, cause: 'success_rate', enforcing: successRate.enforcing });
     }
   }
   if (failurePercentage) {
     const counted = hosts.filter((host) => !host.ejected && host.outlier.intervalTotal >= Math.max(1, failurePercentage.requestVolume));
     if (counted.length >= failurePercentage.minimumHosts) {
-      for (const host of counted) if (100 - rate(host) >= failurePercentage.threshold) found.push([host, failurePercentage.enforcing]);
+      for (const host of counted) if (100 - rate(host) >= failurePercentage.threshold) found.push({ host, cause: 'failure_percentage', enforcing: failurePercentage.enforcing });
     }
   }
   return found;

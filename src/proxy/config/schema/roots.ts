@@ -19,6 +19,7 @@ import { ConfigSchema as SetFilterStateSchema } from '../../../xds/generated/env
 import { HttpConnectionManagerSchema } from '../../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../../../xds/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { TcpProxySchema } from '../../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { ConsecutiveErrorsSchema } from '../../../xds/generated/envoy/extensions/outlier_detection_monitors/consecutive_errors/v3/consecutive_errors_pb.js';
 import { UriTemplateMatchConfigSchema } from '../../../xds/generated/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js';
 import { ProxyProtocolUpstreamTransportSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js';
 import { SecretSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
@@ -47,6 +48,7 @@ export const SCHEMAS = {
   setFilterState: SetFilterStateSchema,
   downstreamTls: DownstreamTlsContextSchema,
   upstreamTls: UpstreamTlsContextSchema,
+  consecutiveErrors: ConsecutiveErrorsSchema,
   upstreamProxyProtocol: ProxyProtocolUpstreamTransportSchema,
   httpProtocolOptions: HttpProtocolOptionsSchema,
   filterConfig: FilterConfigSchema,
