@@ -55,14 +55,21 @@ test('durations and sizes are observed', () => {
   assert.match(metric('istio_response_bytes_sum')[0] ?? '', / 20$/);
 });
 
-test('a connection is opened once and closed once, also when it never reached a server', () => {
+test('a connection is opened once and closed once, and its bytes are counted as they come; also one that never reached a server', () => {
   const { take, metric } = start();
-  take({ ...OUTBOUND, type: 'TcpUpstreamConnected', code: 0 });
-  take({ ...OUTBOUND, type: 'TcpConnectionEnd', code: 0, received: 100, sent: 200 });
-  take({ ...OUTBOUND, type: 'TcpConnectionEnd', code: 0, host: undefined, flags: 'UH', received: 0, sent: 0 });
   const sum = (name: string) => metric(name).reduce((total, line) => total + Number(line.split(' ').at(-1)), 0);
-  assert.deepEqual(['opened_total', 'closed_total'].map((n) => sum(`istio_tcp_connections_${n}`)), [2, 2]);
-  assert.deepEqual(['received', 'sent'].map((n) => sum(`istio_tcp_${n}_bytes_total`)), [100, 200]);
+  const counts = () => [...['opened', 'closed'].map((n) => sum(`istio_tcp_connections_${n}_total`)), ...['received', 'sent'].map((n) => sum(`istio_tcp_${n}_bytes_total`))];
+  const tcp = (line: Partial<OutcomeLine>) => take({ ...OUTBOUND, code: 0, ...line });
+  tcp({ type: 'TcpPeriodic', connection: 7, received: 10, sent: 20 });
+  assert.deepEqual(counts(), [1, 0, 10, 20]);
+  tcp({ type: 'TcpPeriodic', connection: 7, received: 10, sent: 50 });
+  tcp({ type: 'TcpConnectionEnd', connection: 7, received: 100, sent: 200 });
+  assert.deepEqual(counts(), [1, 1, 100, 200]);
+  tcp({ type: 'TcpConnectionEnd', connection: 8, host: undefined, flags: 'UH', received: 0, sent: 0 });
+  assert.deepEqual(counts(), [2, 2, 100, 200]);
+  tcp({ type: 'TcpPeriodic', connection: 9, received: 1000, sent: 0 });
+  tcp({ type: 'TcpConnectionEnd', connection: 9, received: 5, sent: 5 });
+  assert.deepEqual(counts(), [4, 3, 1105, 205], 'an Envoy that was started again has other connections under the same numbers');
 });
 
 test('what is no line is counted and leaves the others alone', () => {

@@ -1,20 +1,25 @@
 /** Envoy's lines → outcomes, as our own data path reports them, so that both are counted by the same code. */
 import type { OutcomeLine } from '../xds/agent-contract.ts';
 import type { Destination, HeaderView, HttpOutcome, OutcomeSink, PeerMetadata, TcpOutcome, UpstreamFacts } from '../proxy/outcome.ts';
+import type { IstioMetrics } from '../proxy/telemetry/istio-metrics.ts';
 import { workloadMetadata, type PeerMetadataCodec } from '../proxy/peer-metadata.ts';
 
 /** Metrics find their series by the identity of destination and peer: each is made once. */
 const MAX_CACHED = 5000;
 
+type Sink = OutcomeSink & Pick<IstioMetrics, 'transferred'>;
+
 export class OutcomeLines {
-  readonly #sink: OutcomeSink;
+  readonly #sink: Sink;
   readonly #codec: PeerMetadataCodec;
   readonly #destinations = new Cache<Destination>();
   readonly #workloads = new Cache<PeerMetadata>();
+  /** Connections that have been told of and not ended, by Envoy's number. */
+  readonly #open = new Map<number, { received: number; sent: number }>();
   /** Lines that could not be read. */
   broken = 0;
 
-  constructor(sink: OutcomeSink, codec: PeerMetadataCodec) {
+  constructor(sink: Sink, codec: PeerMetadataCodec) {
     this.#sink = sink;
     this.#codec = codec;
   }
@@ -26,10 +31,24 @@ export class OutcomeLines {
       return;
     }
     if (!line.type.startsWith('Tcp')) return this.#sink.record(this.#http(line));
-    const connection = this.#tcp(line);
-    // A connection that never reached a server is told of only at its end.
-    if (line.type === 'TcpUpstreamConnected' || line.host === undefined) this.#sink.opened(connection);
-    if (line.type === 'TcpConnectionEnd') this.#sink.record(connection);
+    this.#connection(line);
+  }
+
+  /** The first line of a connection says that it was opened; each has its bytes since the one before. */
+  #connection(line: OutcomeLine): void {
+    const { connection: id = 0, received, sent } = line;
+    const before = this.#open.get(id);
+    // An Envoy that was started again counts its connections anew.
+    const known = before !== undefined && before.received <= received && before.sent <= sent ? before : undefined;
+    const outcome = this.#tcp(line, { received: received - (known?.received ?? 0), sent: sent - (known?.sent ?? 0) });
+    if (!known) this.#sink.opened(outcome);
+    if (line.type !== 'TcpConnectionEnd') {
+      this.#sink.transferred(outcome);
+      this.#open.set(id, { received, sent });
+      return;
+    }
+    this.#sink.record(outcome);
+    this.#open.delete(id);
   }
 
   #http(line: OutcomeLine): HttpOutcome {
@@ -40,8 +59,8 @@ export class OutcomeLines {
     };
   }
 
-  #tcp(line: OutcomeLine): TcpOutcome {
-    return { kind: 'tcp', ...this.#common(line), receivedBytes: line.received, sentBytes: line.sent };
+  #tcp(line: OutcomeLine, bytes: { received: number; sent: number }): TcpOutcome {
+    return { kind: 'tcp', ...this.#common(line), receivedBytes: bytes.received, sentBytes: bytes.sent };
   }
 
   #common(line: OutcomeLine) {
@@ -96,9 +115,10 @@ function parse(text: string): OutcomeLine | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   // Each field is looked at below.
   const line = value as Record<string, unknown>;
-  const { reporter, type, flags, grpc, services } = line;
+  const { reporter, type, flags, grpc, services, connection } = line;
   if ((reporter !== 'source' && reporter !== 'destination') || typeof type !== 'string' || typeof flags !== 'string') return undefined;
   if (NUMBERS.some((name) => typeof line[name] !== 'number') || TEXTS.some((name) => line[name] !== undefined && typeof line[name] !== 'string')) return undefined;
+  if (connection !== undefined && typeof connection !== 'number') return undefined;
   if ((grpc !== undefined && typeof grpc !== 'number') || (services !== undefined && !(Array.isArray(services) && services.every(isService)))) return undefined;
   return value as OutcomeLine;
 }

@@ -17,12 +17,15 @@ export const PEER_NAMESPACE = 'lateen.peer';
 /** One line, of a request that has ended or of a connection. What does not apply is left out. */
 export interface OutcomeLine {
   readonly reporter: 'source' | 'destination';
-  /** Envoy's AccessLogType: `DownstreamEnd`, `TcpUpstreamConnected`, `TcpConnectionEnd`. */
+  /** Envoy's AccessLogType: `DownstreamEnd`; `TcpPeriodic`, `TcpConnectionEnd`. */
   readonly type: string;
+  /** Tells the lines of one TCP connection from those of others. */
+  readonly connection?: number;
   /** `UF,URX`; `-` when nothing went wrong. */
   readonly flags: string;
   /** Whole ms. */
   readonly duration: number;
+  /** Bytes, of a connection since its beginning. */
   readonly received: number;
   readonly sent: number;
   /** 0 for TCP, and when the client went away first. */
@@ -49,6 +52,7 @@ export interface OutcomeLine {
 /** Envoy's command operators for the fields of a line. */
 export const OUTCOME_FORMAT: Readonly<Record<Exclude<keyof OutcomeLine, 'reporter'>, string>> = {
   type: '%ACCESS_LOG_TYPE%',
+  connection: '%CONNECTION_ID%',
   flags: '%RESPONSE_FLAGS%',
   duration: '%DURATION%',
   received: '%BYTES_RECEIVED%',

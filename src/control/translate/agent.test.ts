@@ -61,9 +61,9 @@ test('a stock Envoy with an agent writes it a line of every request, beside peop
   }
 });
 
-test('connections are told of when they begin and when they end; people’s logs have them once', () => {
+test('connections are told of while they are open and when they end; people’s logs have them once', () => {
   const [proxy] = filters(listeners().outbound(3306), 'tcp_proxy').map((any) => anyUnpack(any, TcpProxySchema) ?? assert.fail());
-  assert.equal(proxy?.accessLogOptions?.flushAccessLogOnConnected, true);
+  assert.equal(proxy?.accessLogOptions?.accessLogFlushInterval?.seconds, 5n);
   assert.deepEqual(paths(proxy.accessLog), ['/dev/stdout', PIPE]);
   assert.deepEqual(proxy.accessLog.map((log) => log.filter?.filterSpecifier.case), ['logTypeFilter', undefined]);
 });

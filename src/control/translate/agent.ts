@@ -22,7 +22,7 @@ export function outcomeLog(proxy: Proxy, reporter: OutcomeLine['reporter']): Acc
   return [{ name: 'envoy.access_loggers.file', configType: { case: 'typedConfig', value } }];
 }
 
-/** The agent's log is also written when a connection begins; people's logs are not. */
+/** The agent's log is also written while a connection is open; people's logs are not. */
 export function onlyAtEnd(log: AccessLogInit): AccessLogInit {
   const filter: AccessLogInit['filter'] = { filterSpecifier: { case: 'logTypeFilter', value: { types: [AccessLogType.TcpConnectionEnd] } } };
   return { ...log, filter: log.filter ? { filterSpecifier: { case: 'andFilter', value: { filters: [filter, log.filter] } } } : filter };

@@ -1,7 +1,7 @@
 import { TcpProxySchema } from '../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { onlyAtEnd } from './agent.ts';
 import type { NetworkFilterInit } from './http-filters.ts';
-import { durationOf, pack, type Init } from './message.ts';
+import { durationMs, durationOf, pack, type Init } from './message.ts';
 import type { TelemetryPlan } from './telemetry.ts';
 
 /** What the policy of a destination says about connections to it that are not HTTP. */
@@ -25,9 +25,12 @@ export interface TcpProxyOptions {
   readonly telemetry: TelemetryPlan;
 }
 
+/** So often the agent is told of a connection that is open. Not when it is made: then the client's certificate may not be known yet. */
+const REPORT_MS = 5000;
+
 function logs({ accessLog, outcomes }: TelemetryPlan): Init<typeof TcpProxySchema> {
   if (outcomes.length === 0) return { accessLog: [...accessLog] };
-  return { accessLog: [...accessLog.map(onlyAtEnd), ...outcomes], accessLogOptions: { flushAccessLogOnConnected: true } };
+  return { accessLog: [...accessLog.map(onlyAtEnd), ...outcomes], accessLogOptions: { accessLogFlushInterval: durationMs(REPORT_MS) } };
 }
 
 /** The filter that passes bytes on. Time-out and hashing hold for a connection before it is decided where it goes: the first target that

@@ -23,11 +23,6 @@ interface HttpSeries {
   readonly responseBytes: Histogram;
 }
 
-interface TcpSeries {
-  readonly closed: Cell;
-  readonly sent: Cell;
-  readonly received: Cell;
-}
 
 /** What, beside destination and peer, tells label sets apart; compared by value. */
 interface CacheEntry {
@@ -86,12 +81,16 @@ export class IstioMetrics implements OutcomeSink {
     this.#tcp.opened.resolve(...this.#tcpLabels({ ...outcome, flags: [] })).value += 1;
   }
 
-  #recordTcp(outcome: TcpOutcome): void {
+  /** Bytes of a connection that goes on. */
+  transferred(outcome: TcpOutcome): void {
     const labels = this.#tcpLabels(outcome);
-    const series: TcpSeries = { closed: this.#tcp.closed.resolve(...labels), sent: this.#tcp.sent.resolve(...labels), received: this.#tcp.received.resolve(...labels) };
-    series.closed.value += 1;
-    series.sent.value += outcome.sentBytes;
-    series.received.value += outcome.receivedBytes;
+    this.#tcp.sent.resolve(...labels).value += outcome.sentBytes;
+    this.#tcp.received.resolve(...labels).value += outcome.receivedBytes;
+  }
+
+  #recordTcp(outcome: TcpOutcome): void {
+    this.transferred(outcome);
+    this.#tcp.closed.resolve(...this.#tcpLabels(outcome)).value += 1;
   }
 
   #tcpLabels(outcome: Parameters<OutcomeSink['opened']>[0] & { flags: readonly string[] }): string[] {
