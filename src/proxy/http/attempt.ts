@@ -4,11 +4,13 @@ import type { UpstreamCluster } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import type { HostPool, PoolWaiter } from '../upstream/host-pool.ts';
 import type { UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
+import { isIdempotent } from './retries.ts';
 import type { Router } from './router.ts';
 import type { ResetReason, ResponseHead, ResponseSink, UpstreamStream } from './stream.ts';
 
 export class Attempt implements PoolWaiter, ResponseSink {
   readonly sink: ResponseSink = this;
+  readonly isRepeatable: boolean;
   readonly host: Host;
   readonly startedAt: number;
   readonly #router: Router;
@@ -30,6 +32,7 @@ export class Attempt implements PoolWaiter, ResponseSink {
     this.host = host;
     const { exchange } = router;
     this.startedAt = exchange.clock.monotonic();
+    this.isRepeatable = isIdempotent(exchange.request.method);
     this.#pool = cluster.pool(host, exchange.request, exchange.connection);
   }
 

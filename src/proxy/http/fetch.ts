@@ -45,6 +45,7 @@ export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult>
     };
     const pool = cluster.pool(host, head);
     const waiter: PoolWaiter = {
+      isRepeatable: true,
       sink: {
         onInterim() {},
         onHead(response) {

@@ -70,6 +70,7 @@ export function createShadow(request: RequestHead, cluster: UpstreamCluster, opt
     onDrain() {},
   };
   const waiter: PoolWaiter = {
+    isRepeatable: true,
     sink,
     onStream(opened) {
       stream = opened;

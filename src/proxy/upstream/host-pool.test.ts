@@ -42,6 +42,7 @@ class FakeTransport implements UpstreamTransport {
 }
 
 class Request implements PoolWaiter {
+  isRepeatable = true;
   stream: UpstreamStream | undefined;
   reused = false;
   status = 0;
@@ -100,6 +101,35 @@ test('a kept connection is used again', async () => {
   assert.equal((await exchange()).reused, false);
   assert.equal((await exchange()).reused, true);
   assert.equal(transport.servers.length, 1);
+});
+
+test('a request that cannot be repeated does not go out on a connection that the server has just closed', async () => {
+  const { exchange, transport, pool, reply } = setUp();
+  await exchange();
+  transport.servers[0]?.end();
+  const request = new Request();
+  request.isRepeatable = false;
+  pool.acquire(request);
+  assert.equal(request.stream, undefined, 'the connection is looked at first');
+  await settled();
+  await settled();
+  await settled();
+  const server = transport.accept();
+  await reply(server);
+  assert.deepEqual([request.status, request.reused, request.isReset, transport.servers.length], [200, false, false, 2]);
+});
+
+test('a request that cannot be repeated uses a kept connection that is still there', async () => {
+  const { exchange, transport, pool, reply } = setUp();
+  await exchange();
+  const request = new Request();
+  request.isRepeatable = false;
+  pool.acquire(request);
+  await settled();
+  await settled();
+  await settled();
+  await reply(transport.servers[0]);
+  assert.deepEqual([request.status, request.reused, transport.servers.length], [200, true, 1]);
 });
 
 test('a connection that is too old takes no request', async () => {

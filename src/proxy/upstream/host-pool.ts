@@ -17,6 +17,8 @@ export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';
 export interface PoolWaiter {
   /** Receives the response; handed to the codec. */
   readonly sink: ResponseSink;
+  /** It could be sent again if its connection turned out to be closed. */
+  readonly isRepeatable: boolean;
   /** @param reused the connection served another request before */
   onStream(stream: UpstreamStream, facts: UpstreamConnectionFacts, reused: boolean): void;
   /** @param detail Envoy's transport failure reason, when there is one */
@@ -74,6 +76,8 @@ export class HostPool implements Http1ClientHandler {
   readonly #sessions: Multiplexed[] = [];
   readonly #connecting = new Set<Connecting>();
   readonly #waiting: PoolWaiter[] = [];
+  /** Those whose connection is looked at once more. */
+  readonly #checking = new Set<PoolWaiter>();
   readonly #idleLimit = new IdleLimit();
   #draining = false;
 
@@ -90,7 +94,7 @@ export class HostPool implements Http1ClientHandler {
     const session = this.#findSession();
     if (session) return this.#assign2(session, waiter);
     const connection = this.#takeIdle();
-    if (connection) return this.#assign1(connection, waiter);
+    if (connection) return waiter.isRepeatable ? this.#assign1(connection, waiter) : this.#assignChecked(connection, waiter);
     if (!breakers.canQueue) return this.#refuse(waiter);
     this.#waiting.push(waiter);
     breakers.pending++;
@@ -104,7 +108,7 @@ export class HostPool implements Http1ClientHandler {
 
   /** True when it has no connection and nobody waits. */
   get isEmpty(): boolean {
-    return this.#open.size + this.#sessions.length + this.#connecting.size + this.#waiting.length === 0;
+    return this.#open.size + this.#sessions.length + this.#connecting.size + this.#waiting.length + this.#checking.size === 0;
   }
 
   #findSession(): Multiplexed | undefined {
@@ -118,6 +122,19 @@ export class HostPool implements Http1ClientHandler {
     const isOver = (maxAgeMs > 0 && now - openedAt >= maxAgeMs) || (idleTimeoutMs > 0 && session.idleSince > 0 && now - session.idleSince >= idleTimeoutMs);
     if (isOver) session.close();
     return isOver;
+  }
+
+  /** A server that stops closes its idle connections. What the kernel knows of that is read first: the second turn of the event loop
+   * begins after the sockets have been looked at. */
+  #assignChecked(connection: Http1ClientConnection, waiter: PoolWaiter): void {
+    this.#checking.add(waiter);
+    setImmediate(() => setImmediate(() => {
+      const isWanted = this.#checking.delete(waiter);
+      if (!connection.usable) connection.close();
+      else if (!isWanted) this.#offer(connection);
+      else return this.#assign1(connection, waiter);
+      if (isWanted) this.acquire(waiter);
+    }));
   }
 
   /** The idle connection that was used last; those that the server may be about to close are given up. */
@@ -142,6 +159,7 @@ export class HostPool implements Http1ClientHandler {
 
   /** The waiter no longer wants a stream. */
   cancel(waiter: PoolWaiter): void {
+    if (this.#checking.delete(waiter)) return;
     const at = this.#waiting.indexOf(waiter);
     if (at < 0) return;
     this.#waiting.splice(at, 1);
@@ -163,6 +181,8 @@ export class HostPool implements Http1ClientHandler {
   }
 
   destroy(): void {
+    for (const waiter of this.#checking) waiter.onPoolFailure('connection failure', 'the proxy ends', false);
+    this.#checking.clear();
     for (let waiter = this.#takeWaiter(); waiter; waiter = this.#takeWaiter()) waiter.onPoolFailure('connection failure', 'the proxy ends', false);
     this.drain();
     for (const connection of this.#open) connection.close();
