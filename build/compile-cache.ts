@@ -19,6 +19,7 @@ const PROGRAMS: readonly (readonly string[])[] = [
   ['control.js', '--kubeconfig=/nonexistent'],
   ['proxy.js', 'proxy', 'none'],
   ['proxy.js', 'istio-iptables', '--help'],
+  ['agent.js', 'proxy', 'none'],
   ['capture.js', '--help'],
   ['observe.js', '--no-such-flag'],
   ['console.js'],

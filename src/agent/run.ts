@@ -38,9 +38,10 @@ export async function runAgent(argv: readonly string[]): Promise<void> {
 function fail(reason: string, code: number): never {
   process.stderr.write(`${reason}\n`);
   try {
-    writeFileSync('/dev/termination-log', reason);
+    // Only where a kubelet has put it.
+    writeFileSync('/dev/termination-log', reason, { flag: 'r+' });
   } catch {
-    // Not in a pod, or not writable: the log has it.
+    // The log has it.
   }
   process.exit(code);
 }
