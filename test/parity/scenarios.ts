@@ -1,5 +1,6 @@
 /** All scenarios; a file for each topic, so that several people can add to them at once. */
 import type { Scenario } from './scenario.ts';
+import { GATEWAY } from './scenarios/gateway.ts';
 import { DIRECT_RESPONSES, HEADERS, REDIRECTS, REWRITES } from './scenarios/http-action.ts';
 import { HTTP_MATCH } from './scenarios/http-match.ts';
 import { DELEGATES, ROUTES } from './scenarios/http-route.ts';
@@ -9,5 +10,5 @@ import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING,
-  ...PROTOCOLS,
+  ...GATEWAY, ...PROTOCOLS,
 ];

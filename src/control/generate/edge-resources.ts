@@ -7,6 +7,7 @@ import { buildEdgeListener } from '../translate/gateway-listeners.ts';
 import { planEdge, type EdgePlan } from '../translate/gateway-plan.ts';
 import { edgeHosts } from '../translate/gateway-routes.ts';
 import { encode } from './encode.ts';
+import { sniClusters } from './outbound-resources.ts';
 import { edgeOrigins, securityOrigins, telemetryOrigins } from './origins.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
 import { noRoutes, routesResource, wholeHost } from './virtual-hosts.ts';
@@ -28,6 +29,8 @@ export class EdgeResources {
   usedAt = 0;
   #telemetry: StableTelemetry | undefined;
   #security: StableSecurity | undefined;
+  /** Besides those of every client. */
+  clusters = ResourceSet.empty;
   listeners = ResourceSet.empty;
   routes = ResourceSet.empty;
   reports: readonly LeftOut[] = [];
@@ -52,11 +55,12 @@ export class EdgeResources {
       const made = planEdge(context);
       return { ...made, reports: made.conflicts.map(({ server, reason }) => ({ kind: 'Gateway', namespace: server.namespace, name: server.name, reason })) };
     });
-    const { value: made, reports } = this.#workshop.noting(() => [this.#makeListeners(plan, context), this.#makeRoutes(plan, context)] as const);
-    const [listeners, routes] = made;
+    const { value: made, reports } = this.#workshop.noting(() => [this.#makeListeners(plan, context), this.#makeRoutes(plan, context), this.#makeClusters(plan, context)] as const);
+    const [listeners, routes, clusters] = made;
+    this.clusters = this.clusters.become(clusters.flatMap((m) => m.resource ?? []));
     this.listeners = this.listeners.become(listeners.flatMap((m) => m.resource ?? []));
     this.routes = this.routes.become(routes.flatMap((m) => m.resource ?? []));
-    return [...plan.reports, ...reports, ...[...listeners, ...routes].flatMap((m) => m.reports)];
+    return [...plan.reports, ...reports, ...[...listeners, ...routes, ...clusters].flatMap((m) => m.reports)];
   }
 
   #makeListeners(plan: EdgePlan, context: Context): Made[] {
@@ -73,11 +77,16 @@ export class EdgeResources {
     });
   }
 
+  #makeClusters(plan: EdgePlan, context: Context): Made[] {
+    if (!plan.listeners.some(({ chains }) => chains.some(({ kind }) => kind === 'sni-dnat'))) return [];
+    return context.scope.services.flatMap((service) => sniClusters(service, context, this.#workshop));
+  }
+
   #makeRoutes(plan: EdgePlan, context: Context): Made[] {
     const { settings, scope, snapshot, proxy } = context;
-    return [...plan.routes].map(([name, chain]) => {
+    return [...plan.routes.keys()].map((name) => {
       const what = { kind: 'RouteConfiguration', namespace: proxy.namespace, name };
-      const made = this.#workshop.make(`routes ${this.#key} ${name}`, [scope, snapshot.hostPolicies, settings, chain], what, () => routesResource(name, edgeHosts(chain, context).map(({ host, origins }) => wholeHost(host, origins))));
+      const made = this.#workshop.make(`routes ${this.#key} ${name}`, [scope, snapshot.hostPolicies, settings, plan], what, () => routesResource(name, edgeHosts(name, plan, context).map(({ host, origins }) => wholeHost(host, origins))));
       return made.resource ? made : { ...made, resource: noRoutes(name) };
     });
   }

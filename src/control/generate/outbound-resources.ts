@@ -14,6 +14,7 @@ import { localityText } from '../translate/locality.ts';
 import { serviceNames } from '../translate/name-table.ts';
 import { parseCluster } from '../translate/names.ts';
 import { buildOutboundCluster, planClusters } from '../translate/outbound-clusters.ts';
+import { buildSniCluster } from '../translate/sni-clusters.ts';
 import { encode } from './encode.ts';
 import type { Made, Workshop } from './workshop.ts';
 
@@ -27,6 +28,17 @@ export function serviceClusters(service: MeshService, context: Context, workshop
     return workshop.make(key, [service, plan.policy, settings, plan.accounts.join(), plan.speaksMutualTls, endpoints], { kind: 'Service', namespace: service.namespace, name: service.name, origins }, () => {
       const cluster = buildOutboundCluster(plan, context);
       return encode(ClusterSchema, cluster.name, cluster, { origins, ...(isEds(cluster) ? { needsEndpoints: cluster.name } : {}) });
+    });
+  });
+}
+
+/** What AUTO_PASSTHROUGH leads to; the endpoints are those of the ordinary clusters. */
+export function sniClusters(service: MeshService, context: Context, workshop: Workshop): Made[] {
+  return planClusters(context, service).map((plan) => {
+    const origins = [...serviceOrigins(service), ...(plan.policy?.origins ?? [])];
+    return workshop.make(`sni ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name}`, [service, plan.policy, context.settings], { kind: 'Service', namespace: service.namespace, name: service.name, origins }, () => {
+      const cluster = buildSniCluster(plan, context);
+      return cluster && encode(ClusterSchema, cluster.name, cluster, { origins, needsEndpoints: plan.name });
     });
   });
 }

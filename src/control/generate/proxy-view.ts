@@ -87,7 +87,7 @@ export class ProxyView {
   #collect(): void {
     const { clusters, endpoints, routes, names } = this.#audience ?? EMPTY;
     const own = this.#own ?? EMPTY;
-    this.#put(TypeUrl.Cluster, [clusters, own.clusters]);
+    this.#put(TypeUrl.Cluster, [clusters, own.clusters, ...(this.#edge ? [this.#edge.clusters] : [])]);
     this.#put(TypeUrl.Endpoints, [endpoints]);
     this.#put(TypeUrl.Listener, this.#edge ? [this.#edge.listeners] : [own.sharedListeners, own.listeners]);
     this.#put(TypeUrl.Route, [this.#edge?.routes ?? routes]);

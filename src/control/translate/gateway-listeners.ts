@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { SniClusterSchema } from '../../xds/generated/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js';
 import { hostsMeet } from '../registry/hosts.ts';
 import type { Context } from './context.ts';
 import { boundRules, type EdgeChain, type EdgeListener } from './gateway-plan.ts';
@@ -8,9 +9,11 @@ import { httpManager } from './http-manager.ts';
 import { rulesRoutes } from './l4-routes.ts';
 import { cidrRange, Direction, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
 import type { Security } from './security.ts';
+import { pack } from './message.ts';
+import { BLACKHOLE_CLUSTER } from './names.ts';
 import { tcpProxy, type TcpTarget } from './tcp-proxy.ts';
 import type { TelemetryPlan } from './telemetry.ts';
-import { edgeServerSocket } from './tls.ts';
+import { Alpn, edgeServerSocket } from './tls.ts';
 
 interface EdgeParts {
   readonly context: Context;
@@ -42,6 +45,10 @@ function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts):
     const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http') : undefined;
     const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http }, context)];
     return [{ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: names } } : {}) }];
+  }
+  if (chain.kind === 'sni-dnat') {
+    const match = { serverNames: serverNames(server.hosts.map((h) => (h.host.startsWith('*') ? h.host : `*.${h.host}`))), transportProtocol: 'tls', applicationProtocols: [...Alpn.mesh] };
+    return [{ filterChainMatch: match, filters: [...security.tcp, { name: 'envoy.filters.network.sni_cluster', configType: { case: 'typedConfig', value: pack(SniClusterSchema) } }, ...tcpFilters([{ cluster: BLACKHOLE_CLUSTER, weight: 1 }], { ...parts, security: { ...security, tcp: [] } })] }];
   }
   const view = { context, port: chain.serverPort, gateways: new Set([server.gateway]) };
   const protocol = chain.kind === 'passthrough' ? 'TLS' : 'TCP';

@@ -15,7 +15,8 @@ export interface EdgeListener {
 }
 
 export interface EdgeChain {
-  readonly kind: 'http' | 'tls-http' | 'tcp' | 'tls-tcp' | 'passthrough';
+  /** `sni-dnat`: clients of the mesh name the service's port and subset in SNI, and their mutual TLS passes untouched. */
+  readonly kind: 'http' | 'tls-http' | 'tcp' | 'tls-tcp' | 'passthrough' | 'sni-dnat';
   readonly servers: EdgeServer[];
   /** Port by which clients know it: the Gateway's. */
   readonly serverPort: number;
@@ -36,8 +37,13 @@ export function planEdge(context: Context): EdgePlan {
   const routes = new Map<string, EdgeChain>();
   const conflicts: { server: EdgeServer; reason: string }[] = [];
   for (const server of serversFor(context.snapshot.gateways, context.labels)) {
+    const { bind } = server.server;
+    if (bind?.startsWith('unix:')) {
+      conflicts.push({ server, reason: `bind ${bind}: gateways listen on addresses only` });
+      continue;
+    }
     const port = listenPort(server, context);
-    const address = server.server.bind && !server.server.bind.startsWith('unix:') ? server.server.bind : '0.0.0.0';
+    const address = bind ? bind : '0.0.0.0';
     const key = `${address}_${port}`;
     const listener = listeners.get(key) ?? { address, port, chains: [] };
     const reason = add(listener, server, port);
@@ -61,33 +67,43 @@ function listenPort({ server }: EdgeServer, context: Context): number {
 /** @returns why the server cannot share the port */
 function add(listener: EdgeListener, server: EdgeServer, port: number): string | undefined {
   const kind = kindOf(server);
-  if (kind === undefined) return `TLS mode ${server.server.tls?.mode} is not supported at a gateway`;
+  const suffix = server.server.bind ? `.${server.server.bind}` : '';
   const [first] = listener.chains;
-  const isTls = kind === 'tls-http' || kind === 'tls-tcp' || kind === 'passthrough';
+  const isTls = kind === 'tls-http' || kind === 'tls-tcp' || kind === 'passthrough' || kind === 'sni-dnat';
   if (kind === 'http') {
     if (first && first.kind !== 'http') return `port ${port} already serves ${first.kind} for Gateway ${first.servers[0]?.gateway}`;
     if (first) first.servers.push(server);
-    else listener.chains.push({ kind, servers: [server], serverPort: server.server.port.number, routes: `http.${port}` });
+    else listener.chains.push({ kind, servers: [server], serverPort: server.server.port.number, routes: `http.${port}${suffix}` });
     return undefined;
   }
   if (first && (first.kind === 'http' || first.kind === 'tcp' || !isTls)) return `port ${port} is already taken by Gateway ${first.servers[0]?.gateway}`;
   const clash = listener.chains.flatMap((c) => c.servers).find((s) => s.hosts.some((a) => server.hosts.some((b) => a.host === b.host)));
   if (clash && isTls) return `host is already served on port ${port} by Gateway ${clash.gateway}`;
   const { number, name } = server.server.port;
-  const routes = kind === 'tls-http' ? { routes: `https.${number}.${name}.${server.name}.${server.namespace}` } : {};
+  const routes = kind === 'tls-http' ? { routes: `https.${number}.${name}.${server.name}.${server.namespace}${suffix}` } : {};
   listener.chains.push({ kind, servers: [server], serverPort: number, ...routes });
   return undefined;
 }
 
-function kindOf({ server }: EdgeServer): EdgeChain['kind'] | undefined {
+function kindOf({ server }: EdgeServer): EdgeChain['kind'] {
   const protocol = declaredProtocol(server.port.protocol);
   const mode = server.tls?.mode;
-  if (mode === 'AUTO_PASSTHROUGH') return undefined;
+  if (mode === 'AUTO_PASSTHROUGH') return 'sni-dnat';
   const terminates = mode !== undefined && mode !== 'PASSTHROUGH';
   if (isHttp(protocol)) return terminates ? 'tls-http' : 'http';
   if (protocol === 'HTTPS') return terminates ? 'tls-http' : 'passthrough';
   if (protocol === 'TLS') return terminates ? 'tls-tcp' : 'passthrough';
   return terminates ? 'tls-tcp' : 'tcp';
+}
+
+/** Hosts of other TLS servers on the same port: a connection that is not theirs must not ask for them.
+ * @param among all chains of the gateway */
+export function foreignHosts(chain: EdgeChain, plan: EdgePlan): string[] {
+  const listener = plan.listeners.find((l) => l.chains.includes(chain));
+  if (chain.kind !== 'tls-http' || !listener) return [];
+  const own = new Set(chain.servers.flatMap((s) => s.hosts.map((h) => h.host)));
+  const others = listener.chains.filter((c) => c !== chain).flatMap((c) => c.servers.flatMap((s) => s.hosts.map((h) => h.host)));
+  return [...new Set(others)].filter((host) => host !== '*' && !own.has(host));
 }
 
 export interface BoundRules {

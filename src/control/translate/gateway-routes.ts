@@ -5,15 +5,15 @@ import { errorText } from '../../base/errors.ts';
 import { originOf, type Origin } from '../registry/origin.ts';
 import type { RoutingRules } from '../registry/virtual-services.ts';
 import type { Context } from './context.ts';
-import { boundRules, type EdgeChain } from './gateway-plan.ts';
+import { boundRules, foreignHosts, type EdgeChain, type EdgePlan } from './gateway-plan.ts';
 import { originMetadata } from './names.ts';
 import { routesHead, type VirtualHostInit } from './outbound-routes.ts';
 import { routesOf, type RouteInit, type RouteView } from './route.ts';
 
-/** Routes of a gateway's HTTP port. VirtualServices of one host are merged, oldest first, catch-all routes last.
- * @param chain undefined when nothing listens under that name any more: then there are no routes */
-export function buildEdgeRoutes(name: string, chain: EdgeChain | undefined, context: Context): RouteConfiguration {
-  return create(RouteConfigurationSchema, { ...routesHead(name), virtualHosts: edgeHosts(chain, context).map(({ host }) => host) });
+/** Routes of a gateway's HTTP port. VirtualServices of one host are merged, oldest first, catch-all routes last. There are none
+ * when nothing listens under that name any more. */
+export function buildEdgeRoutes(name: string, plan: EdgePlan, context: Context): RouteConfiguration {
+  return create(RouteConfigurationSchema, { ...routesHead(name), virtualHosts: edgeHosts(name, plan, context).map(({ host }) => host) });
 }
 
 export interface EdgeHost {
@@ -22,20 +22,36 @@ export interface EdgeHost {
   readonly origins: readonly Origin[];
 }
 
-export function edgeHosts(chain: EdgeChain | undefined, context: Context): EdgeHost[] {
-  const hosts = chain ? virtualHosts(chain, context) : [];
+export function edgeHosts(name: string, plan: EdgePlan, context: Context): EdgeHost[] {
+  const chain = plan.routes.get(name);
+  const hosts = chain ? [...virtualHosts(chain, plan, context), ...misdirected(chain, plan)] : [];
   if (hosts.some(({ host }) => host.domains?.includes('*'))) return hosts;
   // Without routes: whatever no host is for. It only says which Gateways have not got the host.
   const origins = [...new Set((chain?.servers ?? []).map((server) => originOf('Gateway', server)))];
   return [...hosts, { host: { name: `blackhole:${chain?.serverPort ?? 0}`, domains: ['*'], metadata: originMetadata(origins) }, origins }];
 }
 
-function virtualHosts(chain: EdgeChain, context: Context): EdgeHost[] {
+/** Browsers use one HTTP/2 connection for every host that its certificate covers. What another server of the port is there for
+ * is asked again, on a connection of its own, when the answer is 421. RFC 9110 §15.5.20 */
+function misdirected(chain: EdgeChain, plan: EdgePlan): EdgeHost[] {
+  return foreignHosts(chain, plan).map((host) => ({
+    origins: chain.servers.map((server) => originOf('Gateway', server)),
+    host: {
+      name: `misdirected:${host}:${chain.serverPort}`,
+      domains: [host],
+      routes: [{ name: 'misdirected', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 421 } } }],
+    },
+  }));
+}
+
+function virtualHosts(chain: EdgeChain, plan: EdgePlan, context: Context): EdgeHost[] {
+  const foreign = new Set(foreignHosts(chain, plan));
   const byHost = new Map<string, { routes: RouteInit[]; redirects: boolean; origins: Set<Origin> }>();
   for (const { rules, hosts, server } of boundRules(chain, context)) {
     const view = { context, port: chain.serverPort, gateways: new Set([server.gateway]), isTls: chain.kind === 'tls-http' };
     const routes = routesOrNone(rules, view);
     for (const host of hosts) {
+      if (foreign.has(host)) continue;
       const entry = byHost.get(host) ?? { routes: [], redirects: false, origins: new Set() };
       for (const origin of [originOf('Gateway', server), ...rules.origins]) entry.origins.add(origin);
       entry.routes.push(...routes);
@@ -53,8 +69,8 @@ function virtualHosts(chain: EdgeChain, context: Context): EdgeHost[] {
       name: `${host}:${chain.serverPort}`,
       domains: [host],
       routes: sorted(routes),
-      includeRequestAttemptCount: true,
       metadata: originMetadata([...origins].filter((origin) => !origin.startsWith('Gateway '))),
+      includeRequestAttemptCount: context.settings.config.defaultConfig.proxyHeaders?.attemptCount?.disabled !== true,
       ...(redirects ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
     },
   }));

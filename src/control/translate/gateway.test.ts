@@ -43,7 +43,7 @@ const WEB = 'outbound|9080||web.default.svc.cluster.local';
 const context = (yaml: string) => contextFor(EDGE + yaml, { workload: 'gw', namespace: 'istio-system', kind: 'router' });
 const ask = (yaml: string, call: Parameters<typeof simulate>[1], name = 'http.8080') => {
   const c = context(yaml);
-  return simulate(buildEdgeRoutes(name, planEdge(c).routes.get(name), c), call);
+  return simulate(buildEdgeRoutes(name, planEdge(c), c), call);
 };
 
 test('the port of a Gateway is the port of its Service, and the pod listens on what stands behind', () => {
@@ -93,4 +93,26 @@ test('a host that an older Gateway serves, and a port that is used otherwise, ar
   assert.deepEqual(same.conflicts.map((c) => [c.server.name, c.reason]), [['younger', 'host is already served on port 8443 by Gateway default/edge']]);
   const plain = planEdge(context(gateway(tls) + gateway('{port: {number: 443, name: h, protocol: HTTP}, hosts: [b.com]}', 'younger')));
   assert.match(plain.conflicts[0]?.reason ?? '', /already serves tls-http/);
+});
+
+test('a host that another TLS server of the port is there for is answered 421, what nobody serves 404', () => {
+  const tls = (name: string, host: string) => `{port: {number: 443, name: ${name}, protocol: HTTPS}, hosts: ["${host}"], tls: {mode: SIMPLE, credentialName: c}}`;
+  const yaml = gateway(`${tls('a', 'a.example.com')}, ${tls('rest', '*.example.com')}`) + rules('a.example.com, b.example.com', TO_WEB);
+  const [exact, wildcard] = ['https.443.a.edge.default', 'https.443.rest.edge.default'];
+  assert.equal(ask(yaml, { host: 'a.example.com' }, exact), WEB);
+  assert.equal(ask(yaml, { host: 'b.example.com' }, exact), '421');
+  assert.equal(ask(yaml, { host: 'b.example.com' }, wildcard), WEB);
+  assert.equal(ask(yaml, { host: 'a.example.com' }, wildcard), '421');
+  assert.equal(ask(yaml, { host: 'other.org' }, exact), '404');
+});
+
+test('two addresses of one port have routes of their own', () => {
+  const at = (name: string, bind: string) => `{port: {number: 80, name: ${name}, protocol: HTTP}, hosts: ["*"], bind: ${bind}}`;
+  const plan = planEdge(context(gateway(`${at('a', '10.0.0.1')}, ${at('b', '10.0.0.2')}`)));
+  assert.deepEqual(plan.listeners.map((l) => [l.address, l.port]), [['10.0.0.1', 8080], ['10.0.0.2', 8080]]);
+  assert.deepEqual([...plan.routes.keys()], ['http.8080.10.0.0.1', 'http.8080.10.0.0.2']);
+});
+
+test('a Unix socket is left out with the reason', () => {
+  assert.match(planEdge(context(gateway('{port: {number: 80, name: a, protocol: HTTP}, hosts: ["*"], bind: "unix:///x"}'))).conflicts[0]?.reason ?? '', /addresses only/);
 });

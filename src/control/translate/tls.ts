@@ -6,7 +6,7 @@ import { parseAddress } from '../../base/cidr.ts';
 import { ApiConfigSource_ApiType, ApiVersion, ConfigSourceSchema } from '../../xds/generated/envoy/config/core/v3/config_source_pb.js';
 import type { TransportSocketSchema } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { RawBufferSchema } from '../../xds/generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
-import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol, type CertificateValidationContextSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
+import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol, type CertificateValidationContextSchema, CertificateValidationContext_TrustChainVerification } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
 import type { SdsSecretConfigSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { DownstreamTlsContextSchema, UpstreamTlsContextSchema, type CommonTlsContextSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { durationMs, pack, ZERO_DURATION, type Init } from './message.ts';
@@ -199,16 +199,21 @@ function serverCertificates(tls: ServerTls): CommonInit {
   const names = tls.credentialNames ?? (tls.credentialName ? [tls.credentialName] : []);
   if (names.length > 0) return { tlsCertificateSdsSecretConfigs: names.map((name) => servedSecret(credentialSecret(name))) };
   const files = tls.tlsCertificates ?? [{ serverCertificate: tls.serverCertificate, privateKey: tls.privateKey }];
-  return { tlsCertificates: files.map((f) => ({ certificateChain: file(f.serverCertificate ?? ''), privateKey: file(f.privateKey ?? '') })) };
+  return { tlsCertificateSdsSecretConfigs: files.map((f) => agentSecret(`file-cert:${f.serverCertificate}~${f.privateKey}`)) };
 }
 
 function clientTrust(tls: ServerTls): CommonInit {
   if (tls.mode !== 'MUTUAL' && tls.mode !== 'OPTIONAL_MUTUAL') return {};
-  const pins: ValidationInit = { ...sans(tls.subjectAltNames ?? []), verifyCertificateHash: tls.verifyCertificateHash ?? [], verifyCertificateSpki: tls.verifyCertificateSpki ?? [] };
+  const pins: ValidationInit = {
+    ...sans(tls.subjectAltNames ?? []), verifyCertificateHash: tls.verifyCertificateHash ?? [], verifyCertificateSpki: tls.verifyCertificateSpki ?? [],
+    ...(tls.caCrl ? { crl: file(tls.caCrl) } : {}),
+    ...(tls.insecureSkipVerify === true ? { trustChainVerification: CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED } : {}),
+  };
   const name = tls.caCertCredentialName ?? tls.credentialName ?? tls.credentialNames?.[0];
   if (name) {
     const secret = servedSecret(tls.caCertCredentialName ? credentialSecret(name) : credentialCa(name));
     return { validationContextType: { case: 'combinedValidationContext', value: { defaultValidationContext: pins, validationContextSdsSecretConfig: secret } } };
   }
-  return { validationContextType: { case: 'validationContext', value: { ...pins, trustedCa: file(tls.caCertificates ?? '') } } };
+  const roots = tls.caCertificates ?? tls.tlsCertificates?.find((pair) => pair.caCertificates)?.caCertificates ?? '';
+  return { validationContextType: { case: 'combinedValidationContext', value: { defaultValidationContext: pins, validationContextSdsSecretConfig: agentSecret(`file-root:${roots}`) } } };
 }

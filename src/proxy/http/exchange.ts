@@ -119,6 +119,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
     const host = this.#match();
     if (host && host.requireTls === 'all' && request.scheme !== 'https') {
+      this.destination = undefined;
       return this.reply({ status: 301, details: 'direct_response', headers: [['location', `https://${request.authority}${request.path}`]] });
     }
     if (request.upgrade !== undefined && !this.#upgradeAllowed(request.upgrade)) return this.reply({ status: 403, details: 'upgrade_failed' });

@@ -8,6 +8,8 @@ import { type SecretRef, type TlsSettings, uriSan } from './tls-settings.ts';
 export interface TlsMaterial {
   readonly context: SecureContext;
   readonly options: SecureContextOptions;
+  /** The context of the certificate that is for this name; undefined: there is one for all. */
+  contextFor?(serverName: string): SecureContext | undefined;
   /** SPIFFE URI of our own certificate. */
   readonly ownUri: string | undefined;
 }
@@ -59,8 +61,9 @@ function build(settings: TlsSettings, secrets: SecretSource): TlsMaterial | { mi
   if (settings.crl && crl?.kind !== 'crl') return { missing: `revocation list ${nameOf(settings.crl)} is not there yet` };
   const lists = [trust?.kind === 'trust' ? trust.crlPem : undefined, crl?.kind === 'crl' ? crl.crlPem : undefined].filter((list) => list !== undefined);
   const options: SecureContextOptions = {
-    cert: certificates.map((certificate) => certificate.certificateChainPem),
-    key: certificates.map((certificate) => certificate.keyPem),
+    // OpenSSL holds one certificate of a kind; the others have contexts of their own.
+    cert: certificates[0]?.certificateChainPem,
+    key: certificates[0]?.keyPem,
     ca: trust?.kind === 'trust' ? splitPem(trust.trustedCaPem) : undefined,
     crl: lists.length > 0 ? lists : undefined,
     minVersion: settings.minVersion,
@@ -70,10 +73,16 @@ function build(settings: TlsSettings, secrets: SecretSource): TlsMaterial | { mi
   };
   try {
     const leaf = certificates[0];
-    return { context: createSecureContext(options), options, ownUri: leaf && uriSan(new X509Certificate(leaf.certificateChainPem).subjectAltName) };
+    const context = createSecureContext(options);
+    return { context, options, ...(certificates.length > 1 ? { contextFor: chooser(certificates, options) } : {}), ownUri: leaf && uriSan(new X509Certificate(leaf.certificateChainPem).subjectAltName) };
   } catch (error) {
     return { missing: `TLS material cannot be used: ${errorText(error)}` };
   }
+}
+
+function chooser(certificates: readonly CertificateSecret[], options: SecureContextOptions): (name: string) => SecureContext | undefined {
+  const all = certificates.map(({ certificateChainPem, keyPem }) => ({ leaf: new X509Certificate(certificateChainPem), context: createSecureContext({ ...options, cert: certificateChainPem, key: keyPem }) }));
+  return (name) => all.find(({ leaf }) => leaf.checkHost(name) !== undefined)?.context;
 }
 
 const nameOf = (ref: SecretRef) => ('sds' in ref ? JSON.stringify(ref.sds) : '(inline)');

@@ -1,13 +1,13 @@
 /** TLS towards clients: takes a raw connection whose hello was read, gives back the decrypted one with the client's identity. */
-import { constants } from 'node:crypto';
+import { constants, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { PeerCertificate } from '../http/connection.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { ClientHello } from './client-hello.ts';
 import { setCarrier } from './ending.ts';
 import { createTlsContextHolder, type TlsContextHolder, type TlsMaterial } from './tls-context.ts';
-import { parseSubjectAltName, sansMatch, type TlsSettings } from './tls-settings.ts';
+import { certificateProblem, parseSubjectAltName, type TlsSettings } from './tls-settings.ts';
 
 export interface DownstreamTlsSettings extends TlsSettings {
   readonly requireClientCertificate: boolean;
@@ -75,11 +75,12 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
     const material = holder.current();
     if ('missing' in material) return material;
     if (servers?.material === material) return servers;
-    const verify = settings.trust !== undefined;
+    const verify = asksForCertificate(settings);
     const options: TlsOptions = {
       ...material.options,
       requestCert: verify,
-      rejectUnauthorized: verify && settings.requireClientCertificate,
+      rejectUnauthorized: settings.trust !== undefined && settings.requireClientCertificate && !settings.acceptsUntrusted,
+      ...(material.contextFor ? { SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) => done(null, material.contextFor?.(name)) } : {}),
       // A resumed session would skip what a renewed trust bundle says.
       secureOptions: verify ? constants.SSL_OP_NO_TICKET : undefined,
     };
@@ -111,14 +112,11 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
 
 function settle(socket: TLSSocket, settings: DownstreamTlsSettings, entry: Accepting): void {
   const { listener, ownUri } = entry;
-  const x509 = settings.trust === undefined ? undefined : socket.getPeerX509Certificate();
-  if (x509 && !socket.authorized) {
+  const x509 = asksForCertificate(settings) ? socket.getPeerX509Certificate() : undefined;
+  const problem = clientProblem(socket, settings, x509);
+  if (problem !== undefined) {
     socket.destroy();
-    return listener.onFailed(`client certificate refused: ${String(socket.authorizationError)}`);
-  }
-  if (!sansMatch(x509 || settings.requireClientCertificate ? settings.sans : [], x509?.subjectAltName)) {
-    socket.destroy();
-    return listener.onFailed('client certificate refused: verify SAN list');
+    return listener.onFailed(`client certificate refused: ${problem}`);
   }
   const names = parseSubjectAltName(x509?.subjectAltName);
   const certificate: PeerCertificate | undefined = x509 && {
@@ -129,6 +127,15 @@ function settle(socket: TLSSocket, settings: DownstreamTlsSettings, entry: Accep
     pem: x509.toString(),
   };
   listener.onSecure({ socket, alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined, version: socket.getProtocol() ?? undefined, certificate, ownUri });
+}
+
+const asksForCertificate = ({ trust, pins }: DownstreamTlsSettings): boolean => trust !== undefined || pins.size > 0;
+
+function clientProblem(socket: TLSSocket, settings: DownstreamTlsSettings, x509: X509Certificate | undefined): string | undefined {
+  if (settings.acceptsUntrusted) return undefined;
+  if (!x509) return settings.requireClientCertificate ? 'there is none' : undefined;
+  if (settings.trust && !socket.authorized) return String(socket.authorizationError);
+  return certificateProblem(settings, x509);
 }
 
 /** A connection is known by its two ends; the raw and the TLS socket agree on them. */

@@ -1,6 +1,7 @@
 /** TLS contexts of Envoy's API, compiled: which secrets, which peers, which versions. */
 import type { CertificateValidationContext, SubjectAltNameMatcher } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
 import type { CommonTlsContext } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import { createHash, type X509Certificate } from 'node:crypto';
 import type { SecureVersion } from 'node:tls';
 import { ConfigError } from '../errors.ts';
 import { compileStringMatcher, type StringPredicate } from '../route/string-match.ts';
@@ -23,10 +24,14 @@ export interface TlsSettings {
   readonly crl?: SecretRef;
   /** Empty: any name that the trusted roots vouch for. */
   readonly sans: readonly SanRule[];
+  /** SHA-256 of certificates (hex) and of their public keys (base64), of which a peer must have one; empty: no demand. */
+  readonly pins: ReadonlySet<string>;
+  /** Peers are asked for a certificate, and let in whatever it is worth. Envoy: trust_chain_verification ACCEPT_UNTRUSTED. */
+  readonly acceptsUntrusted: boolean;
   readonly alpn: readonly string[];
   readonly minVersion?: SecureVersion;
   readonly maxVersion?: SecureVersion;
-  /** OpenSSL cipher list for TLS 1.2. */
+  /** OpenSSL cipher list. */
   readonly ciphers?: string;
   readonly curves?: string;
 }
@@ -50,31 +55,48 @@ export function compileTls(common: CommonTlsContext | undefined): TlsSettings {
     alpn: common?.alpnProtocols ?? [],
     minVersion: VERSIONS[params?.tlsMinimumProtocolVersion ?? 0] ?? 'TLSv1.2',
     maxVersion: VERSIONS[params?.tlsMaximumProtocolVersion ?? 0],
-    ciphers: params && params.cipherSuites.length > 0 ? params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, '$1').replaceAll('|', ':')).join(':') : undefined,
+    ciphers: params && params.cipherSuites.length > 0 ? [...params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, '$1').replaceAll('|', ':')), TLS13_SUITES].join(':') : undefined,
     curves: params && params.ecdhCurves.length > 0 ? params.ecdhCurves.join(':') : undefined,
   };
 }
 
-function compileValidation(type: CommonTlsContext['validationContextType'] | { case: undefined }): Pick<TlsSettings, 'trust' | 'crl' | 'sans'> {
+/** The list is about TLS 1.2; without these, TLS 1.3 would be off. */
+const TLS13_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
+
+type Validation = Pick<TlsSettings, 'trust' | 'crl' | 'sans' | 'pins' | 'acceptsUntrusted'>;
+const NO_DEMANDS: Validation = { sans: [], pins: new Set(), acceptsUntrusted: false };
+
+function compileValidation(type: CommonTlsContext['validationContextType'] | { case: undefined }): Validation {
   switch (type.case) {
     case 'validationContext':
-      return { trust: trustOf(type.value), crl: crlOf(type.value), sans: sanRules(type.value) };
+      return { ...demands(type.value), trust: trustOf(type.value) };
     case 'validationContextSdsSecretConfig':
-      return { trust: { sds: type.value.name }, sans: [] };
+      return { ...NO_DEMANDS, trust: { sds: type.value.name } };
     case 'combinedValidationContext': {
       const sds = type.value.validationContextSdsSecretConfig?.name;
       const base = type.value.defaultValidationContext;
-      return { trust: sds === undefined ? base && trustOf(base) : { sds }, crl: base && crlOf(base), sans: base ? sanRules(base) : [] };
+      return { ...(base ? demands(base) : NO_DEMANDS), trust: sds === undefined ? base && trustOf(base) : { sds } };
     }
     case undefined:
-      return { sans: [] };
+      return NO_DEMANDS;
     default:
       throw new ConfigError(`tls: ${type.case} is not supported`);
   }
 }
 
+function demands(context: CertificateValidationContext): Validation {
+  const hashes = context.verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase());
+  return {
+    sans: sanRules(context),
+    pins: new Set([...hashes, ...context.verifyCertificateSpki]),
+    crl: crlOf(context),
+    acceptsUntrusted: (context.trustChainVerification as number) === ACCEPT_UNTRUSTED,
+  };
+}
+
+const ACCEPT_UNTRUSTED = 1;
+
 function trustOf(context: CertificateValidationContext): SecretRef | undefined {
-  if (context.verifyCertificateHash.length > 0 || context.verifyCertificateSpki.length > 0) throw new ConfigError('tls: verify_certificate_hash and verify_certificate_spki are not supported');
   if (context.systemRootCerts) return { sds: SYSTEM_ROOTS };
   if (context.trustedCa === undefined) return undefined;
   const file = fileName(context.trustedCa);
@@ -150,6 +172,18 @@ export function sansMatch(rules: readonly SanRule[], subjectAltName: string | un
   if (rules.length === 0) return true;
   const names = parseSubjectAltName(subjectAltName);
   return names.some((name) => rules.some((rule) => rule.type === name.type && rule.matches(name.value)));
+}
+
+/** Why a peer's certificate does not do, in Envoy's words; that somebody trusted vouches for it is checked elsewhere. */
+export function certificateProblem(settings: Pick<TlsSettings, 'sans' | 'pins'>, certificate: X509Certificate | undefined): string | undefined {
+  const { sans, pins } = settings;
+  if (pins.size > 0 && !(certificate && isPinned(certificate, pins))) return 'verify certificate hash';
+  return sansMatch(sans, certificate?.subjectAltName) ? undefined : 'verify SAN list';
+}
+
+export function isPinned(certificate: X509Certificate, pins: ReadonlySet<string>): boolean {
+  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
+  return pins.has(certificate.fingerprint256.replaceAll(':', '').toLowerCase()) || pins.has(createHash('sha256').update(spki).digest('base64'));
 }
 
 /** The SPIFFE identity (or else first URI) of a certificate. */

@@ -230,7 +230,7 @@ export class UpstreamCluster {
     const { tls, announce } = settings;
     if (!tls) return announce ? createRawTransport(this.#deps.clock, announce) : this.#raw;
     const holder = createTlsContextHolder(tls, this.#deps.secrets);
-    return createTlsTransport(this.#deps.clock, holder, { sni: tls.sni, alpn: tls.alpn, sans: tls.sans, verify: tls.trust !== undefined, announce });
+    return createTlsTransport(this.#deps.clock, holder, { sni: tls.sni, alpn: tls.alpn, sans: tls.sans, pins: tls.pins, verify: tls.trust !== undefined && !tls.acceptsUntrusted, announce });
   }
 
   #originalDestination(choice: HostChoice): Host | undefined {

@@ -1,10 +1,11 @@
 /** Connections to endpoints over TLS. */
+import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { setCarrier } from '../net/ending.ts';
 import type { TlsContextHolder, TlsMaterial } from '../net/tls-context.ts';
-import { parseSubjectAltName, type SanRule, sansMatch, serverNameRules, uriSan } from '../net/tls-settings.ts';
+import { isPinned, parseSubjectAltName, type SanRule, sansMatch, serverNameRules, uriSan } from '../net/tls-settings.ts';
 import { ConnectAttempt, localAddress, VerificationError } from './connect-attempt.ts';
 import type { ProxyProtocolVersion } from './proxy-protocol.ts';
 import { type ConnectTarget, dial, introduce, type UpstreamTransport } from './transport.ts';
@@ -13,6 +14,7 @@ export interface TlsTransportSettings {
   readonly sni: string;
   readonly alpn: readonly string[];
   readonly sans: readonly SanRule[];
+  readonly pins: ReadonlySet<string>;
   readonly verify: boolean;
   readonly announce?: ProxyProtocolVersion;
 }
@@ -92,7 +94,8 @@ function tlsOptions(target: ConnectTarget, settings: TlsTransportSettings, mater
     servername: target.serverName ?? (settings.sni === '' ? (target.sni ?? '') : settings.sni),
     ALPNProtocols: alpn.length > 0 ? [...alpn] : undefined,
     rejectUnauthorized: settings.verify,
-    checkServerIdentity: (_host, { subjectaltname }) => {
+    checkServerIdentity: (_host, { subjectaltname, raw: der }) => {
+      if (settings.pins.size > 0 && !isPinned(new X509Certificate(der), settings.pins)) return new VerificationError('verify certificate hash');
       if (sansMatch(sans, subjectaltname)) return undefined;
       const found = parseSubjectAltName(subjectaltname).map(({ value }) => value).join(', ');
       return new VerificationError(verifyName === undefined ? `SAN matcher, certificate SANs are [${found}]` : `verify SAN list, expected SANs: [${verifyName}], certificate SANs: [${found}]`);
