@@ -159,7 +159,8 @@ function compileFilters(filters: readonly Filter[], context: ManagerContext): Pi
 }
 
 function compileTcpProxy(message: TcpProxy, bySni: boolean): TcpProxySettings {
-  if (message.tunnelingConfig) throw new ConfigError('tcp_proxy: tunneling_config is not supported');
+  const tunnel = message.tunnelingConfig;
+  if (tunnel?.hostname.includes('%')) throw new ConfigError('tcp_proxy: tunneling_config.hostname with operators is not supported');
   const specifier = message.clusterSpecifier;
   const clusters = specifier.case === 'cluster' ? [{ name: specifier.value, weight: 1 }] : specifier.case === 'weightedClusters' ? specifier.value.clusters.map(({ name, weight }) => ({ name, weight })) : [];
   const total = clusters.reduce((sum, cluster) => sum + cluster.weight, 0);
@@ -170,6 +171,7 @@ function compileTcpProxy(message: TcpProxy, bySni: boolean): TcpProxySettings {
     idleTimeoutMs: durationMs(message.idleTimeout) ?? 3_600_000,
     maxConnectAttempts: message.maxConnectAttempts ?? 1,
     hashSource: message.hashPolicy.some((policy) => policy.policySpecifier.case === 'sourceIp'),
+    tunnel: tunnel && { target: tunnel.hostname, usePost: tunnel.usePost },
     accessLogs: compileAccessLogs(message.accessLog),
   };
 }

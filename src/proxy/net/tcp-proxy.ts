@@ -4,6 +4,7 @@ import type { DownstreamConnection } from '../http/connection.ts';
 import type { ProxyServices } from '../http/services.ts';
 import type { AccessLogSettings } from '../outcome.ts';
 import { TcpSession } from './tcp-session.ts';
+import type { TunnelSettings } from './tunnel.ts';
 
 export interface TcpProxySettings {
   readonly statPrefix: string;
@@ -14,6 +15,7 @@ export interface TcpProxySettings {
   readonly maxConnectAttempts: number;
   /** Hash the client's address for consistent balancing. */
   readonly hashSource: boolean;
+  readonly tunnel?: TunnelSettings;
   readonly accessLogs: readonly AccessLogSettings[];
 }
 
@@ -57,7 +59,7 @@ export class TcpProxy {
   /** Ends connections over which nothing went for too long. @param now monotonic ms */
   sweep(now: number): void {
     if (this.#settings.idleTimeoutMs === 0) return;
-    for (const session of this.#open) if (now - session.lastActive >= this.#settings.idleTimeoutMs) session.end('tcp_session_idle_timeout');
+    for (const session of this.#open) if (now - session.lastActive >= this.#settings.idleTimeoutMs) session.end('');
   }
 
   /** Ends those connections that the policies in force would refuse. */

@@ -10,6 +10,7 @@ import type { Host } from '../upstream/host.ts';
 import type { Connecting, UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
 import { closeGently, isReset, resetConnection } from './ending.ts';
 import type { TcpProxySettings } from './tcp-proxy.ts';
+import { openTunnel, tunnelHead } from './tunnel.ts';
 
 interface SessionInput {
   readonly connection: DownstreamConnection;
@@ -110,14 +111,17 @@ export class TcpSession {
     }
     this.#host = host;
     this.#attempts++;
+    const listener = { onConnected: (upstream: Duplex, facts: UpstreamConnectionFacts) => this.#onConnected(upstream, facts), onFailed: (reason: string | undefined, timedOut: boolean) => this.#onConnectFailed(reason, timedOut) };
+    if (settings.tunnel) {
+      // The pool counts its own connections.
+      this.#connecting = openTunnel(cluster.pool(host, tunnelHead(settings.tunnel), connection), settings.tunnel, listener);
+      return;
+    }
     cluster.breakers.connections++;
     host.activeConnections++;
     host.counters.connections++;
     host.activeRequests++;
-    this.#connecting = host.transport.connect(
-      cluster.connectTarget(host, undefined, connection),
-      { onConnected: (upstream, facts) => this.#onConnected(upstream, facts), onFailed: (reason, timedOut) => this.#onConnectFailed(reason, timedOut) },
-    );
+    this.#connecting = host.transport.connect(cluster.connectTarget(host, undefined, connection), listener);
   }
 
   #onConnectFailed(reason: string | undefined, timedOut: boolean): void {
@@ -206,7 +210,7 @@ export class TcpSession {
 
   /** Gives up the connection to the upstream, or the attempt to make one. */
   #letGo(): void {
-    if (this.#host && this.#cluster && (this.#upstream || this.#connecting)) {
+    if (this.#host && this.#cluster && !this.#input.settings.tunnel && (this.#upstream || this.#connecting)) {
       this.#cluster.breakers.connections--;
       this.#host.activeConnections--;
       this.#host.activeRequests--;

@@ -179,6 +179,14 @@ test('requests beyond the limit are refused', () => {
   assert.equal(breakers.overflows.pending, 1);
 });
 
+test('a request that waited is refused when others have taken all that is allowed', () => {
+  const { ask, transport } = setUp({ limits: { maxRequests: 1 } });
+  const [first, second] = [ask(), ask()];
+  transport.accept();
+  transport.accept();
+  assert.deepEqual([first.stream !== undefined, second.failure], [true, 'overflow']);
+});
+
 test('requests beyond those that may wait are refused', () => {
   const { ask, breakers } = setUp({ limits: { maxPending: 1 } });
   ask();

@@ -223,7 +223,7 @@ export class HostPool implements Http1ClientHandler {
 
   /** Gives a free connection to who has waited longest, or keeps it. */
   #offer(connection: Http1ClientConnection): void {
-    const waiter = this.#takeWaiter();
+    const waiter = this.#nextWaiter();
     if (waiter) return this.#assign1(connection, waiter);
     if (this.#leaving) return connection.close();
     connection.idleSince = this.#deps.clock.monotonic();
@@ -253,10 +253,19 @@ export class HostPool implements Http1ClientHandler {
   #onStreamClosed(entry: Multiplexed): void {
     this.#host.activeRequests--;
     this.#deps.breakers.requests--;
-    const waiter = entry.session.available ? this.#takeWaiter() : undefined;
+    const waiter = entry.session.available ? this.#nextWaiter() : undefined;
     if (waiter) this.#assign2(entry, waiter);
     else if (this.#leaving) entry.session.close();
     else if (entry.session.active === 0) entry.session.idleSince = this.#deps.clock.monotonic();
+  }
+
+  /** Who may begin now; others of the cluster may have taken all that is allowed since a request began to wait. */
+  #nextWaiter(): PoolWaiter | undefined {
+    for (let waiter = this.#takeWaiter(); waiter; waiter = this.#takeWaiter()) {
+      if (this.#deps.breakers.canRequest) return waiter;
+      this.#refuse(waiter);
+    }
+    return undefined;
   }
 
   #takeWaiter(): PoolWaiter | undefined {
@@ -279,6 +288,15 @@ export class HostPool implements Http1ClientHandler {
     }
   }
 
+  /** What is offered in place of the transport's own list: for a mesh, and where nothing is configured. */
+  #alpn(): readonly string[] | undefined {
+    const { protocol } = this.#settings;
+    const { alpn } = this.#host.transport;
+    if (protocol === 'alpn') return ['h2', 'http/1.1'];
+    if (alpn.includes('istio')) return MESH_ALPN[protocol];
+    return alpn.length === 0 ? [protocol === 'http2' ? 'h2' : 'http/1.1'] : undefined;
+  }
+
   #serveWaiting(): void {
     if (this.#waiting.length > 0) this.#grow();
   }
@@ -289,7 +307,7 @@ export class HostPool implements Http1ClientHandler {
     breakers.connections++;
     this.#host.activeConnections++;
     this.#host.counters.connections++;
-    const alpn = protocol === 'alpn' ? ['h2', 'http/1.1'] : this.#host.transport.alpn.includes('istio') ? MESH_ALPN[protocol] : undefined;
+    const alpn = this.#alpn();
     // The connection is made when the socket is: until then nothing is read.
     const reader = protocol === 'http1' ? new Http1Reader() : undefined;
     const connecting = this.#host.transport.connect(
@@ -341,7 +359,7 @@ export class HostPool implements Http1ClientHandler {
     });
     const entry: Multiplexed = { session, facts, openedAt: this.#deps.clock.monotonic() };
     this.#sessions.push(entry);
-    for (let waiter = session.available ? this.#takeWaiter() : undefined; waiter; waiter = session.available ? this.#takeWaiter() : undefined) this.#assign2(entry, waiter);
+    for (let waiter = session.available ? this.#nextWaiter() : undefined; waiter; waiter = session.available ? this.#nextWaiter() : undefined) this.#assign2(entry, waiter);
     if (this.#leaving) session.close();
     this.#serveWaiting();
   }

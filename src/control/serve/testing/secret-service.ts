@@ -1,5 +1,6 @@
 /** For tests: the secrets that an agent beside Envoy would serve, over SDS. */
 import { existsSync, readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { systemClock } from '../../../base/clock.ts';
@@ -48,6 +49,6 @@ const inline = (text: string) => ({ specifier: { case: 'inlineString' as const, 
 
 function secretsOf(leaf: WorkloadCertificate): Map<string, EncodedResource> {
   const own = create(SecretSchema, { name: 'default', type: { case: 'tlsCertificate', value: { certificateChain: inline(leaf.certificatePem), privateKey: inline(leaf.keyPem) } } });
-  const root = create(SecretSchema, { name: 'ROOTCA', type: { case: 'validationContext', value: { trustedCa: inline(leaf.rootPem) } } });
-  return new Map([own, root].map((secret) => [secret.name, encode(SecretSchema, secret.name, secret)]));
+  const trust = (name: string, roots: string) => create(SecretSchema, { name, type: { case: 'validationContext', value: { trustedCa: inline(roots) } } });
+  return new Map([own, trust('ROOTCA', leaf.rootPem), trust('file-root:system', rootCertificates.join('\n'))].map((secret) => [secret.name, encode(SecretSchema, secret.name, secret)]));
 }
