@@ -1,14 +1,16 @@
 /** All scenarios; a file for each topic, so that several people can add to them at once. */
 import type { Scenario } from './scenario.ts';
+import { CLAIMS } from './scenarios/claims.ts';
 import { GATEWAY } from './scenarios/gateway.ts';
 import { DIRECT_RESPONSES, HEADERS, REDIRECTS, REWRITES } from './scenarios/http-action.ts';
 import { HTTP_MATCH } from './scenarios/http-match.ts';
 import { DELEGATES, ROUTES } from './scenarios/http-route.ts';
+import { L4_ROUTES } from './scenarios/l4-routes.ts';
 import { CORS, FAULTS, MIRRORS } from './scenarios/more-http.ts';
 import { PROTOCOLS } from './scenarios/protocols.ts';
 import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
-  ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING,
+  ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING, ...L4_ROUTES, ...CLAIMS,
   ...GATEWAY, ...PROTOCOLS,
 ];

@@ -48,6 +48,8 @@ function provider(rule: JwtRule, context: Context): Init<typeof JwtProviderSchem
     fromCookies: rule.fromCookies ?? [],
     forwardPayloadHeader: rule.outputPayloadToHeader ?? '',
     payloadInMetadata: 'payload',
+    // At gateways routes may depend on claims.
+    clearRouteCache: context.proxy.kind === 'router',
     normalizePayloadInMetadata: { spaceDelimitedClaims: ['scope', 'permission', ...(rule.spaceDelimitedClaims ?? [])] },
     claimToHeaders: (rule.outputClaimToHeaders ?? []).map((c) => ({ headerName: c.header, claimName: c.claim })),
   };

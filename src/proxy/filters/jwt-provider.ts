@@ -193,4 +193,5 @@ export function applyClaims(provider: Provider, context: FilterContext, verdict:
     const payload = Object.fromEntries(Object.entries(claims).map(([key, value]) => [key, spaced.includes(key) && typeof value === 'string' ? value.split(' ') : value]));
     context.metadata.set(METADATA, { ...context.metadata.get(METADATA), [settings.payloadInMetadata]: payload });
   }
+  if (settings.clearRouteCache) context.routeAnew();
 }

@@ -2,12 +2,12 @@
 import type { Permission, Principal, RBAC } from '../../xds/generated/envoy/config/rbac/v3/rbac_pb.js';
 import type { CidrRange } from '../../xds/generated/envoy/config/core/v3/address_pb.js';
 import type { MetadataMatcher } from '../../xds/generated/envoy/type/matcher/v3/metadata_pb.js';
-import type { ValueMatcher } from '../../xds/generated/envoy/type/matcher/v3/value_pb.js';
 import { cidrContains, parseAddress } from '../../base/cidr.ts';
 import { cidrOf } from '../config/address.ts';
 import { unpack } from '../config/decode.ts';
 import { ConfigError } from '../errors.ts';
 import { compileHeaderMatcher } from '../route/header-match.ts';
+import { compileMetadataMatcher } from '../route/metadata-match.ts';
 import { pathOnly, type RequestView } from '../route/request-view.ts';
 import { compileStringMatcher } from '../route/string-match.ts';
 import { compilePathTemplate } from './path-template.ts';
@@ -161,45 +161,6 @@ function rangeRule(range: CidrRange, address: (input: AccessInput) => string): P
 }
 
 function compileMetadata(matcher: MetadataMatcher): Predicate {
-  const keys = matcher.path.map((segment) => segment.segment.value ?? '');
-  const matches = compileValue(matcher.value);
-  return (input) => {
-    let value: unknown = input.metadata(matcher.filter);
-    for (const key of keys) value = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
-    return matches(value) !== matcher.invert;
-  };
-}
-
-/** Envoy: `type.matcher.v3.ValueMatcher`. */
-export function compileValue(matcher: ValueMatcher | undefined): (value: unknown) => boolean {
-  const pattern = matcher?.matchPattern;
-  switch (pattern?.case) {
-    case 'nullMatch':
-      return (value) => value === null;
-    case 'stringMatch': {
-      const matches = compileStringMatcher(pattern.value);
-      return (value) => typeof value === 'string' && matches(value);
-    }
-    case 'boolMatch':
-      return (value) => value === pattern.value;
-    case 'presentMatch':
-      return (value) => (value !== undefined) === pattern.value;
-    case 'doubleMatch': {
-      const { matchPattern } = pattern.value;
-      if (matchPattern.case === 'exact') return (value) => value === matchPattern.value;
-      if (matchPattern.case === 'range') return (value) => typeof value === 'number' && value >= matchPattern.value.start && value < matchPattern.value.end;
-      return () => false;
-    }
-    case 'listMatch': {
-      const { matchPattern } = pattern.value;
-      const matches = matchPattern.case === 'oneOf' ? compileValue(matchPattern.value) : () => false;
-      return (value) => Array.isArray(value) && value.some(matches);
-    }
-    case 'orMatch': {
-      const options = pattern.value.valueMatchers.map(compileValue);
-      return (value) => options.some((matches) => matches(value));
-    }
-    default:
-      throw new ConfigError(`value matcher: ${pattern?.case ?? '(none)'} is not supported`);
-  }
+  const matches = compileMetadataMatcher(matcher);
+  return (input) => matches(input.metadata(matcher.filter));
 }

@@ -126,6 +126,11 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.#runFilters();
   }
 
+  routeAnew(): void {
+    this.request.metadata = this.#metadata;
+    this.#match();
+  }
+
   #match(): VirtualHost | undefined {
     const host = this.services.settings.routes.current()?.find(this.request.authority);
     this.#virtualHost = host;

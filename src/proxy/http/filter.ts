@@ -38,6 +38,8 @@ export interface FilterContext {
   /** Dynamic metadata by filter namespace. */
   readonly metadata: Map<string, Readonly<Record<string, unknown>>>;
   reply(reply: LocalReply): void;
+  /** What was found out may lead to another route. */
+  routeAnew(): void;
   /** Goes on with the next filter after `stop`. */
   resume(): void;
   addFlag(flag: string): void;

@@ -17,6 +17,8 @@ export interface RequestHead {
   bodyLength: number;
   /** Token of the Upgrade header when the client asks for one, lower-case. */
   upgrade?: string;
+  /** What filters found out so far, by their namespace. */
+  metadata?: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   /** The client sent `expect: 100-continue`. */
   readonly expectContinue?: boolean;
 }

@@ -1,6 +1,7 @@
 import type { RouteMatch } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { ConfigError } from '../errors.ts';
 import { compileHeaderMatcher, compileQueryMatcher, type RequestPredicate } from './header-match.ts';
+import { compileMetadataMatcher } from './metadata-match.ts';
 import { fraction } from './numbers.ts';
 import { compileRegex } from './regex.ts';
 import { pathOnly } from './request-view.ts';
@@ -11,7 +12,10 @@ export function compileRouteMatch(match: RouteMatch | undefined, random: () => n
   const path = compilePath(match);
   const rest: RequestPredicate[] = [...match.headers.map(compileHeaderMatcher), ...match.queryParameters.map(compileQueryMatcher)];
   if (match.grpc) rest.push((request) => isGrpc(request.headers.get('content-type')));
-  if (match.dynamicMetadata.length > 0) throw new ConfigError('match.dynamic_metadata is not supported');
+  for (const matcher of match.dynamicMetadata) {
+    const matches = compileMetadataMatcher(matcher);
+    rest.push((request) => matches(request.metadata?.get(matcher.filter)));
+  }
   const share = match.runtimeFraction === undefined ? 1 : fraction(match.runtimeFraction.defaultValue, 1);
   if (share < 1) rest.push(() => random() < share);
   if (rest.length === 0) return path;

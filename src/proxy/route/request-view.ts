@@ -27,6 +27,8 @@ export interface RequestView {
   readonly scheme: string;
   /** Ordinary fields, by lower-case name. */
   readonly headers: Fields;
+  /** What filters found out so far, by their namespace. */
+  readonly metadata?: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
 /** Value of a header, pseudo headers and `host` included. */

@@ -28,18 +28,21 @@ export async function doStep(step: Exclude<Step, { do: 'change' }>, context: Ste
 }
 
 interface Open {
+  /** How much the applications had seen before. */
+  readonly seenBefore: number;
   readonly socket: Socket;
   readonly localPort: number;
 }
 
 async function open(step: Ask | Talk, authority: string, context: StepContext): Promise<Open> {
+  const seenBefore = context.side.app.seen.length;
   const { network } = context.side;
   const at = step.at ?? addressFor(authority, step.from ?? 'client', { mesh: context.mesh, isTls: step.tls !== undefined });
   const [host = '', port] = at.split(':');
   const namespace = step.from === 'world' ? network.world : network.places.client;
   const socket = await namespace.connect({ host, port: Number(port) });
   const localPort = socket.localPort ?? 0;
-  return { socket: step.tls ? await overTls(socket, step.tls) : socket, localPort };
+  return { socket: step.tls ? await overTls(socket, step.tls) : socket, localPort, seenBefore };
 }
 
 async function doAsk(step: Ask, context: StepContext): Promise<Observation> {
@@ -121,7 +124,7 @@ async function theRest(step: Ask | Talk, line: Open, context: StepContext): Prom
   const first = entry && (await logLine(() => side.logs[entry].take((l) => portOf(l.remote) === line.localPort)));
   const next = first && typeof first.upstream === 'string' ? placeOf(first.upstream) : undefined;
   const second = first && next && next !== entry ? await logLine(() => side.logs[next].take((l) => l.remote === first.upstreamLocal)) : undefined;
-  const seen = await seenBy(step, context);
+  const seen = await seenBy(step, line, context);
   const nameOf = (address: string) => side.nameOf(address);
   return { seen: seen.map(observeSeen), ...(first ? { log: observeLog(first, nameOf) } : {}), ...(second ? { nextLog: observeLog(second, nameOf) } : {}) };
 }
@@ -133,8 +136,8 @@ async function logLine(take: () => Promise<LogLine>): Promise<LogLine | undefine
   return take().catch(() => undefined);
 }
 
-async function seenBy(step: Ask | Talk, { side, id }: StepContext) {
-  const mine = () => side.app.seen.filter((seen) => (step.do === 'ask' ? seen.kind === 'http' && seen.headers.some(([name, value]) => name.toLowerCase() === 'x-scenario' && value === id) : seen.kind === 'bytes'));
+async function seenBy(step: Ask | Talk, { seenBefore }: Open, { side, id }: StepContext) {
+  const mine = () => side.app.seen.slice(seenBefore).filter((seen) => (step.do === 'ask' ? seen.kind === 'http' && seen.headers.some(([name, value]) => name.toLowerCase() === 'x-scenario' && value === id) : seen.kind === 'bytes'));
   const expected = step.expect.seen?.length ?? 0;
   // Copies and ends arrive when the answer has gone already.
   await eventually(() => {
