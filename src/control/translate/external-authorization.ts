@@ -23,8 +23,8 @@ export function externalAuthorizers(policies: readonly Stored<AuthorizationPolic
   const names = new Set(policies.map((p) => p.spec?.provider?.name ?? ''));
   const [name = ''] = names;
   const provider = names.size === 1 ? context.settings.config.extensionProviders.find((p) => p.name === name) : undefined;
-  const canAsk = !context.proxy.lacks.has('envoy.filters.http.ext_authz');
-  const authorizer = provider && canAsk ? authorizerOf(provider, context) : undefined;
+  const canAsk = provider !== undefined && canPut(provider, context);
+  const authorizer = canAsk ? authorizerOf(provider, context) : undefined;
   if (!authorizer) return denied(policies, context);
   const prefix = `istio-ext-authz-${name}`;
   const shadowRules = { action: RBAC_Action.DENY, policies: namedRules(policies, { context, name: (id) => `${prefix}-${id}` }) };
@@ -36,6 +36,13 @@ export function externalAuthorizers(policies: readonly Stored<AuthorizationPolic
     // A TCP connection cannot be put to an HTTP authorizer: what the rules say of TCP is denied rather than let through.
     tcp: denied(policies, context).tcp,
   };
+}
+
+/** Our own sidecar asks with the head of a request only, and does not route anew by what the answer adds. */
+function canPut({ envoyExtAuthzHttp, envoyExtAuthzGrpc }: ExtensionProvider, { proxy }: Context): boolean {
+  const settings = envoyExtAuthzHttp ?? envoyExtAuthzGrpc;
+  const wantsMore = settings?.includeRequestBodyInCheck !== undefined || settings?.clearRouteCache === true;
+  return !proxy.lacks.has('envoy.filters.http.ext_authz') && !(wantsMore && proxy.lacks.has('envoy.filters.http.ext_authz.body'));
 }
 
 function denied(policies: readonly Stored<AuthorizationPolicy>[], context: Context): Authorization {

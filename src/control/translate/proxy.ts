@@ -4,8 +4,8 @@ import { OUTCOMES_METADATA } from '../../xds/agent-contract.ts';
 import { NO_LOCALITY } from '../registry/workloads.ts';
 
 /** By the names under which a proxy announces them. */
-export type Ability = 'envoy.filters.http.ext_authz' | 'envoy.matching.dynamic_metadata';
-const ABILITIES: readonly Ability[] = ['envoy.filters.http.ext_authz', 'envoy.matching.dynamic_metadata'];
+export type Ability = 'envoy.filters.http.ext_authz' | 'envoy.filters.http.ext_authz.body' | 'envoy.matching.dynamic_metadata';
+const ABILITIES: readonly Ability[] = ['envoy.filters.http.ext_authz', 'envoy.filters.http.ext_authz.body', 'envoy.matching.dynamic_metadata'];
 
 /** A connected proxy, as its node message describes it. */
 export interface Proxy {

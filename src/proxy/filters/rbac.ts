@@ -160,7 +160,7 @@ function rangeRule(range: CidrRange, address: (input: AccessInput) => string): P
   };
 }
 
-function compileMetadata(matcher: MetadataMatcher): Predicate {
+export function compileMetadata(matcher: MetadataMatcher): Predicate {
   const matches = compileMetadataMatcher(matcher);
   return (input) => matches(input.metadata(matcher.filter));
 }

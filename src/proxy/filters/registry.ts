@@ -8,6 +8,7 @@ import type { ClusterLookup } from '../http/services.ts';
 import type { PeerMetadataCodec } from '../peer-metadata.ts';
 import { compileCorsPolicy, createCorsFilter } from './cors.ts';
 import { compileFault, createFaultFilter } from './fault.ts';
+import { createExternalAuthorizer } from './external-authorizer.ts';
 import { createJwtFilter, compileJwtPerRoute } from './jwt.ts';
 import { compileLocalRateLimit, createLocalRateLimitFilter } from './local-rate-limit.ts';
 import { createPeerMetadataFilter } from './peer-metadata.ts';
@@ -24,6 +25,7 @@ type Create = (config: Any, deps: FilterDeps, name: string) => HttpFilter | unde
 
 /** By message type of the configuration. */
 const FILTERS: Readonly<Record<string, Create>> = {
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': (config, deps, name) => createExternalAuthorizer(name, unpack('extAuthz', config), deps),
   'envoy.extensions.filters.http.fault.v3.HTTPFault': (config, _deps, name) => createFaultFilter(name, compileFault(unpack('fault', config))),
   'envoy.extensions.filters.http.cors.v3.Cors': (_config, _deps, name) => createCorsFilter(name),
   'envoy.extensions.filters.http.rbac.v3.RBAC': (config, _deps, name) => createHttpRbacFilter(name, unpack('httpRbac', config)),

@@ -7,13 +7,20 @@ import type { RequestHead, UpstreamStream } from './stream.ts';
 
 export interface FetchResult {
   readonly status: number;
+  readonly headers: Headers;
   readonly body: Buffer;
+  readonly trailers: Headers | undefined;
 }
 
 export interface FetchOptions {
   readonly cluster: string;
   /** Absolute URL; host and path are taken from it. */
   readonly url: string;
+  /** Default: GET. */
+  readonly method?: string;
+  readonly headers?: Headers;
+  readonly body?: Buffer;
+  readonly protocol?: 'HTTP/1.1' | 'HTTP/2';
   readonly timeoutMs: number;
   readonly clusters: ClusterLookup;
   readonly clock: Clock;
@@ -21,7 +28,7 @@ export interface FetchOptions {
 
 const MAX_BODY = 4 * 1024 * 1024;
 
-/** GET. Rejects with the reason when no complete answer came in time. */
+/** Rejects with the reason when no complete answer came in time. */
 export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult> {
   return new Promise((resolve, reject) => {
     const url = new URL(options.url);
@@ -31,25 +38,28 @@ export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult>
     const parts: Buffer[] = [];
     let size = 0;
     let status = 0;
+    let headers = new Headers();
     let stream: UpstreamStream | undefined;
-    const done = (): void => {
+    const done = (trailers?: Headers): void => {
       timer.cancel();
-      resolve({ status, body: Buffer.concat(parts) });
+      resolve({ status, headers, body: Buffer.concat(parts), trailers });
     };
     const fail = (reason: string): void => {
       timer.cancel();
       reject(new Error(`${options.url}: ${reason}`));
     };
+    const { method = 'GET', body, protocol = 'HTTP/1.1' } = options;
     const head: RequestHead = {
-      method: 'GET', path: url.pathname + url.search, authority: url.host, scheme: url.protocol.slice(0, -1), protocol: 'HTTP/1.1', headers: Headers.of('user-agent', 'lateen', 'accept', '*/*'), bodyLength: 0,
+      method, path: url.pathname + url.search, authority: url.host, scheme: url.protocol.slice(0, -1), protocol, headers: options.headers ?? Headers.of('user-agent', 'lateen', 'accept', '*/*'), bodyLength: body?.length ?? 0,
     };
     const pool = cluster.pool(host, head);
     const waiter: PoolWaiter = {
-      isRepeatable: true,
+      isRepeatable: method === 'GET',
       sink: {
         onInterim() {},
         onHead(response) {
           status = response.status;
+          headers = response.headers;
           if (response.bodyLength === 0) done();
         },
         onData(chunk, end) {
@@ -67,7 +77,8 @@ export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult>
       },
       onStream(opened) {
         stream = opened;
-        opened.sendHead(head, true, false);
+        opened.sendHead(head, body === undefined, body !== undefined);
+        if (body) opened.sendData(body, true);
       },
       onPoolFailure: (reason, detail) => fail(detail ?? reason),
     };

@@ -11,6 +11,8 @@ import { ZipkinConfigSchema } from '../../../xds/generated/envoy/config/trace/v3
 import { FileAccessLogSchema } from '../../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import { StderrAccessLogSchema, StdoutAccessLogSchema } from '../../../xds/generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js';
 import { CorsSchema, CorsPolicySchema } from '../../../xds/generated/envoy/extensions/filters/http/cors/v3/cors_pb.js';
+import { ExtAuthzSchema } from '../../../xds/generated/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import { CheckResponseSchema } from '../../../xds/generated/envoy/service/auth/v3/external_auth_pb.js';
 import { HTTPFaultSchema } from '../../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
 import { JwtAuthenticationSchema, PerRouteConfigSchema } from '../../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { LocalRateLimitSchema } from '../../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
@@ -40,6 +42,8 @@ export const SCHEMAS = {
   httpRbac: HttpRbacSchema,
   rbacPerRoute: RBACPerRouteSchema,
   fault: HTTPFaultSchema,
+  extAuthz: ExtAuthzSchema,
+  checkResponse: CheckResponseSchema,
   cors: CorsSchema,
   corsPolicy: CorsPolicySchema,
   jwt: JwtAuthenticationSchema,
