@@ -52,7 +52,7 @@ export interface Ask extends Dial {
   readonly raw?: string;
   /** So often, one after the other by one connection; what is observed is how often each `tally` came out. */
   readonly times?: number;
-  readonly tally?: 'body' | 'status' | 'seen';
+  readonly tally?: 'body' | 'status' | 'seen' | 'connections';
   /** Gives up after so long, as a client that goes away; default: waits for the end. */
   readonly leaveAfterMs?: number;
   readonly expect: AskExpectation;

@@ -86,9 +86,10 @@ async function doMany(step: Ask, line: Open, context: StepContext): Promise<Obse
     const request = requestOf(step, `${context.id}-${i}`);
     connection?.write(requestText(request));
     const result = session ? await askHttp2(session, request, TIMEOUT_MS) : await connection?.read(step.method, TIMEOUT_MS);
-    if (step.tally !== 'seen') count(step.tally === 'status' ? String(result?.status) : (result?.body ?? ''));
+    if (step.tally !== 'seen' && step.tally !== 'connections') count(step.tally === 'status' ? String(result?.status) : (result?.body ?? ''));
   }
   if (step.tally === 'seen') for (const seen of app.seen.slice(before)) count(seen.at);
+  if (step.tally === 'connections') count(`${new Set(app.seen.slice(before).map((seen) => seen.connection)).size} connections`);
   session?.destroy();
   connection?.close();
   return { tally };
