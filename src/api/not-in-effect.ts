@@ -23,6 +23,11 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
     ...under([...POLICIES, ...PORT_POLICIES], { field: 'loadBalancer.zoneAwareLbSetting', why: 'proxies do not know how their own zone is staffed; localityLbSetting prefers near endpoints' }),
     ...under(POLICIES, { field: 'retryBudget.budgetInterval', why: 'the budget counts requests in flight, not those of an interval' }),
   ],
+  Gateway: [
+    { field: 'servers[].defaultEndpoint', why: 'gateways serve what VirtualServices say; it never had an effect' },
+    { field: 'servers[].port.targetPort', why: 'the Service of the gateway says which port of the pod it is' },
+  ],
+  Sidecar: [{ field: 'ingress[].tls', why: 'sidecars end the mesh’s mutual TLS only; put a gateway in front' }],
   EnvoyFilter: [{ field: '', why: 'EnvoyFilters are not applied: proxies get what the other kinds say and nothing else' }],
   WasmPlugin: [{ field: '', why: PLUGIN }],
   TrafficExtension: [{ field: '', why: PLUGIN }],

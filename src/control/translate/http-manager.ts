@@ -4,6 +4,7 @@ import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/
 import {
   HttpConnectionManager_ForwardClientCertDetails as Xfcc,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManagerSchema,
 } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { Context } from './context.ts';
@@ -39,8 +40,8 @@ export function httpManager(options: HttpManagerOptions, context: Context): Netw
     ...normalization(config),
     streamIdleTimeout: durationOf(config.defaultConfig.proxyMetadata['ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT']) ?? ZERO_DURATION,
     upgradeConfigs: [{ upgradeType: 'websocket' }],
-    serverName: config.defaultConfig.proxyHeaders?.server?.value ?? 'istio-envoy',
-    httpProtocolOptions: {},
+    ...ownHeaders(config),
+    httpProtocolOptions: { acceptHttp10: config.defaultConfig.proxyMetadata['ISTIO_META_HTTP10'] === '1' },
     proxy100Continue: true,
     ...(position === 'inbound' ? { localReplyConfig: deliveryReplies() } : {}),
     ...edge(position, config),
@@ -56,15 +57,32 @@ function edge(position: Position, config: MeshConfig): ManagerInit {
   const details = { subject: true, uri: true, dns: true };
   if (position === 'outbound') return { useRemoteAddress: false };
   if (position === 'inbound') {
-    return { useRemoteAddress: false, forwardClientCertDetails: xfcc(asked) ?? Xfcc.APPEND_FORWARD, setCurrentClientCertDetails: details };
+    return { useRemoteAddress: false, forwardClientCertDetails: xfcc(asked) ?? Xfcc.APPEND_FORWARD, setCurrentClientCertDetails: certificateDetails(config, details) };
   }
   const hops = gatewayTopology?.numTrustedProxies ?? 0;
   return {
     useRemoteAddress: true,
     xffNumTrustedHops: hops,
     forwardClientCertDetails: xfcc(asked) ?? Xfcc.SANITIZE_SET,
-    setCurrentClientCertDetails: { ...details, cert: true },
+    setCurrentClientCertDetails: certificateDetails(config, { ...details, cert: true }),
   };
+}
+
+/** What the proxy adds to messages by itself. Istio: ProxyConfig.proxyHeaders. */
+function ownHeaders(config: MeshConfig): ManagerInit {
+  const { server, requestId } = config.defaultConfig.proxyHeaders ?? {};
+  return {
+    serverName: server?.value || 'istio-envoy',
+    ...(server?.disabled === true ? { serverHeaderTransformation: ServerHeader.PASS_THROUGH } : {}),
+    ...(requestId?.disabled === true ? { generateRequestId: false } : {}),
+  };
+}
+
+/** Which parts of the client's certificate are told to the server. */
+function certificateDetails(config: MeshConfig, own: NonNullable<ManagerInit['setCurrentClientCertDetails']>): NonNullable<ManagerInit['setCurrentClientCertDetails']> {
+  const asked = config.defaultConfig.proxyHeaders?.setCurrentClientCertDetails;
+  if (!asked) return own;
+  return { subject: asked.subject ?? false, cert: asked.cert ?? false, chain: asked.chain ?? false, dns: asked.dns ?? false, uri: asked.uri ?? false };
 }
 
 const FORWARD: Readonly<Record<string, Xfcc>> = {
