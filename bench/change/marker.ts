@@ -25,7 +25,7 @@ export const markerText = ({ kind, target, turn }: Marker): string => `mk${kind}
 const START = Buffer.from('mk', 'latin1');
 const LENGTH = markerText({ kind: 'e', target: 0, turn: 0 }).length;
 /** A service's name stands in its cluster and its endpoints too; it is there for a client when it can be routed to. */
-const KINDS: Readonly<Record<string, string>> = { [TypeUrl.Endpoints]: 'e', [TypeUrl.Route]: 'rs' };
+const KINDS: Readonly<Record<string, string>> = { [TypeUrl.Endpoints]: 'e', [TypeUrl.Route]: 'rs', [TypeUrl.VirtualHost]: 'rs' };
 
 /** The newest mark of each target. */
 export function readMarkers(typeUrl: string, value: Uint8Array): Marker[] {

@@ -31,7 +31,7 @@ export class SimulatedProxy {
   #held = new Uint32Array(1024);
   /** By slot of the marker: the turn that was seen last. */
   readonly #turns = new Uint16Array(MARKER_SLOTS);
-  readonly #pending = new Set<string>(['clusters', 'listeners']);
+  readonly #pending = new Set<string>(['clusters', 'listeners', 'virtual hosts']);
   /** By type: names asked for, and how many clusters or listeners need each. */
   readonly #asked = new Map<string, Map<string, number>>([[TypeUrl.Endpoints, new Map()], [TypeUrl.Route, new Map()]]);
   #isComplete = false;
@@ -42,6 +42,7 @@ export class SimulatedProxy {
     this.#stream = new H2Stream({ host: options.host, port: options.port, path: PATH }, { message: (bytes) => this.#receive(bytes), ended: (reason) => options.failed(reason) });
     this.#request(TypeUrl.Cluster, { node: options.node });
     this.#request(TypeUrl.Listener);
+    this.#request(TypeUrl.VirtualHost);
   }
 
   get received(): number {
@@ -154,6 +155,7 @@ export class SimulatedProxy {
   #checkComplete(typeUrl: string): void {
     if (typeUrl === TypeUrl.Cluster) this.#pending.delete('clusters');
     if (typeUrl === TypeUrl.Listener) this.#pending.delete('listeners');
+    if (typeUrl === TypeUrl.VirtualHost) this.#pending.delete('virtual hosts');
     if (this.#pending.size > 0) return;
     this.#isComplete = true;
     this.#options.complete();

@@ -7,7 +7,7 @@ import type { Log } from '../base/log.ts';
 import { createAdsClient } from '../xds/client/ads-client.ts';
 import type { AdsClient } from '../xds/client/ads-client.ts';
 import { createLastGoodFile } from '../xds/client/last-good-file.ts';
-import { TypeUrl } from '../xds/type-urls.ts';
+import { TAKES_VIRTUAL_HOSTS, TypeUrl } from '../xds/type-urls.ts';
 import { adminRoutes, dataPathMetrics } from './admin/admin-pages.ts';
 import { createHttpService } from './admin/http-service.ts';
 import type { HttpService } from './admin/http-service.ts';
@@ -15,7 +15,7 @@ import type { ProxyView, ServerState } from './admin/proxy-view.ts';
 import { prometheusRoutes, readinessRoutes, statusRoutes } from './admin/status-pages.ts';
 import { connectDiscovery, requestOwnCertificate } from './bootstrap/control-plane.ts';
 import type { ProxySettings } from './bootstrap/settings.ts';
-import { encodeNode } from './bootstrap/xds-node.ts';
+import { encodeNode, OWN_ANNOUNCEMENT } from './bootstrap/xds-node.ts';
 import type { Announcement } from './bootstrap/xds-node.ts';
 import type { DnsProxy } from './dns/dns-proxy.ts';
 import { openWorkloadDns } from './dns/workload-dns.ts';
@@ -212,7 +212,7 @@ class App implements ProxyApp, ProxyView {
       node: encodeNode(settings, announcement),
       apply: (update) => this.#apply(update),
       lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
-      wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener, ...(settings.dns.captures ? [TypeUrl.NameTable] : [])],
+      wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener, ...((announcement ?? OWN_ANNOUNCEMENT).extensions.includes(TAKES_VIRTUAL_HOSTS) ? [TypeUrl.VirtualHost] : []), ...(settings.dns.captures ? [TypeUrl.NameTable] : [])],
       log,
       clock: this.#clock,
     });

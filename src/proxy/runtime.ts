@@ -1,5 +1,6 @@
 /** The data path as a whole: takes Envoy resources, serves traffic by them. */
 import type { Timer } from '../base/clock.ts';
+import { bytesField, concat } from '../xds/wire.ts';
 import { errorText } from '../base/errors.ts';
 import { ClusterStore } from './config/cluster-store.ts';
 import { decode, ResourceType } from './config/decode.ts';
@@ -7,7 +8,7 @@ import { awaitQuiet } from './ending.ts';
 import { routeCompiler } from './config/http-manager.ts';
 import { ListenerStore } from './config/listener-store.ts';
 import { ResourceTable } from './config/resource-table.ts';
-import { compileRoutes, type RouteTable } from './config/routes.ts';
+import { RouteStore } from './config/route-store.ts';
 import type { FilterDeps } from './filters/registry.ts';
 import { createDateSource, type ProxyServices } from './http/services.ts';
 import { createOriginalDestination, type OriginalDestination } from './net/original-dst.ts';
@@ -17,7 +18,9 @@ import type { ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } 
 export type { BindOptions, ProxyNode, ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
 
 const SWEEP_MS = 1000;
-const TYPES = [ResourceType.Listener, ResourceType.Route, ResourceType.Cluster, ResourceType.Endpoints, ResourceType.Secret] as const;
+/** Field number of RouteConfiguration.virtual_hosts. */
+const VIRTUAL_HOSTS = 2;
+const TYPES = [ResourceType.Listener, ResourceType.Route, ResourceType.VirtualHost, ResourceType.Cluster, ResourceType.Endpoints, ResourceType.Secret] as const;
 /** Secrets that the workload makes itself or reads from files; the control plane is not asked for them. */
 const OWN_SECRET = /^(?:default|ROOTCA|file-root:.*|file-cert:.*|file-crl:.*)$/;
 
@@ -31,7 +34,7 @@ class Runtime implements ProxyRuntime {
   readonly #clusters: ClusterStore;
   readonly #listeners: ListenerStore;
   readonly #filters: FilterDeps;
-  readonly #routes = new Map<string, RouteTable>();
+  readonly #routes: RouteStore;
   readonly #tables: ReadonlyMap<string, ResourceTable>;
   readonly #interest = new Map<string, ReadonlySet<string>>();
   readonly #interested: ((typeUrl: string, names: ReadonlySet<string>) => void)[] = [];
@@ -48,6 +51,7 @@ class Runtime implements ProxyRuntime {
     const clusters = { get: (name: string) => this.#clusters.get(name) };
     const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', date: createDateSource(clock) };
     this.#filters = { clock, random, peer, clusters };
+    this.#routes = new RouteStore(routeCompiler(this.#filters));
     this.#listeners = new ListenerStore({
       services,
       secrets: this.#secrets,
@@ -80,8 +84,16 @@ class Runtime implements ProxyRuntime {
       }
     }
     table.seen = true;
+    if (update.typeUrl === ResourceType.VirtualHost) this.#takeHosts();
     this.#tellInterest();
     return rejected;
+  }
+
+  /** Listeners may have waited for them. */
+  #takeHosts(): void {
+    if (this.#routes.hasHosts) return;
+    this.#routes.hasHosts = true;
+    this.#listeners.activate();
   }
 
   onInterest(listener: (typeUrl: string, names: ReadonlySet<string>) => void): void {
@@ -120,9 +132,16 @@ class Runtime implements ProxyRuntime {
     };
     const resources = new Map([...this.#tables].map(([type, table]) => {
       const states = table.states((name) => warm(type, name));
+      if (type === ResourceType.Route) return [type, states.map((state) => ({ ...state, value: this.#withHosts(state.name, state.value) }))] as const;
       return [type, type === ResourceType.Secret ? states.map((state) => ({ ...state, value: new Uint8Array() })) : states] as const;
     }));
     return { resources, clusters: this.#clusters.states(), listeners: this.#listeners.states(), activeRequests: this.#listeners.activeRequests };
+  }
+
+  /** The routes as one message. */
+  #withHosts(routes: string, value: Uint8Array): Uint8Array {
+    const hosts = (this.#tables.get(ResourceType.VirtualHost)?.states(() => true) ?? []).filter(({ name }) => name.startsWith(`${routes}/`));
+    return hosts.length === 0 ? value : concat([value, ...hosts.flatMap((host) => bytesField(VIRTUAL_HOSTS, host.value))]);
   }
 
   /** @throws ConfigError */
@@ -133,8 +152,10 @@ class Runtime implements ProxyRuntime {
       case ResourceType.Endpoints:
         return this.#clusters.setEndpoints(name, value);
       case ResourceType.Route:
-        this.#routes.set(name, compileRoutes(decode('routes', value), routeCompiler(this.#filters)));
+        this.#routes.set(name, value);
         return this.#listeners.activate();
+      case ResourceType.VirtualHost:
+        return this.#routes.setHost(name, value);
       case ResourceType.Listener:
         return this.#listeners.set(name, value);
       case ResourceType.Secret:
@@ -149,8 +170,9 @@ class Runtime implements ProxyRuntime {
       case ResourceType.Endpoints:
         return this.#clusters.removeEndpoints(name);
       case ResourceType.Route:
-        this.#routes.delete(name);
-        return;
+        return this.#routes.remove(name);
+      case ResourceType.VirtualHost:
+        return this.#routes.removeHost(name);
       case ResourceType.Listener:
         return this.#listeners.remove(name);
       case ResourceType.Secret:

@@ -197,7 +197,7 @@ export class AdsSession {
     for (const typeUrl of PUSH_ORDER.slice(2)) this.#send(typeUrl);
     for (const typeUrl of this.#types.keys()) if (!PUSH_ORDER.includes(typeUrl)) this.#send(typeUrl);
     const holdsClusters = (this.#types.get(TypeUrl.Cluster)?.retained.size ?? 0) > 0;
-    if (holdsClusters && (this.#isWaiting(TypeUrl.Listener) || this.#isWaiting(TypeUrl.Route))) {
+    if (holdsClusters && [TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost].some((typeUrl) => this.#isWaiting(typeUrl))) {
       this.#armGate();
       return true;
     }
@@ -230,7 +230,7 @@ export class AdsSession {
     this.#gate = this.#deps.clock.after(this.#deps.gateMs ?? 3000, () => {
       this.#gate = undefined;
       this.#awaitingEndpoints.clear();
-      for (const typeUrl of [TypeUrl.Cluster, TypeUrl.Listener, TypeUrl.Route]) {
+      for (const typeUrl of [TypeUrl.Cluster, TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost]) {
         const state = this.#types.get(typeUrl);
         if (state?.sub.waiting) state.sub = { ...state.sub, waiting: false };
       }

@@ -6,6 +6,7 @@ export const TypeUrl = {
   Endpoints: `${PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
   Listener: `${PREFIX}envoy.config.listener.v3.Listener`,
   Route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  VirtualHost: `${PREFIX}envoy.config.route.v3.VirtualHost`,
   Secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
   ExtensionConfig: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
   /** Istio's own: names for the DNS proxy of a sidecar. */
@@ -13,11 +14,15 @@ export const TypeUrl = {
 } as const;
 export type TypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
 
+/** By this name a client announces that it takes the virtual hosts of shared routes one by one, all of them unasked, under
+ * `ROUTES/NAME`: a change of one service is then a change of one resource, and not of the routes of all services. */
+export const TAKES_VIRTUAL_HOSTS = 'lateen.virtual_hosts';
+
 /** Spec: xDS "Eventual consistency considerations": clusters and endpoints before what refers to them. */
-export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.Secret, TypeUrl.ExtensionConfig, TypeUrl.NameTable];
+export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost, TypeUrl.Secret, TypeUrl.ExtensionConfig, TypeUrl.NameTable];
 
 /** Types of which an empty subscription means "everything there is for me". Others are asked for by name. */
-export const isWildcardType = (typeUrl: string): boolean => typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener || typeUrl === TypeUrl.NameTable;
+export const isWildcardType = (typeUrl: string): boolean => typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener || typeUrl === TypeUrl.NameTable || typeUrl === TypeUrl.VirtualHost;
 
 /** Types that are named by a cluster or a listener, and go with it: as long as a client asks for one that is no longer there,
  * it keeps what it has. Taking the endpoints away first would fail the requests that still use them. */
@@ -28,6 +33,7 @@ const SHORT: Readonly<Record<string, string>> = {
   [TypeUrl.Endpoints]: 'EDS',
   [TypeUrl.Listener]: 'LDS',
   [TypeUrl.Route]: 'RDS',
+  [TypeUrl.VirtualHost]: 'VHDS',
   [TypeUrl.Secret]: 'SDS',
   [TypeUrl.ExtensionConfig]: 'ECDS',
   [TypeUrl.NameTable]: 'NDS',

@@ -2,6 +2,7 @@ import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/lis
 import { ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { EncodedResource } from '../../xds/resource.ts';
 import { ResourceSet } from '../../xds/resource-set.ts';
+import { TAKES_VIRTUAL_HOSTS } from '../../xds/type-urls.ts';
 import { hostCovers, isWildcard } from '../registry/hosts.ts';
 import type { LabelTerms } from '../registry/label-terms.ts';
 import { Cell } from '../registry/memo.ts';
@@ -55,6 +56,8 @@ export class Audience {
   readonly #hosts = new Map<string, HostParts>();
   readonly #tables = new Map<string, RouteTable>();
   readonly #soles = new Map<string, SoleRoutes>();
+  /** By table: the virtual hosts that stand in the set of all. */
+  readonly #shelved = new Map<string, ResourceSet>();
   readonly #listeners = new Map<string, SharedListeners>();
   /** Of hosts of which there is something to report. */
   readonly #reports = new Map<string, readonly LeftOut[]>();
@@ -67,6 +70,8 @@ export class Audience {
   endpoints = ResourceSet.empty;
   /** Of sidecars; gateways have routes of their own, and ask nobody for names. */
   routes = ResourceSet.empty;
+  /** By name of the shared routes, for clients that take virtual hosts one by one. */
+  virtualHosts = ResourceSet.empty;
   /** One resource for each service, under its host. */
   names = ResourceSet.empty;
 
@@ -166,12 +171,27 @@ export class Audience {
     const made = [...names].map((name) => (isShared(name) ? this.#tableRoutes(name, hosts, context) : this.#soleRoutes(name, hosts, context)));
     for (const resource of made) if (this.routes.get(resource.name) !== resource) this.#deps.workshop.origins.add(resource);
     this.routes = this.routes.with(made, gone);
+    this.#updateVirtualHosts();
+  }
+
+  #updateVirtualHosts(): void {
+    const upserts: EncodedResource[] = [];
+    const removed: string[] = [];
+    for (const name of new Set([...this.#shelved.keys(), ...this.#tables.keys()])) {
+      const [old, now] = [this.#shelved.get(name) ?? ResourceSet.empty, this.#tables.get(name)?.hosts ?? ResourceSet.empty];
+      if (old === now) continue;
+      this.#shelved.set(name, now);
+      for (const { name: host } of old) if (!now.has(host)) removed.push(host);
+      for (const resource of now) if (old.get(resource.name) !== resource) upserts.push(resource);
+    }
+    for (const resource of upserts) this.#deps.workshop.origins.add(resource);
+    this.virtualHosts = this.virtualHosts.with(upserts, removed);
   }
 
   #tableRoutes(name: string, hosts: ReadonlySet<string>, context: Context): EncodedResource {
     const known = this.#tables.get(name);
     if (known) return known.update(hosts, context);
-    const table = new RouteTable(name, this.#deps.virtualHosts);
+    const table = new RouteTable(name, this.#deps.virtualHosts, context.proxy.extensions.has(TAKES_VIRTUAL_HOSTS));
     this.#tables.set(name, table);
     return table.update(sharedHosts(context), context);
   }

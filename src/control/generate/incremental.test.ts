@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as fc from 'fast-check';
 import type { MeshConfig } from '../../api/mesh-config.ts';
-import { shortType, TypeUrl } from '../../xds/type-urls.ts';
+import { shortType, TAKES_VIRTUAL_HOSTS, TypeUrl } from '../../xds/type-urls.ts';
 import { SnapshotBuilder, snapshotOf } from '../registry/snapshot-builder.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
@@ -61,7 +61,7 @@ const CATALOGUE: Catalogue = {
 const CONFIGS: readonly Partial<MeshConfig>[] = [{}, { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }, { enableAutoMtls: false }];
 
 const proxyOf = (kind: string, address: string, [name, namespace]: readonly [string, string], labels: Record<string, string>): Proxy => {
-  const read = readProxy({ id: `${kind}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`, metadata: { NAMESPACE: namespace, LABELS: labels, WORKLOAD_NAME: name }, extensions: [{ name: 'istio.stats' }], userAgentName: 'lateen' });
+  const read = readProxy({ id: `${kind}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`, metadata: { NAMESPACE: namespace, LABELS: labels, WORKLOAD_NAME: name }, extensions: [{ name: 'istio.stats' }, ...(labels['version'] === 'v2' || labels['tier'] ? [{ name: TAKES_VIRTUAL_HOSTS }] : [])], userAgentName: 'lateen' });
   if ('error' in read) throw new Error(read.error);
   return read.proxy;
 };
@@ -72,7 +72,7 @@ const PROXIES = [
   proxyOf('sidecar', '10.0.0.8', ['b', 'two'], { app: 'b' }),
   proxyOf('router', '10.0.0.9', ['edge', 'istio-system'], { istio: 'ingressgateway' }),
 ];
-const TYPES = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.NameTable];
+const TYPES = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost, TypeUrl.NameTable];
 
 /** Everything that every proxy gets, and from which objects it is made. */
 function all(generator: Generator): Map<string, string> {

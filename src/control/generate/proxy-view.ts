@@ -85,12 +85,13 @@ export class ProxyView {
   }
 
   #collect(): void {
-    const { clusters, endpoints, routes, names } = this.#audience ?? EMPTY;
+    const { clusters, endpoints, routes, virtualHosts, names } = this.#audience ?? EMPTY;
     const own = this.#own ?? EMPTY;
     this.#put(TypeUrl.Cluster, [clusters, own.clusters, ...(this.#edge ? [this.#edge.clusters] : [])]);
     this.#put(TypeUrl.Endpoints, [endpoints]);
     this.#put(TypeUrl.Listener, this.#edge ? [this.#edge.listeners] : [own.sharedListeners, own.listeners]);
     this.#put(TypeUrl.Route, [this.#edge?.routes ?? routes]);
+    this.#put(TypeUrl.VirtualHost, [virtualHosts]);
     this.#put(TypeUrl.NameTable, [names]);
   }
 
@@ -108,4 +109,4 @@ export class ProxyView {
   }
 }
 
-const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };
+const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, virtualHosts: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };

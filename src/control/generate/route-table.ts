@@ -1,8 +1,9 @@
 import type { EncodedResource, ResourcePart } from '../../xds/resource.ts';
+import { ResourceSet } from '../../xds/resource-set.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
 import type { Context } from '../translate/context.ts';
 import { claims, fallbackHost, hostsBehind, planSharedHost, planSoleHost, precedence, routesAt, type HostPlan } from '../translate/outbound-routes.ts';
-import { noRoutes, plannedHost, routesResource, wholeHost, type EncodedRoutes, type VirtualHosts } from './virtual-hosts.ts';
+import { hostResource, noRoutes, plannedHost, routesApart, routesResource, wholeHost, type EncodedRoutes, type VirtualHosts } from './virtual-hosts.ts';
 
 interface Entry {
   readonly plan: HostPlan;
@@ -26,11 +27,20 @@ export class RouteTable {
   readonly #dependents = new Map<string, Set<string>>();
   /** Routes of which there is something to report. */
   readonly #reporting = new Set<EncodedRoutes>();
+  readonly #isApart: boolean;
+  /** Virtual hosts as resources of their own, if they are. */
+  #hosts = ResourceSet.empty;
   #resource: EncodedResource | undefined;
 
-  constructor(name: string, virtualHosts: VirtualHosts) {
+  /** @param isApart virtual hosts are resources of their own */
+  constructor(name: string, virtualHosts: VirtualHosts, isApart = false) {
+    this.#isApart = isApart;
     this.#name = name;
     this.#virtualHosts = virtualHosts;
+  }
+
+  get hosts(): ResourceSet {
+    return this.#hosts;
   }
 
   get reports(): LeftOut[] {
@@ -46,11 +56,16 @@ export class RouteTable {
     const renamed = new Set<string>();
     for (const host of hosts) this.#replace(host, planSharedHost(host, view), renamed);
     let differs = this.#resource === undefined;
+    const gone = new Set<string>();
+    const made: EncodedResource[] = [];
     for (const host of renamed) {
       const entry = this.#entries.get(host);
+      gone.add(`${this.#name}/${host}:${view.port}`);
       if (entry) entry.part = this.#encode(host, entry);
-      differs = true;
+      if (this.#isApart && entry?.part) made.push(hostResource(this.#name, entry.part));
+      differs ||= !this.#isApart;
     }
+    if (this.#isApart) this.#hosts = this.#hosts.with(made, gone);
     if (differs || !this.#resource) this.#resource = this.#whole(context);
     return this.#resource;
   }
@@ -98,6 +113,7 @@ export class RouteTable {
   }
 
   #whole(context: Context): EncodedResource {
+    if (this.#isApart) return routesApart(this.#name, [wholeHost(fallbackHost(context), [])]);
     const entries = [...this.#entries.values()].sort((a, b) => (precedence(a.plan) < precedence(b.plan) ? -1 : 1));
     return routesResource(this.#name, [...entries.flatMap((entry) => entry.part ?? []), wholeHost(fallbackHost(context), [])]);
   }

@@ -1,10 +1,12 @@
 import { create, toBinary } from '@bufbuild/protobuf';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { errorText } from '../../base/errors.ts';
 import { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { assemble, EncodedResource, type ResourcePart } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { bytesField, concat } from '../../xds/wire.ts';
+import { adsSource } from '../translate/tls.ts';
 import { WeakMemo } from '../registry/memo.ts';
 import { serviceOrigins } from '../registry/model.ts';
 import type { Origin } from '../registry/origin.ts';
@@ -54,6 +56,20 @@ function hostPart({ name = '', domains = [] }: VirtualHostInit, bytes: Uint8Arra
   const body = { specifier: { case: 'inlineString' as const, value: `this proxy has refused the routes of the host: see the status of ${origins.join(', ')}\n` } };
   const routes: VirtualHostInit['routes'] = [{ name: 'refused', metadata: originMetadata(origins), match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 503, body } } }];
   return { name, origins, bytes: field(bytes), instead: () => field(encodeHost({ name, domains, routes })) };
+}
+
+/** The same as a resource of its own, for clients that take them one by one. A part of itself, so that a client that refuses it
+ * has its replacement. */
+export function hostResource(routes: string, { name, origins, bytes, instead }: ResourcePart): EncodedResource {
+  const bare = (tagged: Uint8Array) => new BinaryReader(tagged.subarray(1)).bytes();
+  const part = { name, origins, bytes: bare(bytes), instead: () => bare(instead()) };
+  return assemble({ typeUrl: TypeUrl.VirtualHost, name: `${routes}/${name}` }, { head: new Uint8Array(), list: [part] }, { origins });
+}
+
+/** Routes whose virtual hosts come one by one. */
+export function routesApart(name: string, hosts: readonly ResourcePart[]): EncodedResource {
+  const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { ...routesHead(name), vhds: { configSource: adsSource() } }));
+  return assemble({ typeUrl: TypeUrl.Route, name }, { head, list: hosts }, { origins: hosts.flatMap((part) => part.origins) });
 }
 
 const field = (host: Uint8Array): Uint8Array => concat(bytesField(VIRTUAL_HOSTS, host));

@@ -15,6 +15,7 @@ import { HTTPFaultSchema } from '../../xds/generated/envoy/extensions/filters/ht
 import { JwtAuthenticationSchema } from '../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { RBACSchema } from '../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RouterSchema } from '../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
+import { ConfigSchema as SetFilterStateSchema } from '../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { HttpInspectorSchema } from '../../xds/generated/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js';
 import { OriginalDstSchema } from '../../xds/generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js';
 import { TlsInspectorSchema } from '../../xds/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js';
@@ -34,20 +35,23 @@ import { UpstreamCodecSchema } from '../../xds/generated/envoy/extensions/filter
 import { ConsecutiveErrorsSchema } from '../../xds/generated/envoy/extensions/outlier_detection_monitors/consecutive_errors/v3/consecutive_errors_pb.js';
 import { ProxyProtocolUpstreamTransportSchema } from '../../xds/generated/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js';
 import { TypedStructSchema } from '../../xds/generated/xds/type/v3/typed_struct_pb.js';
-import type { EncodedResource } from '../../xds/resource.ts';
+import { EncodedResource } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
+import { bytesField, concat } from '../../xds/wire.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import type { Generator } from '../generate/generator.ts';
 
 /** Messages that stand inside `Any` in what we produce. Made for each dump: nobody else needs it. */
 const anyTypes = (): Registry => createRegistry(
   ClusterSchema, ClusterLoadAssignmentSchema, ListenerSchema, RouteConfigurationSchema, RbacPolicySchema, OpenTelemetryConfigSchema, ZipkinConfigSchema, FileAccessLogSchema,
-  ExpressionFilterSchema, CorsPolicySchema, CorsSchema, ExtAuthzSchema, HTTPFaultSchema, JwtAuthenticationSchema, RBACSchema, RouterSchema, HttpInspectorSchema, OriginalDstSchema,
+  ExpressionFilterSchema, CorsPolicySchema, CorsSchema, ExtAuthzSchema, HTTPFaultSchema, JwtAuthenticationSchema, RBACSchema, RouterSchema, SetFilterStateSchema, HttpInspectorSchema, OriginalDstSchema,
   TlsInspectorSchema, HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, UriTemplateMatchConfigSchema, PreviousHostsPredicateSchema, PreviousPrioritiesConfigSchema,
   RawBufferSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, TypedStructSchema,
   HeaderMutationPerRouteSchema, HeaderMutationSchema, HeaderToMetadataSchema, SetFilterStateSchema, UpstreamCodecSchema, ConsecutiveErrorsSchema, ProxyProtocolUpstreamTransportSchema,
 );
 
+/** Field number of RouteConfiguration.virtual_hosts. */
+const VIRTUAL_HOSTS = 2;
 const ADMIN = 'type.googleapis.com/envoy.admin.v3';
 
 export function configDump(proxy: Proxy, generator: Generator): { configs: Record<string, unknown>[] } {
@@ -58,7 +62,8 @@ export function configDump(proxy: Proxy, generator: Generator): { configs: Recor
   const endpointNames = new Set(clusters.flatMap((c) => c.needsEndpoints ?? []));
   const endpoints = [...generator.resources(proxy, TypeUrl.Endpoints, endpointNames).values()];
   const shown = listeners.map((r) => ({ r, json: render(ListenerSchema, r) }));
-  const routes = [...generator.resources(proxy, TypeUrl.Route, routeNames(shown.map((s) => s.json))).values()];
+  const hosts = [...generator.resources(proxy, TypeUrl.VirtualHost, 'all').values()];
+  const routes = [...generator.resources(proxy, TypeUrl.Route, routeNames(shown.map((s) => s.json))).values()].map((r) => withHosts(r, hosts));
   const version = generator.snapshot.version;
   return {
     configs: [
@@ -68,6 +73,12 @@ export function configDump(proxy: Proxy, generator: Generator): { configs: Recor
       { '@type': `${ADMIN}.EndpointsConfigDump`, dynamic_endpoint_configs: endpoints.map((r) => ({ version_info: r.version, endpoint_config: tagged(TypeUrl.Endpoints, render(ClusterLoadAssignmentSchema, r)) })) },
     ],
   };
+}
+
+/** Virtual hosts that the proxy gets one by one are shown where they belong. */
+function withHosts(routes: EncodedResource, hosts: readonly EncodedResource[]): EncodedResource {
+  const own = hosts.filter((host) => host.name.startsWith(`${routes.name}/`));
+  return own.length === 0 ? routes : new EncodedResource(routes.typeUrl, routes.name, concat([routes.value, ...own.flatMap((host) => bytesField(VIRTUAL_HOSTS, host.value))]));
 }
 
 const tagged = (typeUrl: string, json: JsonValue): JsonValue => ({ '@type': typeUrl, ...(typeof json === 'object' && !Array.isArray(json) ? json : {}) });

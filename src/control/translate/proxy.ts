@@ -1,4 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
+import { TAKES_VIRTUAL_HOSTS } from '../../xds/type-urls.ts';
 import type { Locality } from '../registry/model.ts';
 import { OUTCOMES_METADATA } from '../../xds/agent-contract.ts';
 import { NO_LOCALITY } from '../registry/workloads.ts';
@@ -37,7 +38,7 @@ export interface Proxy {
 }
 
 /** Names of filters of Istio's build that make a difference to what a proxy gets. */
-const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set(['istio.stats', 'envoy.filters.http.peer_metadata', 'istio.alpn', ...ABILITIES]);
+const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set(['istio.stats', 'envoy.filters.http.peer_metadata', 'istio.alpn', TAKES_VIRTUAL_HOSTS, ...ABILITIES]);
 
 export interface NodeFacts {
   id: string;

@@ -2,6 +2,7 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { nested, text, writeStruct } from '../../xds/client/wire-struct.ts';
 import type { StructObject } from '../../xds/client/wire-struct.ts';
+import { TAKES_VIRTUAL_HOSTS } from '../../xds/type-urls.ts';
 import { ISTIO_API_VERSION } from './node-metadata.ts';
 import type { ProxySettings } from './settings.ts';
 
@@ -11,7 +12,7 @@ export interface Announcement {
   readonly extensions: readonly string[];
 }
 
-export const OWN_ANNOUNCEMENT: Announcement = { userAgent: 'lateen', extensions: ['envoy.matching.dynamic_metadata', 'istio.stats', 'istio.alpn', 'envoy.filters.http.peer_metadata', 'envoy.filters.http.ext_authz'] };
+export const OWN_ANNOUNCEMENT: Announcement = { userAgent: 'lateen', extensions: ['envoy.matching.dynamic_metadata', 'istio.stats', 'istio.alpn', 'envoy.filters.http.peer_metadata', 'envoy.filters.http.ext_authz', TAKES_VIRTUAL_HOSTS] };
 
 /** An encoded envoy.config.core.v3.Node; field numbers: envoy/config/core/v3/base.proto. */
 export function encodeNode(settings: ProxySettings, announcement: Announcement = OWN_ANNOUNCEMENT): Uint8Array {

@@ -13,6 +13,7 @@ export const TYPE_PREFIX = 'type.googleapis.com/';
 export const ResourceType = {
   Listener: `${TYPE_PREFIX}envoy.config.listener.v3.Listener`,
   Route: `${TYPE_PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  VirtualHost: `${TYPE_PREFIX}envoy.config.route.v3.VirtualHost`,
   Cluster: `${TYPE_PREFIX}envoy.config.cluster.v3.Cluster`,
   Endpoints: `${TYPE_PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
   Secret: `${TYPE_PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,

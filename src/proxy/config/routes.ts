@@ -33,7 +33,6 @@ const DEFAULT_TIMEOUT_MS = 15_000;
 const NOT_FOUND_CODES: readonly number[] = [503, 404, 500];
 
 export function compileRoutes(message: RouteConfiguration, compiler: RouteCompiler): RouteTable {
-  if (message.vhds) throw new ConfigError('vhds is not supported');
   const table = edits(message);
   const virtualHosts = message.virtualHosts.map((host) => compileHost(host, table, compiler));
   const index = indexVirtualHosts(virtualHosts, message.ignorePortInHostMatching);
@@ -47,19 +46,19 @@ interface EditFields {
   readonly responseHeadersToRemove: string[];
 }
 
-interface Edits {
+export interface Edits {
   readonly request: HeaderEdits | undefined;
   readonly response: HeaderEdits | undefined;
 }
 
-function edits(fields: EditFields): Edits {
+export function edits(fields: EditFields): Edits {
   return {
     request: compileHeaderEdits({ add: fields.requestHeadersToAdd, remove: fields.requestHeadersToRemove }),
     response: compileHeaderEdits({ add: fields.responseHeadersToAdd, remove: fields.responseHeadersToRemove }),
   };
 }
 
-function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteCompiler): VirtualHost {
+export function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteCompiler): VirtualHost {
   const own = edits(message);
   const routes: Route[] = [];
   let find: VirtualHost['find'] = () => undefined;

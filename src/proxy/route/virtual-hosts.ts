@@ -6,13 +6,15 @@ export interface VirtualHostIndex {
   find(authority: string): VirtualHost | undefined;
 }
 
-/** @param ignorePort Envoy: `ignore_port_in_host_matching` */
-export function indexVirtualHosts(hosts: readonly VirtualHost[], ignorePort: boolean): VirtualHostIndex {
+/** @param ignorePort Envoy: `ignore_port_in_host_matching`
+ * @param clash what happens when two hosts have a name: Envoy refuses */
+export function indexVirtualHosts(hosts: readonly VirtualHost[], ignorePort: boolean, clash: 'refuse' | 'first' = 'refuse'): VirtualHostIndex {
   const exact = new Map<string, VirtualHost>();
   const suffixes = new Map<string, VirtualHost>();
   const prefixes = new Map<string, VirtualHost>();
   let fallback: VirtualHost | undefined;
   const claim = (map: Map<string, VirtualHost>, key: string, host: VirtualHost) => {
+    if (map.has(key) && clash === 'first') return;
     if (map.has(key)) throw new ConfigError(`virtual host ${host.name}: only unique values for domains are permitted, duplicate of ${JSON.stringify(key)} in ${map.get(key)?.name ?? ''}`);
     map.set(key, host);
   };
@@ -20,6 +22,7 @@ export function indexVirtualHosts(hosts: readonly VirtualHost[], ignorePort: boo
     for (const raw of host.domains) {
       const domain = raw.toLowerCase();
       if (domain === '*') {
+        if (fallback && clash === 'first') continue;
         if (fallback) throw new ConfigError(`virtual host ${host.name}: only a single wildcard domain is permitted`);
         fallback = host;
       } else if (domain.startsWith('*')) claim(suffixes, domain.slice(1), host);

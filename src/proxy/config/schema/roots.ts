@@ -5,7 +5,7 @@ import { ClusterSchema } from '../../../xds/generated/envoy/config/cluster/v3/cl
 import { ClusterLoadAssignmentSchema } from '../../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
 import { ListenerSchema } from '../../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from '../../../xds/generated/envoy/config/route/v3/route_pb.js';
-import { FilterConfigSchema } from '../../../xds/generated/envoy/config/route/v3/route_components_pb.js';
+import { FilterConfigSchema, VirtualHostSchema } from '../../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { OpenTelemetryConfigSchema } from '../../../xds/generated/envoy/config/trace/v3/opentelemetry_pb.js';
 import { ZipkinConfigSchema } from '../../../xds/generated/envoy/config/trace/v3/zipkin_pb.js';
 import { FileAccessLogSchema } from '../../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
@@ -33,6 +33,7 @@ import { TypedStructSchema } from '../../../xds/generated/xds/type/v3/typed_stru
 export const SCHEMAS = {
   listener: ListenerSchema,
   routes: RouteConfigurationSchema,
+  virtualHost: VirtualHostSchema,
   cluster: ClusterSchema,
   endpoints: ClusterLoadAssignmentSchema,
   secret: SecretSchema,
