@@ -84,17 +84,28 @@ export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean
   return true;
 }
 
+interface Kept<V> {
+  readonly text: string;
+  readonly value: V;
+  /** What was last offered: the same again needs no comparison. */
+  readonly given: V;
+}
+
 /** Keeps the old object when the new one has the same content, so that its identity says "unchanged". */
 export class Stable<V> {
-  #known = new Map<string, { text: string; value: V }>();
-  #next = new Map<string, { text: string; value: V }>();
+  #known = new Map<string, Kept<V>>();
+  #next = new Map<string, Kept<V>>();
 
   keep(key: string, value: V): V {
-    const text = JSON.stringify(value, plain);
     const old = this.#known.get(key);
-    const entry = old?.text === text ? old : { text, value };
+    const entry = old && old.given === value ? old : this.#compare(old, value);
     this.#next.set(key, entry);
     return entry.value;
+  }
+
+  #compare(old: Kept<V> | undefined, value: V): Kept<V> {
+    const text = JSON.stringify(value, plain);
+    return old?.text === text ? { ...old, given: value } : { text, value, given: value };
   }
 
   /** Forgets keys that were not kept since the last turn. */

@@ -34,6 +34,7 @@ export class SnapshotBuilder {
   readonly #stableMerged = new Stable<MeshService>();
   readonly #shares = new DependencyMemo<readonly Share[]>();
   readonly #told = new DependencyMemo<MeshService>();
+  readonly #podWorkloads = new ObjectMemo<KubeObject, { readonly made: Workload | undefined }>();
   readonly #stableWorkloads = new Stable<Workload>();
   readonly #stablePolicies = new Stable<HostPolicy>();
   readonly #stableRouting = new Stable<RoutingRules>();
@@ -124,7 +125,7 @@ export class SnapshotBuilder {
       const byAddress = new Map<string, Workload>();
       for (const pod of inputs.pods) {
         if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') continue;
-        const workload = podWorkload(pod, nodeLocality(nodes.get(pod.spec?.nodeName ?? '')));
+        const workload = this.#podWorkloads.get(pod, inputs.nodes, () => ({ made: podWorkload(pod, nodeLocality(nodes.get(pod.spec?.nodeName ?? ''))) })).made;
         if (workload) byAddress.set(workload.address, this.#stableWorkloads.keep(objectKey(pod), workload));
       }
       this.#stableWorkloads.turn();

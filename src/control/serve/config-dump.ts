@@ -30,7 +30,6 @@ import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { HeaderMutationPerRouteSchema, HeaderMutationSchema } from '../../xds/generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js';
 import { ConfigSchema as HeaderToMetadataSchema } from '../../xds/generated/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.js';
-import { ConfigSchema as SetFilterStateSchema } from '../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { UpstreamCodecSchema } from '../../xds/generated/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js';
 import { ConsecutiveErrorsSchema } from '../../xds/generated/envoy/extensions/outlier_detection_monitors/consecutive_errors/v3/consecutive_errors_pb.js';
 import { ProxyProtocolUpstreamTransportSchema } from '../../xds/generated/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js';
@@ -44,7 +43,7 @@ import type { Generator } from '../generate/generator.ts';
 /** Messages that stand inside `Any` in what we produce. Made for each dump: nobody else needs it. */
 const anyTypes = (): Registry => createRegistry(
   ClusterSchema, ClusterLoadAssignmentSchema, ListenerSchema, RouteConfigurationSchema, RbacPolicySchema, OpenTelemetryConfigSchema, ZipkinConfigSchema, FileAccessLogSchema,
-  ExpressionFilterSchema, CorsPolicySchema, CorsSchema, ExtAuthzSchema, HTTPFaultSchema, JwtAuthenticationSchema, RBACSchema, RouterSchema, SetFilterStateSchema, HttpInspectorSchema, OriginalDstSchema,
+  ExpressionFilterSchema, CorsPolicySchema, CorsSchema, ExtAuthzSchema, HTTPFaultSchema, JwtAuthenticationSchema, RBACSchema, RouterSchema, HttpInspectorSchema, OriginalDstSchema,
   TlsInspectorSchema, HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, UriTemplateMatchConfigSchema, PreviousHostsPredicateSchema, PreviousPrioritiesConfigSchema,
   RawBufferSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, TypedStructSchema,
   HeaderMutationPerRouteSchema, HeaderMutationSchema, HeaderToMetadataSchema, SetFilterStateSchema, UpstreamCodecSchema, ConsecutiveErrorsSchema, ProxyProtocolUpstreamTransportSchema,
