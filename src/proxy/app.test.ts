@@ -14,7 +14,9 @@ import { anyPack, AnySchema } from '@bufbuild/protobuf/wkt';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { silentLog } from '../base/log.ts';
+import { startTestControlPlane } from '../agent/test-control-plane.ts';
 import { createAuthority } from '../pki/authority.ts';
+import { RouteConfigurationSchema } from '../xds/generated/envoy/config/route/v3/route_pb.js';
 import { eventually } from '../testkit/eventually.ts';
 import { DELTA_ADS_PATH } from '../xds/client/ads-client.ts';
 import { ClusterSchema, Cluster_DiscoveryType } from '../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
@@ -167,4 +169,18 @@ test('a sidecar that takes its workload’s DNS queries is ready when the names 
   await assert.rejects(resolver.resolve4('example.com'), { code: 'ESERVFAIL' });
   assert.deepEqual(JSON.parse((await page('status', '/debug/ndsz')).body), [{ host: 'web.default.svc.cluster.local', v4: ['10.96.0.7'], v6: 0 }]);
   assert.match((await page('status', '/stats/prometheus')).body, /istio_agent_dns_requests_total 3\n/);
+});
+
+test('a sidecar of a real control plane gets the virtual hosts of its routes one by one, and shows them as one', async (t) => {
+  const mesh = ['web', 'shop'].map((name) => `---\napiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {selector: {app: ${name}}, ports: [{name: http, port: 80}]}\n`).join('');
+  const control = await startTestControlPlane({ mesh, identity: 'spiffe://cluster.local/ns/default/sa/client' });
+  t.after(() => control.stop());
+  const { app, page } = await startSidecar(t, control, makeDirectory(t));
+  await eventually(async () => assert.deepEqual(await page('readiness', '/healthz/ready'), { status: 200, body: '' }));
+  const names = app.runtime.snapshot().resources.get(TypeUrl.VirtualHost)?.map((r) => r.name).sort();
+  assert.deepEqual(names, ['80/shop.default.svc.cluster.local:80', '80/web.default.svc.cluster.local:80']);
+  assert.deepEqual(control.discovery.connections().flatMap((c) => c.refusals()), []);
+  const routes = app.runtime.snapshot().resources.get(TypeUrl.Route)?.find((r) => r.name === '80');
+  const message = fromBinary(RouteConfigurationSchema, routes?.value ?? assert.fail('no routes'));
+  assert.deepEqual(message.virtualHosts.map((host) => host.name).sort(), ['allow_any', 'shop.default.svc.cluster.local:80', 'web.default.svc.cluster.local:80']);
 });

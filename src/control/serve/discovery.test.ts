@@ -3,7 +3,8 @@ import test from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
 import { eventually } from '../../testkit/eventually.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
-import { TypeUrl } from '../../xds/type-urls.ts';
+import { RouteStore } from '../../proxy/config/route-store.ts';
+import { TAKES_VIRTUAL_HOSTS, TypeUrl } from '../../xds/type-urls.ts';
 import { yamlMesh } from '../registry/testing/yaml-mesh.ts';
 import { readProxy } from '../translate/proxy.ts';
 import { openDelta, openSotw } from './testing/ads-client.ts';
@@ -54,6 +55,31 @@ test('a route to a new subset comes after the cluster and its endpoints', async 
     assert.deepEqual(order.slice(-2), [TypeUrl.Endpoints, TypeUrl.Route]);
     assert.equal(order[0], TypeUrl.Cluster);
   });
+});
+
+test('a client that says so gets virtual hosts one by one, and a change of one is that one alone', async (t) => {
+  const other = MESH.replaceAll('web', 'shop');
+  const harness = await startHarness(yamlMesh([MESH, other]));
+  t.after(() => harness.close());
+  const client = openDelta({ address: harness.address, node: { ...node('a'), extensions: [{ name: TAKES_VIRTUAL_HOSTS }] } });
+  t.after(() => client.close());
+  const routes = new RouteStore({ perFilter: () => undefined, random: () => 0 });
+  const cluster = () => {
+    for (const [name, value] of client.held(TypeUrl.Route)) routes.set(name, value);
+    for (const [name, value] of client.held(TypeUrl.VirtualHost)) routes.setHost(name, value);
+    routes.hasHosts = client.held(TypeUrl.VirtualHost).size > 0;
+    const action = routes.get('80')?.find('web')?.routes[0]?.action;
+    return action?.kind === 'forward' && 'cluster' in action.target ? action.target.cluster.cluster : undefined;
+  };
+  for (const typeUrl of [TypeUrl.Cluster, TypeUrl.Listener, TypeUrl.VirtualHost]) client.send({ typeUrl });
+  client.send({ typeUrl: TypeUrl.Route, subscribe: ['80'] });
+  client.send({ typeUrl: TypeUrl.Endpoints, subscribe: [WEB, V1, WEB.replace('web', 'shop')] });
+  await eventually(() => assert.equal(cluster(), WEB));
+  const before = client.inbox.all.length;
+  harness.update(yamlMesh([MESH, other, RULES]));
+  await eventually(() => assert.equal(cluster(), V1));
+  const sent = client.inbox.all.slice(before).filter((r) => r.typeUrl === TypeUrl.Route || r.typeUrl === TypeUrl.VirtualHost);
+  assert.deepEqual(sent.flatMap((r) => r.resources.map((x) => x.name)), ['80/web.default.svc.cluster.local:80']);
 });
 
 test('endpoints that nobody knows are empty, not missing', async (t) => {

@@ -9,6 +9,7 @@ import {
 export interface TestNode {
   id: string;
   metadata?: Record<string, string | Record<string, string>>;
+  extensions?: { name: string }[];
 }
 
 interface Options {
