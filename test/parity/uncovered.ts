@@ -3,20 +3,15 @@ const TO_COME = 'still to come';
 const COOKIE = 'a made cookie holds the client’s port: test/parity/raw/hashing.integration.test.ts compares its look with Envoy’s';
 const KEEPALIVE = 'an option of sockets: upstream/transport.test.ts reads it back from the kernel';
 const ORIGINATION = 'files and authorities of its own: test/parity/raw/upstream-tls.integration.test.ts beside Envoy, translate/upstream-security.test.ts';
-const OUTLIER = 'a matter of time: upstream/outlier.test.ts, with a clock of its own';
 const PLACE = 'the lab’s pods have no region: translate/locality.test.ts for priorities, upstream/priority-load.test.ts for what comes of them';
 const POOL = 'upstream/host-pool.test.ts and translate/upstream-http.test.ts';
 const SLOW = 'a matter of time: upstream/balancers.test.ts and host-set.test.ts, with a clock of their own';
-const TRANSLATED = 'translate/upstream-http.test.ts and upstream-security.test.ts';
 
 export const UNCOVERED: Readonly<Record<string, string>> = {
   'DestinationRule.trafficPolicy.connectionPool.http.http1MaxPendingRequests': POOL,
-  'DestinationRule.trafficPolicy.connectionPool.http.http2MaxRequests': POOL,
   'DestinationRule.trafficPolicy.connectionPool.http.idleTimeout': POOL,
   'DestinationRule.trafficPolicy.connectionPool.http.maxConcurrentStreams': POOL,
   'DestinationRule.trafficPolicy.connectionPool.http.maxRetries': POOL,
-  'DestinationRule.trafficPolicy.connectionPool.tcp.connectTimeout': POOL,
-  'DestinationRule.trafficPolicy.connectionPool.tcp.idleTimeout': TRANSLATED,
   'DestinationRule.trafficPolicy.connectionPool.tcp.tcpKeepalive': KEEPALIVE,
   'DestinationRule.trafficPolicy.connectionPool.tcp.tcpKeepalive.interval': KEEPALIVE,
   'DestinationRule.trafficPolicy.connectionPool.tcp.tcpKeepalive.probes': KEEPALIVE,
@@ -30,17 +25,10 @@ export const UNCOVERED: Readonly<Record<string, string>> = {
   'DestinationRule.trafficPolicy.loadBalancer.warmup.aggression': SLOW,
   'DestinationRule.trafficPolicy.loadBalancer.warmup.duration': SLOW,
   'DestinationRule.trafficPolicy.loadBalancer.warmup.minimumPercent': SLOW,
-  'DestinationRule.trafficPolicy.outlierDetection.baseEjectionTime': OUTLIER,
-  'DestinationRule.trafficPolicy.outlierDetection.consecutiveLocalOriginFailures': OUTLIER,
-  'DestinationRule.trafficPolicy.outlierDetection.interval': OUTLIER,
-  'DestinationRule.trafficPolicy.outlierDetection.splitExternalLocalOriginErrors': OUTLIER,
-  'DestinationRule.trafficPolicy.portLevelSettings[].tls': TRANSLATED,
   'DestinationRule.trafficPolicy.tls.caCertificates': ORIGINATION,
   'DestinationRule.trafficPolicy.tls.clientCertificate': ORIGINATION,
   'DestinationRule.trafficPolicy.tls.credentialName': ORIGINATION,
-  'DestinationRule.trafficPolicy.tls.insecureSkipVerify': ORIGINATION,
   'DestinationRule.trafficPolicy.tls.privateKey': ORIGINATION,
-  'DestinationRule.trafficPolicy.tls.sni': ORIGINATION,
   'Gateway.servers[].name': 'a name for people: it has to be unique, and nothing follows from it',
   'ServiceEntry.addresses[]': TO_COME,
   'ServiceEntry.endpoints[]': TO_COME,
