@@ -106,8 +106,19 @@ spec:
 `;
 }
 
-/** One instance answers, the other has a server in front of nothing: its own proxy answers 503. */
-const TWO_INSTANCES = `apiVersion: v1
+/** One instance answers, the other has a server in front of nothing: its own proxy answers 503. Nothing is tried again, so that
+ * what each answers is seen: a request that no application has got would go on to the other. */
+const TWO_INSTANCES = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: faulty}
+spec:
+  hosts: [faulty]
+  http:
+  - retries: {attempts: 0}
+    route:
+    - destination: {host: faulty, port: {number: 8000}}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: faulty}
 spec:
