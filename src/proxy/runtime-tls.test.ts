@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { request as httpsRequest } from 'node:https';
+import { connect as connectTcp } from 'node:net';
+import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { test } from 'node:test';
 import { createAuthority } from '../pki/authority.ts';
@@ -151,4 +153,42 @@ test('a gateway serves credentials that come by SDS, chosen by server name', asy
     });
     assert.equal(body, 'https');
   }
+});
+
+test('a client whose handshake meets a new version of the listener is answered', async (t) => {
+  const app = await httpUpstream(t, (request, response) => {
+    request.resume();
+    request.once('end', () => response.end('taken'));
+  });
+  const version = (statPrefix: string) => ({ ...listener([]), traffic_direction: 'INBOUND', listener_filters: inspector, filter_chains: chains([hcm(inlineRoutes([routeTo('app')]), { stat_prefix: statPrefix })]) });
+  const server = startProxy(t, { clusters: [staticCluster('app', [app])], listeners: [version('one')] }, { secrets: secretsOf('server') });
+  const raw = connectTcp(await server.port(), '127.0.0.1');
+  t.after(() => raw.destroy());
+  // The client's last flight is held back.
+  let flights = 0;
+  let release = () => {};
+  const held = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      flights++;
+      if (flights !== 2) return void raw.write(chunk, () => done());
+      release = () => void raw.write(chunk, () => done());
+    },
+  });
+  raw.on('data', (chunk) => held.push(chunk));
+  raw.on('close', () => held.push(null));
+  const own = leaf('client');
+  assert.ok(own.kind === 'certificate');
+  const socket = connectTls({ socket: held, cert: own.certificateChainPem, key: own.keyPem, ca: root.certificatePem, ALPNProtocols: ['istio'], checkServerIdentity: () => undefined });
+  socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx');
+  while (flights < 2) await new Promise((resolve) => setImmediate(resolve));
+  server.apply({ listeners: [version('two')] });
+  release();
+  let text = '';
+  for await (const part of socket as AsyncIterable<Buffer>) {
+    text += part.toString();
+    if (text.includes('taken')) break;
+  }
+  assert.match(text, /^HTTP\/1\.1 200 OK\r\n(?:.*\r\n)*?\r\n.*taken/s);
+  assert.doesNotMatch(text, /connection: close/, 'it goes on with the new version');
 });

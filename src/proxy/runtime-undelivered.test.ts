@@ -1,8 +1,9 @@
 /** Requests that nobody has got go on to another host; those that somebody may have got are not sent twice. */
 import assert from 'node:assert/strict';
+import { constants, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed } from './testkit/proxy.ts';
+import { hcm, http2Options, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed } from './testkit/proxy.ts';
 import { call, httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
 
 const DEFAULT = 'connect-failure,refused-stream,unavailable,cancelled,undelivered';
@@ -119,4 +120,23 @@ test('a request that a filter held follows the route of now when its cluster has
   proxy.apply({ routes: [routes('new')] });
   proxy.remove('type.googleapis.com/envoy.config.cluster.v3.Cluster', 'old');
   assert.deepEqual([(await answer).status, (await answer).body], [200, 'new']);
+});
+
+test('a stream that an ending application refuses is found to have reached nobody', async (t) => {
+  const server = createHttp2Server();
+  const port = await new Promise<number>((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)));
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.on('error', () => {});
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    server.close();
+    stream.session?.close();
+  });
+  t.after(() => server.close());
+  const replies = { local_reply_config: { mappers: [{ filter: { response_flag_filter: { flags: ['UF'] } }, headers_to_add: [{ header: { key: 'x-lateen-delivery', value: 'none' } }] }] } };
+  const proxy = startProxy(t, {
+    clusters: [staticCluster('up', [port], { typed_extension_protocol_options: http2Options })],
+    listeners: [listener([hcm(inlineRoutes([routeTo('up', { retry_policy: { retry_on: 'refused-stream,reset-before-request', num_retries: 2 } })]), replies)])],
+  });
+  const { status, headers } = await call(await proxy.port(), { method: 'POST', body: 'x' });
+  assert.deepEqual([status, headers['x-lateen-delivery']], [503, 'none']);
 });

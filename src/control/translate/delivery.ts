@@ -5,8 +5,8 @@ import type { Init } from './message.ts';
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
 
-/** Nothing was connected to. A last try that found nobody is the first one, or came after one that may be repeated: see the
- * routes of the inbound listener, which ask for no retries. */
+/** Nothing was connected to. A last try that found nobody is the first one, or came after one that the application refused: see
+ * the routes of the inbound listener. */
 const NEVER_SENT = ['UF', 'UH', 'NC'];
 /** The application had the request, or part of it. */
 const BROKEN = ['UC', 'UR', 'LR', 'UPE'];

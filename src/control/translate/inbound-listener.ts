@@ -163,6 +163,8 @@ const inboundRoute = (plan: ChainPlan): Init<typeof RouteSchema> => ({
       clusterSpecifier: { case: 'cluster', value: plan.cluster },
       timeout: ZERO_DURATION,
       maxGrpcTimeout: ZERO_DURATION,
+      // What the application refused to look at it has not got: a new connection finds out whether it is still there at all.
+      retryPolicy: { retryOn: 'refused-stream,reset-before-request', numRetries: 2 },
     },
   },
 });

@@ -63,8 +63,8 @@ export class HttpManager {
     if (codec === 'http2' || alpn === 'h2' || alpn === 'istio-h2') client.serveHttp2(socket);
     else if (codec === 'http1' || (alpn !== undefined && alpn.includes('http/1'))) client.serveHttp1(socket, undefined);
     else client.detect(socket);
-    if (this.#draining) client.drain();
-    else if (this.#ending) client.announceEnd();
+    // It was on its way when this chain was still in force: it is answered once.
+    if (this.#draining || this.#ending) client.announceEnd();
   }
 
   /** A head that could not be read: counted and logged like a request. @returns fields for the answer */

@@ -267,7 +267,9 @@ export class ListenerRuntime {
     chain.tls.accept(socket, hello, {
       onSecure: (accepted) => {
         accepted.socket.on('error', noop);
-        this.#serve(chain, accepted.socket, this.#connection(chain, socket, view, accepted), accepted.alpn);
+        // During the handshake another version of the listener may have come.
+        const now = this.#all().includes(chain) ? chain : (this.#successor(this.#connection(chain, socket, view, accepted)) ?? chain);
+        this.#serve(now, accepted.socket, this.#connection(now, socket, view, accepted), accepted.alpn);
       },
       onFailed: (reason) => this.#deps.log.debug('TLS handshake failed', { listener: this.settings.name, from: formatAddress(base.source), reason }),
     });
