@@ -13,10 +13,12 @@ import { memory } from './rows/memory.ts';
 import { propagation } from './rows/propagation.ts';
 import { routeTables } from './rows/routes.ts';
 import { startUp } from './rows/start.ts';
+import { zero } from './rows/zero.ts';
 import { tcpStream, tlsStream } from './rows/stream.ts';
 
 const ROWS: readonly Row[] = [
   startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, hostileClients, propagation, change,
+  zero,
 ];
 const wanted = process.argv[2];
 const options = { runs: Number(process.env['RUNS'] ?? 5), secondsPerRun: Number(process.env['SECONDS_PER_RUN'] ?? 5) };

@@ -9,11 +9,14 @@ import { portForward, type PortForward } from './port-forward.ts';
 import { openOf, sentOf, Traffic } from './traffic.ts';
 
 export interface LoadSettings {
-  /** Requests per second in all: a quarter each over HTTP/1.1, HTTP/2 and gRPC inside the mesh, a quarter through the ingress gateway. */
+  /** Requests per second in all: a quarter each over HTTP/1.1, HTTP/2 and gRPC inside the mesh, a quarter through the ingress
+   * gateway. A few more go to an application that takes two seconds, and to one that exits without a word. */
   readonly perSecond: number;
   /** WebSockets in all, a tenth of them through the ingress gateway. */
   readonly sockets: number;
 }
+
+const FEW = 10;
 
 /** Asked for by the sidecars, as Istio's agent does by SECRET_TTL. */
 export const LIFETIME_SECONDS = 20;
@@ -31,12 +34,16 @@ export async function install(cluster: TestCluster): Promise<void> {
   await cluster.lateen('install', '--set', 'profile=default', '--set', `meshConfig.defaultConfig.proxyMetadata.SECRET_TTL=${LIFETIME_SECONDS}s`, '-y');
   await cluster.kubectl('label', 'namespace', 'default', 'istio-injection=enabled');
   await cluster.apply(together(
-    service('app'), service('sockets'), client(), gateway(),
+    service('app'), service('sockets'), service('rude'), client(), gateway(),
     deployment({ name: 'app', version: 'v1', replicas: 2 }), deployment({ name: 'app', version: 'v2', replicas: 1 }), deployment({ name: 'sockets', version: 'v1', replicas: 2 }),
+    deployment({ name: 'rude', version: 'v1', replicas: 3, env: { ON_SIGTERM: 'exit' } }),
     subsets('app', { v1: 'v1', v2: 'v2' }), subsets('sockets', { v1: 'v1' }), routeTo('app', 'v1'), routeTo('sockets', 'v1'),
   ));
   await waitForPods(cluster, '2/2', []);
 }
+
+/** As asked for in the environment; otherwise what the aims say. */
+export const loadSettings = (): LoadSettings => ({ perSecond: Number(process.env['ZERO_RATE'] ?? 500), sockets: Number(process.env['ZERO_SOCKETS'] ?? 1000) });
 
 /** Starts the load and waits until all of it flows. */
 export async function startTraffic(cluster: TestCluster, settings: LoadSettings): Promise<ZeroMesh> {
@@ -67,6 +74,8 @@ function orders({ perSecond, sockets }: LoadSettings, ingress: string): { inside
         { name: 'HTTP/1.1', protocol: 'http1', url: 'http://app:8080/', perSecond: share },
         { name: 'HTTP/2', protocol: 'http2', url: 'http://app:8081/', perSecond: share },
         { name: 'gRPC', protocol: 'grpc', url: 'http://app:8082/traffic.Server/Answer', perSecond: share },
+        { name: 'two seconds each', protocol: 'http1', url: 'http://app:8080/?ms=2000', perSecond: FEW },
+        { name: 'GET of an application that exits at once', protocol: 'http1', url: 'http://rude:8080/', perSecond: FEW, methods: ['GET'] },
       ],
       sockets: [{ name: 'WebSocket', url: 'ws://sockets:8080/ws', count: sockets - edge }],
     },
