@@ -1,7 +1,7 @@
 /** Requests that fail while the mesh changes under them: the scenarios of test/e2e/zero, many times. Slow applications and those that
  * exit at once are part of the load. */
 import { TestCluster } from '../../test/e2e/harness.ts';
-import { commitsOnce } from '../../test/e2e/zero/endings.ts';
+import { callsWhileEnding, commitsOnce, socketsUntilGrace } from '../../test/e2e/zero/endings.ts';
 import { install, loadSettings, startTraffic, type ZeroMesh } from '../../test/e2e/zero/mesh.ts';
 import { SCENARIOS } from '../../test/e2e/zero/scenarios.ts';
 import { closedOf, explain, failedOf, sentOf, type Window } from '../../test/e2e/zero/traffic.ts';
@@ -22,6 +22,10 @@ export const zero: Row = {
       try {
         console.log(`${settings.perSecond} requests/s and ${settings.sockets} WebSockets, ${runs} runs\n`);
         console.log(markdownTable(['scenario', 'runs', 'requests', 'failed', 'WebSockets closed', 'worst p99 ms', 'slowest ms'], await repeat(mesh, runs)));
+        await callsWhileEnding(mesh);
+        console.log('\nAn application that called others for four seconds of its end: no call failed.');
+        await socketsUntilGrace(mesh);
+        console.log('\nWebSockets on a deleted pod that did not end by itself: open until its grace was over.');
         await commitsOnce(mesh, COMMITS);
         console.log(`\nA server that does what a POST asks and then resets the connection: ${COMMITS} of ${COMMITS} seen exactly once.`);
       } finally {
