@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { Client, credentials, Server, ServerCredentials, type ClientOptions, type ServiceDefinition } from '@grpc/grpc-js';
 import { register } from '@grpc/grpc-js-xds';
-import { eventually } from '../../testkit/eventually.ts';
+import { eventually as soon } from '../../testkit/eventually.ts';
 import { yamlMesh } from '../registry/testing/yaml-mesh.ts';
 import { startHarness, type AdsHarness } from './testing/ads-harness.ts';
 
 const TARGET = 'xds:///echo.default.svc.cluster.local:7070';
 const WHO = '/test.Echo/Who';
+/** Connections are made anew after a change, by a library that takes its time on a busy machine. */
+const eventually = (check: () => Promise<void>): Promise<void> => soon(check, { timeoutMs: 15_000 });
 const text = { serialize: (value: string) => Buffer.from(value), deserialize: (bytes: Buffer) => bytes.toString() };
 const ECHO: ServiceDefinition = {
   Who: { path: WHO, requestStream: false, responseStream: false, requestSerialize: text.serialize, requestDeserialize: text.deserialize, responseSerialize: text.serialize, responseDeserialize: text.deserialize },
