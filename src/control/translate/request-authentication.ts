@@ -1,5 +1,6 @@
 /** RequestAuthentications as the JWT filter. A request without a token passes, unless a rule says REQUIRED; one with a token
  * that is not valid is refused. Istio: authn ConvertToEnvoyJwtConfig. */
+import { createPublicKey, type JsonWebKeyInput } from 'node:crypto';
 import type { JwtRule } from '../../api/request-authentication.ts';
 import { JwtAuthenticationSchema, type JwtProviderSchema, type JwtRequirementSchema } from '../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { policiesFor } from '../registry/policies.ts';
@@ -35,8 +36,10 @@ function requirement(rules: readonly JwtRule[]): RequirementInit {
 
 function provider(rule: JwtRule, context: Context): Init<typeof JwtProviderSchema> {
   const uri = rule.jwksUri ?? rule.jwks_uri;
-  // Keys that could not be fetched leave a set that no token fits: requests with a token are refused, not let through.
-  const keys = rule.jwks ?? (uri === undefined ? undefined : context.snapshot.jwks.get(uri)) ?? NO_KEY;
+  // Keys that could not be fetched, or are none, leave a set that no token fits: requests with a token are refused, not let
+  // through, and nothing else of the listener is lost for it.
+  const found = rule.jwks ?? (uri === undefined ? undefined : context.snapshot.jwks.get(uri));
+  const keys = found !== undefined && hasKey(found) ? found : NO_KEY;
   const headers = (rule.fromHeaders ?? []).map((h) => ({ name: h.name, valuePrefix: h.prefix ?? '' }));
   return {
     issuer: rule.issuer ?? '',
@@ -53,6 +56,27 @@ function provider(rule: JwtRule, context: Context): Init<typeof JwtProviderSchem
     normalizePayloadInMetadata: { spaceDelimitedClaims: ['scope', 'permission', ...(rule.spaceDelimitedClaims ?? [])] },
     claimToHeaders: (rule.outputClaimToHeaders ?? []).map((c) => ({ headerName: c.header, claimName: c.claim })),
   };
+}
+
+/** True when one of the keys can be used: otherwise Envoy refuses the listener. */
+function hasKey(text: string): boolean {
+  try {
+    const { keys } = JSON.parse(text) as { keys?: unknown };
+    return Array.isArray(keys) && keys.some(isKey);
+  } catch {
+    // Not JSON.
+    return false;
+  }
+}
+
+function isKey(key: unknown): boolean {
+  try {
+    // Whatever it is: what cannot be a key throws.
+    createPublicKey({ key, format: 'jwk' } as JsonWebKeyInput);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A public key whose private half nobody has: 2^2047 + 1 is not even a product of two chosen primes. */

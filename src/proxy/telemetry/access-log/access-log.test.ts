@@ -39,6 +39,9 @@ for (const [format, outcome, want] of [
   ['100%% %PROTOCOL%%', outboundOutcome(), '100% HTTP/1.1%'],
   ['%REQ(X-EVIL)%', outboundOutcome({ requestHeaders: headers({ 'x-evil': 'a\nb\u001b[31m' }) }), 'a\\x0ab\\x1b[31m'],
   ['%DYNAMIC_METADATA(x:y)% %TRAILER(a)%', outboundOutcome(), '- -'],
+  ['%METADATA(ROUTE:istio:config)% %METADATA(VIRTUAL_HOST:istio:config)% %METADATA(ROUTE:istio:config):4%', outboundOutcome({ routeMetadata: { istio: { config: '/a/route' } }, virtualHostMetadata: { istio: { config: '/a/host' } } }), '/a/route /a/host /a/r'],
+  ['%METADATA(ROUTE:a:b:c)% %METADATA(ROUTE:a:b)% %METADATA(ROUTE:a:x)% %METADATA(ROUTE:x:y)%', outboundOutcome({ routeMetadata: { a: { b: { c: 1 } } } }), '1 {"c":1} - -'],
+  ['%METADATA(ROUTE:istio:config)% %METADATA(CLUSTER:istio:config)% %METADATA(LISTENER:istio:config)%', tcpOutcome(), '- - -'],
 ] as const satisfies readonly (readonly [string, Outcome, string])[]) {
   test(`format ${format}`, () => assert.equal(compileText(format).line(outcome), want));
 }

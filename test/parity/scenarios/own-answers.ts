@@ -1,0 +1,68 @@
+/** What a proxy answers by itself carries a reason and the object behind it. */
+import { ask, destinationRule, gateway, get, object, outside, sidecar, virtualService, type Ask, type AskExpectation, type AskOptions, type Scenario, type Step } from '../scenario.ts';
+import { ADDRESS, WORLD_PODS } from '../lab/network.ts';
+
+const path = (kind: string, name: string, group = 'networking'): string => `/apis/${group}.istio.io/v1/namespaces/default/${kind}/${name}`;
+const VS = path('virtual-service', 'vs');
+const DR = path('destination-rule', 'dr');
+const GW = path('gateway', 'gw');
+
+const GATEWAY = gateway('{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*.shop.test"]}]}');
+const security = (kind: string, spec: string, name: string) => object('security.istio.io/v1', kind, { spec, name, namespace: 'default' });
+
+interface Row {
+  readonly what: string;
+  readonly mesh: readonly string[];
+  readonly step: Step;
+  readonly over?: Partial<Scenario>;
+}
+
+/** What is logged of an answer that the proxy made. */
+const log = (flags: string, details: string | RegExp, objects: { route?: string; host?: string; cluster?: string }): AskExpectation['log'] => ({
+  flags, details, routeObject: objects.route ?? null, hostObject: objects.host ?? null, clusterObject: objects.cluster ?? null,
+});
+
+const rules = (text: string) => virtualService(`{hosts: [one], http: [${text}]}`);
+const forward = 'route: [{destination: {host: one}}]';
+const one = (expect: AskExpectation, options?: AskOptions): Ask => get('one/x', expect, options);
+/** From outside straight to the pod with the sidecar. */
+const inbound = (expect: AskExpectation): Step => ask('GET', 'server/x', { from: 'world', at: `${ADDRESS.server}:8080` }, expect);
+
+/** Well-formed, of the issuer, and signed by nobody. */
+const TOKEN = [...[{ alg: 'RS256', kid: 'nobody' }, { iss: 'me' }].map((part) => JSON.stringify(part)), 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.');
+
+const ROWS: readonly Row[] = [
+  { what: 'no rule of the host is for the request', mesh: [rules(`{match: [{uri: {prefix: /other}}], ${forward}}`)], step: one({ status: 404, log: log('NR', 'route_not_found', { host: VS }) }) },
+  {
+    what: 'no Gateway has the host', mesh: [GATEWAY, virtualService(`{hosts: [a.shop.test], gateways: [gw], http: [{${forward}}]}`)],
+    step: outside('b.shop.test/x', { status: 404, log: log('NR', 'route_not_found', { host: GW }) }),
+  },
+  { what: 'a fault aborts', mesh: [rules(`{fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, ${forward}}`)], step: one({ status: 418, log: log('FI', 'fault_filter_abort', { route: VS, host: VS }) }) },
+  { what: 'a rule answers directly', mesh: [rules('{directResponse: {status: 410}}')], step: one({ status: 410, log: log('-', 'direct_response', { route: VS, host: VS }) }) },
+  { what: 'a rule redirects', mesh: [rules('{redirect: {uri: /y}}')], step: one({ status: 301, log: log('-', 'direct_response', { route: VS, host: VS }) }) },
+  { what: 'the time of a rule is up', mesh: [rules(`{timeout: 0.1s, ${forward}}`)], step: one({ status: 504, log: log('UT', 'response_timeout', { route: VS, host: VS }) }, { app: { delayMs: 2000 } }) },
+  { what: 'a rule leads to a subset that nobody has defined', mesh: [rules('{route: [{destination: {host: one, subset: v9}}]}')], step: one({ status: 503, log: log('NC', 'cluster_not_found', { route: VS, host: VS }) }) },
+  {
+    what: 'nobody is in a subset', mesh: [rules('{route: [{destination: {host: one, subset: v9}}]}'), destinationRule('{host: one, subsets: [{name: v9, labels: {version: v9}}]}')],
+    step: one({ status: 503, log: log('UH', 'no_healthy_upstream', { route: VS, host: VS, cluster: DR }) }),
+  },
+  {
+    what: 'an endpoint refuses the connection', mesh: [destinationRule('{host: one, trafficPolicy: {loadBalancer: {simple: RANDOM}}}')],
+    step: one({ status: 503, log: log('URX,UF', /^upstream_reset_before_response_started\{remote_connection_failure/, { cluster: DR }) }),
+    over: { refuses: [`${WORLD_PODS[4]}:8080`] },
+  },
+  {
+    what: 'a policy denies', mesh: [security('AuthorizationPolicy', '{selector: {matchLabels: {app: server}}, action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]}', 'deny')],
+    step: inbound({ status: 403, log: log('-', 'rbac_access_denied_matched_policy[ns[default]-policy[deny]-rule[0]]', {}) }),
+  },
+  {
+    what: 'a token is not valid', mesh: [security('RequestAuthentication', `{selector: {matchLabels: {app: server}}, jwtRules: [{issuer: me, jwks: '{"keys": []}', fromHeaders: [{name: x-token}]}]}`, 'jwt')],
+    step: ask('GET', 'server/x', { from: 'world', at: `${ADDRESS.server}:8080`, headers: { 'x-token': TOKEN } }, { status: 401, log: log('-', /^jwt_authn_access_denied/, { host: path('request-authentication', 'jwt', 'security') }) }),
+  },
+  {
+    what: 'a Sidecar lets nobody out', mesh: [sidecar('{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}')],
+    step: get('nowhere.test/x', { status: 502, log: log('-', 'direct_response', { host: path('sidecar', 'default') }) }, { at: '10.96.0.13:80' }),
+  },
+];
+
+export const OWN_ANSWERS: readonly Scenario[] = ROWS.map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }));
