@@ -66,6 +66,7 @@ test('who does not answer is named when the time is up', async (t) => {
   const mesh = await start(t);
   const mute = mesh.proxy('mute', { acks: false });
   await mute.inbox.find((r) => r.typeUrl === TypeUrl.Cluster);
+  await mesh.change('VirtualService', 'reviews', { http: [{ timeout: '3s', route: [{ destination: { host: 'reviews' } }] }] });
   assert.deepEqual(await wait(mesh, ['vs', 'reviews'], { timeoutMs: 1500 }), ['exit 124: timed out: virtualservice/reviews.default: acknowledged by 0 of 1 interested proxies; waiting for mute.default']);
 });
 
