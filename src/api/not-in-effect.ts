@@ -17,7 +17,28 @@ const POLICIES = ['trafficPolicy', 'subsets[].trafficPolicy'];
 const PORT_POLICIES = POLICIES.map((path) => `${path}.portLevelSettings[]`);
 const under = (paths: readonly string[], { field, why }: Ineffective): Ineffective[] => paths.map((path) => ({ field: `${path}.${field}`, why }));
 
+const NO_NETWORKS = 'the mesh is one network: every address is reached directly';
+const ATTACHED: readonly Ineffective[] = ['targetRef', 'targetRefs'].map((field) => ({ field, why: 'there are no waypoints and no Gateway API: select the pods with selector. The object has no effect at all' }));
+
 export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
+  VirtualService: [
+    { field: 'http[].fault.abort.http2Error', why: 'no proxy has it: abort with httpStatus or grpcStatus' },
+    { field: 'http[].fault.delay.exponentialDelay', why: 'no proxy has it: use fixedDelay' },
+    { field: 'http[].match[].statPrefix', why: 'there are no statistics by route; the name of a rule stands in the access log' },
+    { field: 'http[].retries.retryRemoteLocalities', why: 'retries of our own proxy go where first tries go; Envoy, as the proxy, heeds it' },
+    { field: 'tcp[].match[].sourceSubnet', why: 'a sidecar has one source, its own pod: use sourceLabels' },
+  ],
+  ServiceEntry: [{ field: 'endpoints[].network', why: NO_NETWORKS }],
+  WorkloadEntry: [{ field: 'network', why: NO_NETWORKS }],
+  RequestAuthentication: [...ATTACHED, { field: 'jwtRules[].timeout', why: 'the control plane fetches keys, in a time of its own' }],
+  AuthorizationPolicy: ATTACHED,
+  Telemetry: [
+    ...ATTACHED,
+    { field: 'metrics', why: 'the standard metrics are always reported, with all their labels' },
+    { field: 'tracing[].useRequestIdForTraceSampling', why: 'traces are sampled by chance, whatever the request’s id' },
+    { field: 'tracing[].disableContextPropagation', why: 'trace headers are always passed on' },
+    { field: 'tracing[].customTags{}.formatter', why: 'tags come from literal, environment or header' },
+  ],
   DestinationRule: [
     ...under([...POLICIES, ...PORT_POLICIES], { field: 'loadBalancer.backendUtilization', why: 'endpoints report no utilization to the proxies: LEAST_REQUEST balances instead' }),
     ...under([...POLICIES, ...PORT_POLICIES], { field: 'loadBalancer.zoneAwareLbSetting', why: 'proxies do not know how their own zone is staffed; localityLbSetting prefers near endpoints' }),
