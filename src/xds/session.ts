@@ -137,7 +137,7 @@ export class AdsSession {
     return [...this.#types.values()].map((state) => {
       const { sub, held, retained, sentAtMs, ackedAtMs } = state;
       const names = sub.wildcard ? held.reduce((sum, set) => sum + set.size, retained.size) : sub.names.size;
-      return { typeUrl: sub.typeUrl, names, nonceSent: sub.nonce, nonceAcked: sub.ackedNonce, waiting: sub.waiting, behind: this.#isBehind(state), error: sub.error, sentAtMs, ackedAtMs };
+      return { typeUrl: sub.typeUrl, names, nonceSent: sub.nonce, nonceAcked: sub.ackedNonce, waiting: sub.waiting, behind: this.#isBehind(state), error: errorOf(state), sentAtMs, ackedAtMs };
     });
   }
 
@@ -387,6 +387,16 @@ export class AdsSession {
     this.#deps.write(message);
     this.#deps.events?.sent?.(state.sub.typeUrl, { ...counts, bytes: sum(message, (piece) => piece.length) });
   }
+}
+
+/** What it refuses now; else what it said last, when that was no. */
+function errorOf({ sub, refusals }: TypeState): string | undefined {
+  const byMessage = Map.groupBy(refusals.all(sub.typeUrl), ({ message }) => message);
+  if (byMessage.size === 0) return sub.error;
+  return [...byMessage].map(([message, [first, ...others]]) => {
+    const what = first?.part ?? first?.name ?? '';
+    return others.length > 0 || message.includes(what) ? message : `${what}: ${message}`;
+  }).join('; ');
 }
 
 function join(a: ReadonlySet<string> | 'all' | undefined, b: ReadonlySet<string> | 'all'): ReadonlySet<string> | 'all' {
