@@ -48,7 +48,10 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
     { field: 'servers[].defaultEndpoint', why: 'gateways serve what VirtualServices say; it never had an effect' },
     { field: 'servers[].port.targetPort', why: 'the Service of the gateway says which port of the pod it is' },
   ],
-  Sidecar: [{ field: 'ingress[].tls', why: 'sidecars end the mesh’s mutual TLS only; put a gateway in front' }],
+  Sidecar: [
+    { field: 'ingress[].tls', why: 'sidecars end the mesh’s mutual TLS only; put a gateway in front' },
+    { field: 'outboundTrafficPolicy.egressProxy', why: 'unknown traffic goes to where it was sent: describe the hosts by ServiceEntries and route them through a gateway by VirtualServices' },
+  ],
   EnvoyFilter: [{ field: '', why: 'EnvoyFilters are not applied: proxies get what the other kinds say and nothing else' }],
   WasmPlugin: [{ field: '', why: PLUGIN }],
   TrafficExtension: [{ field: '', why: PLUGIN }],
