@@ -22,7 +22,7 @@ export function startRecorder(): Promise<Recorder> {
   });
   server.on('upgrade', (request, socket) => {
     socket.on('error', () => {});
-    seen.push(`${request.method} ${request.url} upgrade`);
+    seen.push(`${request.method} ${request.url} `);
     socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
   });
   server.keepAliveTimeout = 60_000;
