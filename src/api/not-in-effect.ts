@@ -48,10 +48,15 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
     { field: 'servers[].defaultEndpoint', why: 'gateways serve what VirtualServices say; it never had an effect' },
     { field: 'servers[].port.targetPort', why: 'the Service of the gateway says which port of the pod it is' },
   ],
+  ProxyConfig: [
+    { field: 'image', why: 'there is one image of the proxy; the annotation sidecar.istio.io/proxyImage sets another one for a pod' },
+  ],
   Sidecar: [
+    ...['egress[].port.targetPort', 'ingress[].port.targetPort'].map((field) => ({ field, why: 'a Sidecar’s port leads where defaultEndpoint or the service says' })),
     { field: 'ingress[].tls', why: 'sidecars end the mesh’s mutual TLS only; put a gateway in front' },
     { field: 'outboundTrafficPolicy.egressProxy', why: 'unknown traffic goes to where it was sent: describe the hosts by ServiceEntries and route them through a gateway by VirtualServices' },
   ],
+  WorkloadGroup: [{ field: '', why: 'machines do not register themselves: write a WorkloadEntry for each' }],
   EnvoyFilter: [{ field: '', why: 'EnvoyFilters are not applied: proxies get what the other kinds say and nothing else' }],
   WasmPlugin: [{ field: '', why: PLUGIN }],
   TrafficExtension: [{ field: '', why: PLUGIN }],

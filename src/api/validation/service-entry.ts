@@ -52,7 +52,7 @@ function checkResolution(report: Report, spec: ServiceEntrySpec): void {
       if (address !== '' && !address.startsWith('unix://') && !parseAddress(address)) at.at('address').error(`${JSON.stringify(address)} is not an IP address, as resolution STATIC needs; use DNS for names`);
     });
   } else {
-    if (isWild && resolution !== 'DYNAMIC_DNS') report.at('hosts').error(`a wildcard host cannot be resolved by ${resolution}; use NONE, or name the hosts`);
+    if (isWild && resolution !== 'DYNAMIC_DNS' && endpoints.length === 0) report.at('hosts').error(`a wildcard host cannot be resolved by ${resolution}; give endpoints, use NONE, or name the hosts`);
     if ((spec.addresses ?? []).some((range) => range.includes('/'))) report.at('addresses').error('CIDR addresses are allowed only for NONE/STATIC resolution types');
     if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) report.at('endpoints').error(`there must only be 0 or 1 endpoint for resolution mode ${resolution}`);
   }

@@ -8,6 +8,9 @@ import { checkServerTls } from './server-tls.ts';
 import { checkConnectionPool } from './traffic-policy.ts';
 import { addressProblem, checkLabels, portProblem, protocolProblem } from './values.ts';
 
+/** Of egress listeners only: requests to an HTTP proxy, for services on any port. */
+const HTTP_PROXY = 'HTTP_PROXY';
+
 export function validateSidecar(object: Sidecar): Issue[] {
   const report = new Report();
   const { spec = {} } = object;
@@ -42,7 +45,7 @@ function endpointProblem(endpoint: string): string | undefined {
 function checkEgress(report: Report, egress: SidecarEgress): void {
   if (egress.port) {
     report.at('port', 'number').refuse(portProblem(egress.port.number));
-    if ((egress.port.protocol ?? '') !== '') report.at('port', 'protocol').refuse(protocolProblem(egress.port.protocol ?? ''));
+    if ((egress.port.protocol ?? '') !== '' && egress.port.protocol?.toUpperCase() !== HTTP_PROXY) report.at('port', 'protocol').refuse(protocolProblem(egress.port.protocol ?? ''));
   }
   if ((egress.bind ?? '') !== '' && !egress.bind?.startsWith('unix://')) report.at('bind').refuse(addressProblem(egress.bind ?? ''));
   if (egress.bind && !egress.port && !egress.bind.startsWith('unix://')) report.at('bind').error('sidecar: egress with bind needs a port');

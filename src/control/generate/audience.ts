@@ -12,6 +12,7 @@ import type { Scope } from '../registry/scope.ts';
 import type { ConfigPart, LeftOut, MeshSnapshot, SnapshotDiff } from '../registry/snapshot.ts';
 import { passthroughClusters } from '../translate/builtin-clusters.ts';
 import type { Context } from '../translate/context.ts';
+import { declaredRoutes } from '../translate/egress-listeners.ts';
 import { VIRTUAL_OUTBOUND } from '../translate/names.ts';
 import { buildOutboundListener, buildVirtualOutbound } from '../translate/outbound-listeners.ts';
 import { isShared, routesAt, sharedHosts } from '../translate/outbound-routes.ts';
@@ -19,7 +20,7 @@ import { encode } from './encode.ts';
 import { sidecarOrigins } from './origins.ts';
 import { clusterEndpoints, serviceClusters, serviceNameTable } from './outbound-resources.ts';
 import { planListeners, type PlannedOutbound } from './outbound-plans.ts';
-import { RouteTable, soleRoutes, type SoleRoutes } from './route-table.ts';
+import { declaredTable, RouteTable, soleRoutes, type SoleRoutes } from './route-table.ts';
 import type { StableTelemetry } from './stable.ts';
 import type { VirtualHosts } from './virtual-hosts.ts';
 import type { Made, Workshop } from './workshop.ts';
@@ -61,6 +62,7 @@ export class Audience {
   readonly #listeners = new Map<string, SharedListeners>();
   /** Of hosts of which there is something to report. */
   readonly #reports = new Map<string, readonly LeftOut[]>();
+  #planReports: readonly LeftOut[] = [];
   #snapshot: MeshSnapshot | undefined;
   /** Number of the snapshot for which it was asked last. */
   usedAt = 0;
@@ -80,7 +82,7 @@ export class Audience {
   }
 
   get reports(): LeftOut[] {
-    return [...[...this.#reports.values()].flat(), ...[...this.#listeners.values(), ...this.#tables.values(), ...this.#soles.values()].flatMap((t) => t.reports)];
+    return [...this.#planReports, ...[...this.#reports.values()].flat(), ...[...this.#listeners.values(), ...this.#tables.values(), ...this.#soles.values()].flatMap((t) => t.reports)];
   }
 
   /** @param contextOf of any client of the class: they are alike in everything that matters here */
@@ -99,7 +101,11 @@ export class Audience {
     if (isAnew) this.clusters = this.clusters.with(passthroughClusters(context.settings.config).map((cluster) => encode(ClusterSchema, cluster.name, cluster)), []);
     this.#updateHosts(hosts, context, terms);
     if (context.proxy.kind === 'router') return;
-    if (isAnew || affectsListeners(diff, context)) this.outbound = planListeners(context, this.outbound);
+    if (isAnew || affectsListeners(diff, context)) {
+      const { value, reports } = this.#deps.workshop.noting(() => planListeners(context, this.outbound));
+      this.outbound = value;
+      this.#planReports = reports;
+    }
     this.#updateRoutes(hosts, context);
   }
 
@@ -124,6 +130,7 @@ export class Audience {
   #changedHosts(diff: SnapshotDiff, scope: Scope): Set<string> {
     const patterns = [...diff.routing].flatMap((rules) => rules.hosts).concat([...diff.hostPolicies].map((policy) => policy.host));
     const hosts = new Set([...[...diff.services].map((service) => service.host), ...[...diff.endpoints].map(hostOf), ...patterns]);
+    for (const host of hosts) for (const alias of scope.aliasesOf.get(host) ?? []) hosts.add(alias);
     for (const pattern of new Set(patterns)) {
       if (!isWildcard(pattern)) continue;
       for (const known of [this.#hosts.keys(), scope.byHost.keys()]) for (const host of known) if (hostCovers(pattern, host)) hosts.add(host);
@@ -168,7 +175,7 @@ export class Audience {
       this.#tables.delete(name);
       this.#soles.delete(name);
     }
-    const made = [...names].map((name) => (isShared(name) ? this.#tableRoutes(name, hosts, context) : this.#soleRoutes(name, hosts, context)));
+    const made = [...names].map((name) => this.#routesOf(name, hosts, context));
     for (const resource of made) if (this.routes.get(resource.name) !== resource) this.#deps.workshop.origins.add(resource);
     this.routes = this.routes.with(made, gone);
     this.#updateVirtualHosts();
@@ -186,6 +193,16 @@ export class Audience {
     }
     for (const resource of upserts) this.#deps.workshop.origins.add(resource);
     this.virtualHosts = this.virtualHosts.with(upserts, removed);
+  }
+
+  #routesOf(name: string, hosts: ReadonlySet<string>, context: Context): EncodedResource {
+    const declared = declaredRoutes(name, context);
+    if (!declared) return isShared(name) ? this.#tableRoutes(name, hosts, context) : this.#soleRoutes(name, hosts, context);
+    const made = declaredTable(name, declared, { context, virtualHosts: this.#deps.virtualHosts });
+    const known = this.#soles.get(name)?.resource;
+    const resource = known?.version === made.resource.version ? known : made.resource;
+    this.#soles.set(name, { ...made, resource });
+    return resource;
   }
 
   #tableRoutes(name: string, hosts: ReadonlySet<string>, context: Context): EncodedResource {

@@ -8,7 +8,7 @@ import { CONFIG_PARTS, type ConfigPart, type LeftOut, type MeshSnapshot } from '
 import { inboundPassthroughCluster } from '../translate/builtin-clusters.ts';
 import { hostPolicy, type Context } from '../translate/context.ts';
 import { buildInboundCluster } from '../translate/inbound-clusters.ts';
-import { buildInboundListener } from '../translate/inbound-listener.ts';
+import { boundListenerName, buildBoundListener, buildInboundListener } from '../translate/inbound-listener.ts';
 import { inboundPorts, type InboundPort } from '../translate/inbound-services.ts';
 import { inboundCluster, VIRTUAL_INBOUND } from '../translate/names.ts';
 import { buildOutboundListener } from '../translate/outbound-listeners.ts';
@@ -107,12 +107,14 @@ export class OwnResources {
     const { context, audience, plans } = parts;
     const { settings, scope, snapshot, proxy } = context;
     const { client, server, security } = plans;
-    const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint]));
+    const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint, p.bind]));
     const make = (name: string, deps: readonly unknown[], at: { origins: readonly Origin[]; build: () => Listener }) =>
       this.#workshop.make(`listener ${this.#key} ${name}`, [settings, at.origins.join(), ...deps], { kind: 'Listener', namespace: proxy.namespace, name, origins: at.origins }, () => encode(ListenerSchema, name, at.build(), at));
     return [
       ...audience.outbound.own.map(({ plan, text }) => make(plan.name, [text, scope.outbound, client], { origins: [...plan.origins, ...plans.telemetries], build: () => buildOutboundListener(plan, context, client) })),
       make(VIRTUAL_INBOUND, [shape, snapshot.peerAuthentications, server, security], { origins: [...sidecarOrigins(context), ...plans.telemetries, ...plans.policies], build: () => buildInboundListener(ports, { context, telemetry: server, security }) }),
+      ...ports.filter((port) => port.bind !== undefined).map((port) =>
+        make(boundListenerName(port), [shape, snapshot.peerAuthentications, server, security], { origins: [...sidecarOrigins(context), ...plans.telemetries, ...plans.policies], build: () => buildBoundListener(port, { context, telemetry: server, security }) })),
     ];
   }
 }

@@ -2,7 +2,8 @@ import type { EncodedResource, ResourcePart } from '../../xds/resource.ts';
 import { ResourceSet } from '../../xds/resource-set.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
 import type { Context } from '../translate/context.ts';
-import { claims, fallbackHost, hostsBehind, planSharedHost, planSoleHost, precedence, routesAt, type HostPlan } from '../translate/outbound-routes.ts';
+import type { DeclaredRoutes } from '../translate/egress-listeners.ts';
+import { claims, declaredHosts, hostsBehind, ignoresPorts, planSharedHost, planSoleHost, precedence, routesAt, unknownHost, type HostPlan } from '../translate/outbound-routes.ts';
 import { hostResource, noRoutes, plannedHost, routesApart, routesResource, wholeHost, type EncodedRoutes, type VirtualHosts } from './virtual-hosts.ts';
 
 interface Entry {
@@ -113,9 +114,9 @@ export class RouteTable {
   }
 
   #whole(context: Context): EncodedResource {
-    if (this.#isApart) return routesApart(this.#name, [wholeHost(fallbackHost(context), [])]);
+    if (this.#isApart) return routesApart(this.#name, unknownPart(this.#name, context));
     const entries = [...this.#entries.values()].sort((a, b) => (precedence(a.plan) < precedence(b.plan) ? -1 : 1));
-    return routesResource(this.#name, [...entries.flatMap((entry) => entry.part ?? []), wholeHost(fallbackHost(context), [])]);
+    return routesResource(this.#name, [...entries.flatMap((entry) => entry.part ?? []), ...unknownPart(this.#name, context)]);
   }
 }
 
@@ -124,6 +125,19 @@ export interface SoleRoutes {
   readonly reports: readonly LeftOut[];
   /** Hosts whose change may change it. */
   readonly behind: ReadonlySet<string>;
+}
+
+function unknownPart(name: string, context: Context): ResourcePart[] {
+  const host = unknownHost(name, context);
+  return host ? [wholeHost(host, [])] : [];
+}
+
+/** The routes of a listener that a Sidecar object declares at an address of its own. */
+export function declaredTable(name: string, declared: DeclaredRoutes, by: { context: Context; virtualHosts: VirtualHosts }): SoleRoutes {
+  const { context, virtualHosts } = by;
+  const planned = declaredHosts(declared, context).map((plan) => ({ plan, routes: virtualHosts.routes(plan) }));
+  const parts = [...planned.map(({ plan, routes }) => plannedHost(plan, plan.domains, routes)), ...unknownPart(name, context)];
+  return { resource: routesResource(name, parts, ignoresPorts(name, context)), reports: planned.flatMap(({ routes }) => routes.reports), behind: new Set() };
 }
 
 /** The routes of one service alone. */

@@ -75,8 +75,8 @@ export function routesApart(name: string, hosts: readonly ResourcePart[]): Encod
 const field = (host: Uint8Array): Uint8Array => concat(bytesField(VIRTUAL_HOSTS, host));
 
 /** A RouteConfiguration out of its virtual hosts. */
-export function routesResource(name: string, hosts: readonly ResourcePart[]): EncodedResource {
-  const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, routesHead(name)));
+export function routesResource(name: string, hosts: readonly ResourcePart[], ignoresPorts = true): EncodedResource {
+  const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, routesHead(name, ignoresPorts)));
   return assemble({ typeUrl: TypeUrl.Route, name }, { head, list: hosts }, { origins: hosts.flatMap((part) => part.origins) });
 }
 

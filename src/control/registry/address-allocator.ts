@@ -1,10 +1,11 @@
 /** Gives virtual addresses to the hosts of ServiceEntries and keeps them in the objects' status. */
-import { ServiceEntries, type ServiceEntry } from '../../api/service-entry.ts';
+import { ServiceEntries, ServiceEntryKind, type ServiceEntry } from '../../api/service-entry.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { isConflict, isNotFound, PatchType, type KubeClient } from '../../kube/client.ts';
 import type { Informer } from '../../kube/informer.ts';
-import { objectKey } from '../../kube/object.ts';
+import { objectKey, type Stored } from '../../kube/object.ts';
+import { judge } from './acceptance.ts';
 import { planAddresses, type AddressChange } from './address-plan.ts';
 
 const QUIET_MS = 10;
@@ -43,7 +44,7 @@ export function createAddressAllocator(deps: AddressAllocatorDeps): AddressAlloc
   /** One pass over all entries: who has what decides who can have what. */
   const run = async (): Promise<void> => {
     isRunning = true;
-    const { changes, exhausted } = planAddresses(entries.list());
+    const { changes, exhausted } = planAddresses(entries.list().filter(isUsable));
     const text = exhausted.map(objectKey).join();
     if (text !== reported && text !== '') log.error('no virtual addresses are left for ServiceEntries', { entries: text });
     reported = text;
@@ -69,6 +70,11 @@ export function createAddressAllocator(deps: AddressAllocatorDeps): AddressAlloc
     },
   };
 }
+
+const verdicts = new WeakMap<Stored<ServiceEntry>, boolean>();
+
+/** An object that is not valid may be there all the same, and say anything. */
+const isUsable = (entry: Stored<ServiceEntry>): boolean => verdicts.getOrInsertComputed(entry, () => judge(ServiceEntryKind, entry).isUsable);
 
 /** @returns false when it has to be tried again */
 async function write({ entry, addresses }: AddressChange, { client, log }: AddressAllocatorDeps): Promise<boolean> {

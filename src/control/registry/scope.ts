@@ -26,8 +26,17 @@ export interface Scope {
   readonly rulesFor: (host: string, about: 'http' | 'l4') => RoutingRules | undefined;
   /** The oldest rules about HTTP that name just this host. */
   readonly bareRules: (host: string) => RoutingRules | undefined;
-  /** False when the service is out of sight, or an egress listener for that port leaves it out. */
+  /** Hosts of aliases that lead to a host. */
+  readonly aliasesOf: ReadonlyMap<string, readonly string[]>;
+  /** Egress listeners that bring in a port of a service: those for that port, else the catch-all; none when it is out of sight.
+   * Without a Sidecar object, and for what is in sight although its scope hides it, one that says nothing. */
+  readonly listenersOf: (service: MeshService, port: number) => readonly SidecarEgress[];
+  /** Whether captured calls to a port of the service are meant for it. */
   readonly allows: (service: MeshService, port: number) => boolean;
+  /** Whether an egress listener of the Sidecar object brings in the service. */
+  readonly imports: (listener: SidecarEgress, service: MeshService) => boolean;
+  /** Whether the port can be called in any way. */
+  readonly reaches: (service: MeshService, port: number) => boolean;
 }
 
 export interface ScopeInputs {
@@ -55,17 +64,26 @@ export function buildScope(inputs: ScopeInputs): Scope {
   const { namespace, sidecar, settings } = inputs;
   const egress = sidecar?.spec?.egress;
   const outbound = sidecar?.spec?.outboundTrafficPolicy?.mode ?? (settings.config.outboundTrafficPolicy.mode === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY');
-  const sees = (s: MeshService) => isVisible(s.exportTo, s.namespace, namespace) && (!egress || egress.some((e) => imports(e, s.host, s.namespace, namespace)));
+  const seen = new Map<MeshService, readonly SidecarEgress[]>();
   const byHost = new Map<string, MeshService>();
   for (const service of inputs.services) {
-    if (!sees(service)) continue;
+    if (!isVisible(service.exportTo, service.namespace, namespace)) continue;
+    const importers = (egress ?? [EVERYTHING]).filter((e) => imports(e, service.host, service.namespace, namespace));
+    if (importers.length === 0) continue;
+    seen.set(service, importers);
     const other = byHost.get(service.host);
     if (!other || isPreferred(service, other, namespace)) byHost.set(service.host, service);
   }
-  if (outbound !== 'REGISTRY_ONLY') for (const service of inputs.services) if (!byHost.has(service.host) && service.ports.some(isMixed)) byHost.set(service.host, service);
-  const imported = allowance(egress, namespace);
-  const allows: Scope['allows'] = (service, port) =>
-    byHost.get(service.host) === service && ((sees(service) && imported(service, port)) || (outbound !== 'REGISTRY_ONLY' && service.ports.some((p) => p.port === port && isMixed(p))));
+  const isOpen = outbound !== 'REGISTRY_ONLY';
+  if (isOpen) for (const service of inputs.services) if (!byHost.has(service.host) && service.ports.some(isMixed)) byHost.set(service.host, service);
+  const listenersOf: Scope['listenersOf'] = (service, port) => {
+    if (byHost.get(service.host) !== service) return [];
+    const found = listenersOn(egress, port).filter((e) => seen.get(service)?.includes(e));
+    if (found.length > 0) return found;
+    return isOpen && service.ports.some((p) => p.port === port && isMixed(p)) ? [EVERYTHING] : [];
+  };
+  const allows: Scope['allows'] = (service, port) => listenersOf(service, port).length > 0;
+  const takesRequests = (settings.config.proxyHttpPort ?? 0) > 0;
   const routing = inputs.routing.filter(
     (r) => r.gateways.has(MESH_GATEWAY) && isVisible(r.exportTo, r.namespace, namespace) && (!egress || r.hosts.some((h) => egress.some((e) => imports(e, h, r.namespace, namespace)))),
   );
@@ -73,13 +91,17 @@ export function buildScope(inputs: ScopeInputs): Scope {
     key: sidecar ? `${namespace}~${sidecar.metadata.namespace}/${sidecar.metadata.name}` : namespace,
     namespace,
     services: [...byHost.values()].sort((a, b) => (a.host < b.host ? -1 : 1)),
-    hidden: outbound === 'REGISTRY_ONLY' ? [] : inputs.services.filter((s) => !s.isMeshExternal && s.ports.some((p) => !allows(s, p.port))),
+    hidden: !isOpen ? [] : inputs.services.filter((s) => !s.isMeshExternal && s.ports.some((p) => !allows(s, p.port))),
     byHost,
     routing,
     outbound,
     sidecar,
     ...rulesIndex(routing),
+    aliasesOf: aliasIndex(byHost),
+    listenersOf,
     allows,
+    imports: (listener, service) => byHost.get(service.host) === service && seen.get(service)?.includes(listener) === true,
+    reaches: (service, port) => allows(service, port) || (byHost.get(service.host) === service && (takesRequests || seen.get(service)?.some(isForAnyPort) === true)),
   };
 }
 
@@ -103,13 +125,30 @@ function imports(egress: SidecarEgress, host: string, owner: string, viewer: str
   });
 }
 
-function allowance(egress: readonly SidecarEgress[] | undefined, namespace: string): Scope['allows'] {
-  if (!egress) return () => true;
-  return (service, port) => {
-    const onPort = egress.filter((e) => e.port?.number === port);
-    const listeners = onPort.length > 0 ? onPort : egress.filter((e) => e.port?.number === undefined);
-    return listeners.some((e) => imports(e, service.host, service.namespace, namespace));
-  };
+const EVERYTHING: SidecarEgress = { hosts: ['*/*'] };
+
+/** A listener for the port takes it from the catch-all. */
+function listenersOn(egress: readonly SidecarEgress[] | undefined, port: number): readonly SidecarEgress[] {
+  if (!egress) return [EVERYTHING];
+  const onPort = egress.filter((e) => e.port?.number === port && !isForAnyPort(e));
+  return onPort.length > 0 ? onPort : egress.filter((e) => e.port === undefined);
+}
+
+/** A listener through which all ports of its services are called: by requests to an HTTP proxy, or on a Unix socket. */
+export const isForAnyPort = (egress: SidecarEgress): boolean => egress.port?.protocol?.toUpperCase() === 'HTTP_PROXY' || (egress.bind?.startsWith('unix:') ?? false);
+
+/** Aliases by what they lead to; through other aliases, too. */
+function aliasIndex(byHost: ReadonlyMap<string, MeshService>): ReadonlyMap<string, readonly string[]> {
+  const index = new Map<string, string[]>();
+  for (const service of byHost.values()) if (service.aliasOf !== undefined) for (const host of aliasChain(service, byHost)) index.getOrInsertComputed(host, () => []).push(service.host);
+  return index;
+}
+
+/** Hosts that an alias leads to, one after the other; the last is the service, if there is one. */
+export function aliasChain(service: MeshService, byHost: ReadonlyMap<string, MeshService>): string[] {
+  const hosts: string[] = [];
+  for (let next = service.aliasOf; next !== undefined && next !== service.host && !hosts.includes(next); next = byHost.get(next)?.aliasOf) hosts.push(next);
+  return hosts;
 }
 
 function rulesIndex(routing: readonly RoutingRules[]): Pick<Scope, 'rulesFor' | 'bareRules'> {

@@ -7,7 +7,7 @@ import { boundRules, type EdgeChain, type EdgeListener } from './gateway-plan.ts
 import { tcpStats, type NetworkFilterInit } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
 import { rulesRoutes } from './l4-routes.ts';
-import { cidrRange, Direction, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
+import { cidrRange, Direction, socketAddress, sniffed, tlsInspector, type ChainInit } from './listener-parts.ts';
 import type { Security } from './security.ts';
 import { pack } from './message.ts';
 import { BLACKHOLE_CLUSTER } from './names.ts';
@@ -31,7 +31,7 @@ export function buildEdgeListener(plan: EdgeListener, parts: EdgeParts): Listene
     address: socketAddress(plan.address, plan.port),
     trafficDirection: Direction.outbound,
     listenerFilters: isTls ? [tlsInspector()] : [],
-    ...(isTls ? untimed : {}),
+    ...(isTls ? sniffed(parts.context.settings.config) : {}),
     filterChains: chains,
   });
 }

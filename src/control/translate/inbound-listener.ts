@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { tcpStats } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
 import type { InboundPort } from './inbound-services.ts';
-import { Direction, httpInspector, originalDestinationFilter, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
+import { Direction, httpInspector, originalDestinationFilter, sniffed, socketAddress, tlsInspector, type ChainInit } from './listener-parts.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
 import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, inboundCluster, originMetadata, VIRTUAL_INBOUND } from './names.ts';
 import type { Security } from './security.ts';
@@ -59,9 +59,9 @@ export function chainShapes(protocol: Protocol, mode: Mtls): readonly ChainShape
 export function buildInboundListener(ports: readonly InboundPort[], parts: InboundParts): Listener {
   const { context, telemetry } = parts;
   const { config } = context.settings;
-  const mtls = effectiveMtls(context.snapshot.peerAuthentications, { namespace: context.proxy.namespace, labels: context.labels }, config.rootNamespace);
+  const mtls = mtlsOf(context);
   const listenPort = config.proxyInboundListenPort;
-  const own = ports.filter((p) => p.port !== listenPort);
+  const own = ports.filter((p) => p.port !== listenPort && p.bind === undefined);
   return create(ListenerSchema, {
     name: VIRTUAL_INBOUND,
     address: socketAddress('0.0.0.0', listenPort),
@@ -69,7 +69,7 @@ export function buildInboundListener(ports: readonly InboundPort[], parts: Inbou
     // listener of the same port and send the call out again.
     trafficDirection: Direction.inbound,
     listenerFilters: [originalDestinationFilter(), tlsInspector(), httpInspector()],
-    ...untimed,
+    ...sniffed(config),
     filterChains: [
       {
         name: 'virtualInbound-blackhole',
@@ -79,6 +79,26 @@ export function buildInboundListener(ports: readonly InboundPort[], parts: Inbou
       ...otherPorts(mtls, own, parts),
       ...own.flatMap((port) => chainShapes(port.protocol, mtlsOnPort(mtls, port.port)).map((shape) => portChain(port, shape, parts))),
     ],
+  });
+}
+
+const mtlsOf = ({ snapshot, proxy, labels, settings }: Context): EffectiveMtls =>
+  effectiveMtls(snapshot.peerAuthentications, { namespace: proxy.namespace, labels }, settings.config.rootNamespace);
+
+export const boundListenerName = (port: InboundPort): string => `${port.bind}_${port.port}`;
+
+/** A port on which the proxy listens itself: Sidecar.ingress with captureMode NONE. */
+export function buildBoundListener(port: InboundPort, parts: InboundParts): Listener {
+  const { context } = parts;
+  const label = boundListenerName(port);
+  const shapes = chainShapes(port.protocol, mtlsOnPort(mtlsOf(context), port.port));
+  return create(ListenerSchema, {
+    name: label,
+    address: socketAddress(port.bind ?? '', port.port),
+    trafficDirection: Direction.inbound,
+    listenerFilters: [tlsInspector(), httpInspector()],
+    ...sniffed(context.settings.config),
+    filterChains: shapes.map((shape) => ({ name: label, ...chain({ shape, cluster: inboundCluster(port.port), label, operation: operation(port) }, parts) })),
   });
 }
 

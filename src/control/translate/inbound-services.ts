@@ -14,6 +14,8 @@ export interface InboundPort {
   readonly servicePort: number;
   /** Where the application is when it is not at the pod's own address and port: `127.0.0.1:PORT`, `unix:///path`. */
   readonly endpoint?: string;
+  /** Where the proxy listens for it itself: connections to it are not captured. */
+  readonly bind?: string;
 }
 
 /** Ports of the workload, by the services that select it or by its Sidecar object. The order in which services were created
@@ -21,6 +23,8 @@ export interface InboundPort {
 export function inboundPorts(context: Context): InboundPort[] {
   const ingress = context.scope.sidecar?.spec?.ingress;
   if (ingress && ingress.length > 0) return ingress.map((i) => ingressPort(i, context));
+  // Without capture the application has its ports itself; Istio: the same.
+  if (context.proxy.interception === 'NONE') return [];
   const byPort = new Map<number, InboundPort>();
   for (const service of servicesOf(context)) {
     for (const { port: servicePort, protocol, targetPort: wanted } of service.ports) {
@@ -69,6 +73,12 @@ function ingressPort(ingress: SidecarIngress, context: Context): InboundPort {
   const service = servicesOf(context).find((s) => s.ports.some((p) => targetPort(p.targetPort, context) === port || p.port === port));
   const declared = ingress.port.protocol ? declaredProtocol(ingress.port.protocol) : protocolOf({ port, name: ingress.port.name });
   const endpoint = ingress.defaultEndpoint;
-  const isOwn = endpoint === undefined || endpoint === '' || endpoint === `0.0.0.0:${port}`;
-  return { port, protocol: declared, service, servicePort: service?.ports.find((p) => targetPort(p.targetPort, context) === port)?.port ?? port, ...(isOwn ? {} : { endpoint }) };
+  const binds = ingress.captureMode === 'NONE' || context.proxy.interception === 'NONE';
+  const isOwn = endpoint === undefined || endpoint === '' || (endpoint === `0.0.0.0:${port}` && !binds);
+  return {
+    port, protocol: declared, service, servicePort: service?.ports.find((p) => targetPort(p.targetPort, context) === port)?.port ?? port,
+    ...(isOwn ? {} : { endpoint }),
+    // Where nothing is captured the address that was called is the proxy's own.
+    ...(binds ? { bind: ingress.bind || context.proxy.address, endpoint: endpoint || `127.0.0.1:${port}` } : {}),
+  };
 }

@@ -37,7 +37,7 @@ export function planClusters(context: Context, service: MeshService): ClusterPla
   const accounts = context.snapshot.endpoints.get(service.key)?.accounts ?? [];
   const { host } = service;
   return service.ports
-    .filter((port) => port.protocol !== 'UDP' && context.scope.allows(service, port.port))
+    .filter((port) => port.protocol !== 'UDP' && context.scope.reaches(service, port.port))
     .flatMap((port) =>
       [undefined, ...(policy?.subsets ?? []).map((s) => s.name)].map((subset) => {
         const plan: ClusterPlan = { name: outboundCluster({ port: port.port, subset, host }), service, port, subset, policy, accounts };

@@ -3,7 +3,7 @@ import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/
 import type { Context } from './context.ts';
 import { tcpStats } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
-import { cidrRange, Direction, httpInspector, socketAddress, tlsInspector, untimed, type ChainInit } from './listener-parts.ts';
+import { cidrRange, Direction, httpInspector, sniffed, socketAddress, tlsInspector, type ChainInit } from './listener-parts.ts';
 import { BLACKHOLE_CLUSTER, PASSTHROUGH_CLUSTER, VIRTUAL_OUTBOUND } from './names.ts';
 import { hiddenChain, type OutboundChain, type OutboundPlan } from './outbound-plan.ts';
 import { tcpProxy } from './tcp-proxy.ts';
@@ -17,21 +17,21 @@ interface Parts {
 export function buildOutboundListener(plan: OutboundPlan, context: Context, telemetry: TelemetryPlan): Listener {
   const { name, address, port, http } = plan;
   const parts = { context, telemetry };
-  const label = `${address}_${port}`;
+  const label = name;
   const filterChains = plan.chains.flatMap((chain) => narrowChains(chain, label, parts));
   if (http !== undefined) filterChains.push(httpChain(http, label, { ...parts, subnets: [] }));
   const isSniffed = http !== undefined || plan.chains.some((c) => c.http !== undefined);
   const hasNames = plan.chains.some((c) => c.serverNames.length > 0);
-  const defaultFilterChain = plan.fallback ? l4Chain(plan.fallback, parts) : unknownChain(parts);
+  const defaultFilterChain = plan.fallback ? l4Chain(plan.fallback, parts) : unknownChain(parts, plan.binds);
   return create(ListenerSchema, {
     name,
     address: socketAddress(address, port),
     filterChains: filterChains.length > 0 ? filterChains : [defaultFilterChain],
     ...(filterChains.length > 0 ? { defaultFilterChain } : {}),
     listenerFilters: [...(isSniffed || hasNames ? [tlsInspector()] : []), ...(isSniffed ? [httpInspector()] : [])],
-    ...(isSniffed || hasNames ? untimed : {}),
+    ...(isSniffed || hasNames ? sniffed(context.settings.config) : {}),
     trafficDirection: Direction.outbound,
-    bindToPort: false,
+    bindToPort: plan.binds,
   });
 }
 
@@ -60,8 +60,9 @@ function l4Chain(chain: OutboundChain, { context, telemetry }: Parts): ChainInit
 
 const fallbackCluster = (context: Context): string => (context.scope.outbound === 'REGISTRY_ONLY' ? BLACKHOLE_CLUSTER : PASSTHROUGH_CLUSTER);
 
-function unknownChain({ context, telemetry }: Parts): ChainInit {
-  const cluster = fallbackCluster(context);
+/** @param binds who called an address that the proxy has bound called nobody else */
+function unknownChain({ context, telemetry }: Parts, binds: boolean): ChainInit {
+  const cluster = binds ? BLACKHOLE_CLUSTER : fallbackCluster(context);
   return { name: 'PassthroughFilterChain', filters: [...tcpStats(context.proxy), tcpProxy({ statPrefix: cluster, targets: [{ cluster, weight: 1 }], telemetry })] };
 }
 

@@ -3,6 +3,7 @@ import { isDetected, isHeadless, isHttp, serviceOrigins, type MeshService, type 
 import type { Origin } from '../registry/origin.ts';
 import { MESH_GATEWAY } from '../registry/virtual-services.ts';
 import { addressesOf, hostPolicy, type Context } from './context.ts';
+import { egressAddress, egressListenerName, egressProtocol, requestListeners, type EgressAddress } from './egress-listeners.ts';
 import { l4Routes } from './l4-routes.ts';
 import { MESH_PASSTHROUGH_CLUSTER } from './names.ts';
 import type { TcpTarget } from './tcp-proxy.ts';
@@ -15,6 +16,8 @@ export interface OutboundPlan {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** The proxy binds the address; otherwise connections are captured. */
+  readonly binds: boolean;
   /** Name of the routes when HTTP is possible. */
   http?: string;
   /** Connections that are told by their address or by the name that they ask for. */
@@ -45,16 +48,46 @@ export interface Outbound {
  * Istio: buildSidecarOutboundListeners. */
 export function planOutbound(context: Context): Outbound {
   const plans = new Plans();
+  for (const { at } of requestListeners(context)) if (canBind(at, context)) plans.at(at).http = egressListenerName(at);
   for (const service of context.scope.services) {
     if (service.resolution === 'alias') continue;
     const origins = [...serviceOrigins(service), ...(context.scope.rulesFor(service.host, 'l4')?.origins ?? []), ...(hostPolicy(context, service)?.origins ?? [])];
     for (const port of service.ports) {
-      if (port.protocol === 'UDP' || !context.scope.allows(service, port.port)) continue;
-      place(plans, { service, port, context, origins });
+      if (port.protocol === 'UDP') continue;
+      for (const listener of context.scope.listenersOf(service, port.port)) {
+        const at = { service, port: { ...port, protocol: egressProtocol(listener, port) }, context, origins };
+        const declared = egressAddress(listener, context, port.port);
+        if (declared) placeAt(plans, declared, at);
+        else place(plans, at);
+      }
     }
   }
   const hidden = placeHidden(plans, context);
   return { plans: plans.all, hidden };
+}
+
+const ANYWHERE = (port: number): EgressAddress => ({ address: ANY, port, binds: false });
+
+/** Ports below that are the root user's, and a proxy is none. Istio: the same. */
+const FIRST_FREE_PORT = 1024;
+
+function canBind(at: EgressAddress, context: Context): boolean {
+  const isFree = !at.binds || at.port === 0 || at.port >= FIRST_FREE_PORT;
+  const { sidecar } = context.scope;
+  if (!isFree && sidecar && context.proxy.interception !== 'NONE') {
+    const { namespace = '', name } = sidecar.metadata;
+    context.report({ kind: 'Sidecar', namespace, name, field: 'spec.egress', reason: `port ${at.port} cannot be bound by a proxy that is not root: only ports from ${FIRST_FREE_PORT}` });
+  }
+  return isFree;
+}
+
+/** All services of a listener with an address of its own: HTTP by host, TLS by name, and for other bytes the first of them. */
+function placeAt(plans: Plans, declared: EgressAddress, at: Placement): void {
+  if (!canBind(declared, at.context)) return;
+  const plan = plans.at(declared);
+  const { protocol } = at.port;
+  if (isHttp(protocol) || isDetected(protocol)) plan.http ??= egressListenerName(declared);
+  if (!isHttp(protocol)) plans.add(plan, chains(at, true), at.origins);
 }
 
 /** Listeners by address and port. A name or a subnet can lead to one place only: the first keeps it, as do those that take
@@ -71,9 +104,9 @@ class Plans {
     return this.#byName.get(`${address}_${port}`);
   }
 
-  at(address: string, port: number): OutboundPlan {
-    const name = `${address}_${port}`;
-    return this.#byName.getOrInsertComputed(name, () => ({ name, address, port, chains: [], origins: [] }));
+  at(at: EgressAddress): OutboundPlan {
+    const name = egressListenerName(at);
+    return this.#byName.getOrInsertComputed(name, () => ({ name, ...at, chains: [], origins: [] }));
   }
 
   add(plan: OutboundPlan, chains: readonly OutboundChain[], origins: readonly Origin[]): void {
@@ -106,19 +139,19 @@ interface Placement {
 
 function place(plans: Plans, at: Placement): void {
   const { service, port, context } = at;
-  if (isHttp(port.protocol)) plans.at(ANY, port.port).http = String(port.port);
+  if (isHttp(port.protocol)) plans.at(ANYWHERE(port.port)).http = String(port.port);
   if (isHeadless(service)) return placePods(plans, at);
   if (isHttp(port.protocol)) return;
   const addresses = addressesOf(service, context.proxy);
   const ranges = addresses.filter((a) => a.includes('/'));
   for (const address of addresses.filter((a) => !a.includes('/'))) {
-    const plan = plans.at(address, port.port);
+    const plan = plans.at({ address, port: port.port, binds: false });
     if (isDetected(port.protocol)) plan.http ??= ownRoutes(at);
     plans.add(plan, chains(at, false), at.origins);
   }
-  if (ranges.length > 0) plans.add(plans.at(ANY, port.port), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins);
+  if (ranges.length > 0) plans.add(plans.at(ANYWHERE(port.port)), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins);
   if (addresses.length > 0) return;
-  const shared = plans.at(ANY, port.port);
+  const shared = plans.at(ANYWHERE(port.port));
   if (isDetected(port.protocol)) shared.http ??= String(port.port);
   plans.add(shared, chains(at, true), at.origins);
 }
@@ -131,7 +164,7 @@ function placePods(plans: Plans, at: Placement): void {
   const { service, port } = at;
   const http = isHttp(port.protocol) || isDetected(port.protocol) ? { http: ownRoutes(at) } : {};
   for (const [target, subnets] of podsByPort(at.context, service, port)) {
-    plans.add(plans.at(ANY, target), chains(at, false).map((c) => (c.subnets.length === 0 ? { ...c, subnets, ...(c.serverNames.length === 0 ? http : {}) } : c)), at.origins);
+    plans.add(plans.at(ANYWHERE(target)), chains(at, false).map((c) => (c.subnets.length === 0 ? { ...c, subnets, ...(c.serverNames.length === 0 ? http : {}) } : c)), at.origins);
   }
 }
 

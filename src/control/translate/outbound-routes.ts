@@ -1,11 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import type { VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { RouteConfigurationSchema, type RouteConfiguration } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
-import { isDetected, isHeadless, isHttp, type MeshService, type Protocol } from '../registry/model.ts';
+import { isDetected, isHeadless, isHttp, type MeshService, type Protocol, type ServicePort } from '../registry/model.ts';
 import { originOf } from '../registry/origin.ts';
+import { aliasChain } from '../registry/scope.ts';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
 import { addressesOf, hostPolicy, type Context } from './context.ts';
 import { hidesDelivery } from './delivery.ts';
+import { declaredRoutes, egressAddress, egressProtocol, type DeclaredRoutes } from './egress-listeners.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
 import { configMetadata, originMetadata, outboundCluster, PASSTHROUGH_CLUSTER } from './names.ts';
 import { retryPolicy } from './retry.ts';
@@ -28,6 +30,8 @@ export interface HostPlan {
 /** What a sidecar's listener routes to. Names: `9080` for all HTTP services on that port, `host:port` for one service whose
  * protocol is detected. An unknown name leads nowhere. */
 export function planHosts(name: string, context: Context): HostPlan[] {
+  const declared = declaredRoutes(name, context);
+  if (declared) return declaredHosts(declared, context);
   if (isShared(name)) {
     const { view } = routesAt(name, context);
     return withoutClashes(sharedHosts(context).flatMap((host) => planSharedHost(host, view) ?? []));
@@ -61,19 +65,41 @@ export function sharedHosts({ scope }: Context): string[] {
  * their own and stand on port 80. */
 export function planSharedHost(host: string, view: RouteView): HostPlan | undefined {
   const { context, port } = view;
-  const service = context.scope.byHost.get(host);
-  if (service) {
-    const isThere = service.ports.some((p) => p.port === port && (isHttp(p.protocol) || isUnaddressed(service, p.protocol, context))) && context.scope.allows(service, port);
-    return isThere ? serviceHost(service, view, domains(service, context)) : undefined;
+  const named = context.scope.byHost.get(host);
+  if (named) {
+    const service = named.aliasOf === undefined ? named : context.scope.byHost.get(aliasChain(named, context.scope.byHost).at(-1) ?? '');
+    return service?.ports.some((p) => p.port === port && isShareable(service, p, context)) ? serviceHost(service, view, domains(named, context), named) : undefined;
   }
   const rules = port === 80 ? context.scope.bareRules(host) : undefined;
   return rules && { name: `${host}:${port}`, domains: [host], rules, view };
 }
 
 /** Everything about a RouteConfiguration but its virtual hosts. */
-export const routesHead = (name: string): Init<typeof RouteConfigurationSchema> => ({
-  name, validateClusters: false, maxDirectResponseBodySizeBytes: 1_048_576, ignorePortInHostMatching: true, ...hidesDelivery,
+export const routesHead = (name: string, ignorePortInHostMatching = true): Init<typeof RouteConfigurationSchema> => ({
+  name, validateClusters: false, maxDirectResponseBodySizeBytes: 1_048_576, ignorePortInHostMatching, ...hidesDelivery,
 });
+
+/** Whether `reviews:9080` is the same host as `reviews`: not where one listener stands for all ports. */
+export const ignoresPorts = (name: string, context: Context): boolean => declaredRoutes(name, context)?.isForAnyPort !== true;
+
+/** Hosts of a listener with an address of its own. Where it stands for all ports, the host in the request has to say which. */
+export function declaredHosts({ at, isForAnyPort, takes }: DeclaredRoutes, context: Context): HostPlan[] {
+  const services = context.scope.services.filter((service) => service.aliasOf === undefined && takes(service));
+  return withoutClashes(services.flatMap((service) => service.ports.flatMap((port) => {
+    const isMeant = isForAnyPort ? isHttp(port.protocol) || isDetected(port.protocol) : port.port === at.port;
+    if (!isMeant) return [];
+    const names = domains(service, context);
+    return [serviceHost(service, { context, port: port.port, gateways: MESH }, isForAnyPort ? [...names.map((host) => `${host}:${port.port}`), ...(port.port === 80 ? names : [])] : names)];
+  })));
+}
+
+/** The virtual host for hosts that none of the others is for; routes of one service have none. Who called an address that the
+ * proxy has bound called nobody else, so there is nobody to pass an unknown host on to. */
+export function unknownHost(name: string, context: Context): VirtualHostInit | undefined {
+  const declared = declaredRoutes(name, context);
+  if (!declared && !isShared(name)) return undefined;
+  return declared?.at.binds || context.proxy.interception === 'NONE' ? blockAll(context) : fallbackHost(context);
+}
 
 /** The routes of a virtual host, without its names. */
 export function hostRoutes({ service, rules, view }: HostPlan): VirtualHostInit {
@@ -97,14 +123,25 @@ export function hostDependencies(plan: HostPlan): unknown[] {
 /** A whole RouteConfiguration, made in one piece. */
 export function buildOutboundRoutes(name: string, context: Context): RouteConfiguration {
   const hosts = planHosts(name, context).map((plan): VirtualHostInit => ({ name: plan.name, domains: [...plan.domains], ...hostRoutes(plan) }));
-  return create(RouteConfigurationSchema, { ...routesHead(name), virtualHosts: isShared(name) ? [...hosts, fallbackHost(context)] : hosts });
+  const unknown = unknownHost(name, context);
+  return create(RouteConfigurationSchema, { ...routesHead(name, ignoresPorts(name, context)), virtualHosts: unknown ? [...hosts, unknown] : hosts });
+}
+
+/** HTTP, or it may be; not at an address of an egress listener's own. */
+function isShareable(service: MeshService, port: ServicePort, context: Context): boolean {
+  return context.scope.listenersOf(service, port.port).some((listener) => {
+    const protocol = egressProtocol(listener, port);
+    return egressAddress(listener, context, port.port) === undefined && (isHttp(protocol) || isUnaddressed(service, protocol, context));
+  });
 }
 
 /** A detected port of a service without address of its own shares the port's listener. */
 const isUnaddressed = (service: MeshService, protocol: Protocol, context: Context): boolean => isDetected(protocol) && addressesOf(service, context.proxy).length === 0 && !isHeadless(service);
 
-function serviceHost(service: MeshService, view: RouteView, names: string[]): HostPlan {
-  return { name: `${service.host}:${view.port}`, domains: names, service, rules: view.context.scope.rulesFor(service.host, 'http'), view };
+/** @param named by which the service is called; rules for an alias come before those for what it leads to */
+function serviceHost(service: MeshService, view: RouteView, names: string[], named = service): HostPlan {
+  const { rulesFor } = view.context.scope;
+  return { name: `${named.host}:${view.port}`, domains: names, service, rules: rulesFor(named.host, 'http') ?? rulesFor(service.host, 'http'), view };
 }
 
 /** Where requests go that no VirtualService speaks about: to the service itself. */
@@ -141,14 +178,17 @@ export function domains(service: MeshService, context: Context): string[] {
   return [...names, ...plain];
 }
 
+function blockAll({ scope }: Context): VirtualHostInit {
+  const match = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
+  const { sidecar } = scope;
+  const metadata = originMetadata(sidecar?.spec?.outboundTrafficPolicy ? [originOf('Sidecar', sidecar.metadata)] : []);
+  return { name: 'block_all', domains: ['*'], metadata, routes: [{ name: 'block_all', match, action: { case: 'directResponse', value: { status: 502 } } }], includeRequestAttemptCount: true };
+}
+
 /** Everything else: let through, or refused. */
 export function fallbackHost(context: Context): VirtualHostInit {
+  if (context.scope.outbound === 'REGISTRY_ONLY') return blockAll(context);
   const match = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
-  if (context.scope.outbound === 'REGISTRY_ONLY') {
-    const { sidecar } = context.scope;
-    const metadata = originMetadata(sidecar?.spec?.outboundTrafficPolicy ? [originOf('Sidecar', sidecar.metadata)] : []);
-    return { name: 'block_all', domains: ['*'], metadata, routes: [{ name: 'block_all', match, action: { case: 'directResponse', value: { status: 502 } } }], includeRequestAttemptCount: true };
-  }
   const value = { clusterSpecifier: { case: 'cluster' as const, value: PASSTHROUGH_CLUSTER }, timeout: ZERO_DURATION };
   return { name: 'allow_any', domains: ['*'], routes: [{ name: 'allow_any', match, action: { case: 'route', value } }], includeRequestAttemptCount: true };
 }

@@ -7,8 +7,10 @@ import type { SocketAddress } from '../runtime-contract.ts';
 export type { Address };
 export type { TransportSocket } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 
+/** A Unix socket is an address that begins with `/`, or with `@` when it has no place in the file system; its port is 0. */
 export function socketAddress(address: Address | undefined, what: string): SocketAddress {
-  if (address?.address.case !== 'socketAddress') throw new ConfigError(`${what}: address must be a socket_address, not ${address?.address.case ?? '(none)'}`);
+  if (address?.address.case === 'pipe') return { address: address.address.value.path, port: 0 };
+  if (address?.address.case !== 'socketAddress') throw new ConfigError(`${what}: address must be a socket_address or a pipe, not ${address?.address.case ?? '(none)'}`);
   const { value } = address.address;
   if (value.portSpecifier.case !== 'portValue') throw new ConfigError(`${what}: port_value is missing`);
   return { address: value.address, port: value.portSpecifier.value };

@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../base/log.ts';
-import { formatAddress } from './format-address.ts';
+import { formatAddress, netAddress } from './format-address.ts';
 import type { ChainSettings, ListenerSettings } from '../config/listeners.ts';
 import type { DownstreamConnection } from '../http/connection.ts';
 import type { ProxyServices } from '../http/services.ts';
@@ -75,8 +75,9 @@ export class ListenerRuntime {
       log.error('cannot bind a listener', { listener: this.settings.name, address: wanted.address, port: wanted.port, error: error.message });
       onReady();
     });
-    server.listen({ host: wanted.address, port: wanted.port, backlog: 4096 }, () => {
+    server.listen({ ...netAddress(wanted), backlog: 4096 }, () => {
       const address = server.address();
+      this.#bound = wanted;
       if (typeof address === 'object' && address !== null) this.#bound = { address: address.address, port: address.port };
       onReady();
     });

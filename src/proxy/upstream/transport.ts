@@ -1,6 +1,7 @@
 /** Opens connections to endpoints. */
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
+import { netAddress } from '../net/format-address.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { ConnectAttempt, type Connecting, type ConnectListener, localAddress } from './connect-attempt.ts';
 import { type ProxiedConnection, proxyHeader, type ProxyProtocolVersion } from './proxy-protocol.ts';
@@ -84,8 +85,7 @@ type OnRead = { readonly buffer: Buffer; callback(length: number): boolean };
 
 /** A bare connection to the target; `connected` goes on with it. */
 export function dial(target: ConnectTarget, attempt: ConnectAttempt, connected: () => void, onread?: OnRead): Socket {
-  const { address, port } = target.address;
-  const socket = connectTcp({ host: address, port, localAddress: target.from, allowHalfOpen: true, noDelay: true, onread });
+  const socket = connectTcp({ ...netAddress(target.address), localAddress: target.from, allowHalfOpen: true, noDelay: true, onread });
   attempt.follow(socket, 'connect', () => {
     keepAlive(socket, target.keepalive);
     connected();

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import type { WorkloadCertificate } from '../../../src/control/serve/testing/secret-service.ts';
 import { environmentOf, settingsOf } from './identities.ts';
 import type { Namespace } from './namespace.ts';
-import type { Place } from './network.ts';
+import { NAME_SERVER, type Place } from './network.ts';
 
 export type Engine = 'envoy' | 'lateen';
 
@@ -56,7 +56,9 @@ function run({ place, namespace, home }: ProxyStart, command: readonly string[])
   const [out, err] = [openSync(logFile, 'a'), openSync(join(home, 'errors.log'), 'a')];
   // Envoy opens its standard output again, by name.
   chmodSync(logFile, 0o666);
-  const asProxy = ['setpriv', '--pdeathsig', 'SIGKILL', '--reuid', '1337', '--regid', '1337', '--clear-groups', '--', ...command];
+  // In a mount namespace of its own, where names are those of network.ts.
+  const withNames = ['unshare', '--mount', '--', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf(home)];
+  const asProxy = [...withNames, 'setpriv', '--pdeathsig', 'SIGKILL', '--reuid', '1337', '--regid', '1337', '--clear-groups', '--', ...command];
   const [program, ...args] = namespace.inside(asProxy);
   const child: ChildProcess = spawn(program, args, { stdio: ['ignore', out, err], env: environmentOf(place, home) });
   closeSync(out);
@@ -71,6 +73,13 @@ function run({ place, namespace, home }: ProxyStart, command: readonly string[])
       await gone;
     },
   };
+}
+
+function resolvConf(home: string): string {
+  const path = join(home, 'resolv.conf');
+  writeFileSync(path, `nameserver ${NAME_SERVER}\n`);
+  chmodSync(path, 0o644);
+  return path;
 }
 
 const overHttp2 = {
