@@ -119,6 +119,8 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
     const host = this.#match();
     if (host && host.requireTls === 'all' && request.scheme !== 'https') {
+      // As in Envoy: the virtual host sends to https, not one of its routes.
+      this.route = undefined;
       this.destination = undefined;
       return this.reply({ status: 301, details: 'direct_response', headers: [['location', `https://${request.authority}${request.path}`]] });
     }

@@ -65,6 +65,8 @@ export const GATEWAY: readonly Scenario[] = [
   },
   {
     name: 'TLS passes through by its server name',
+    // Signatures within the handshake differ in length from one to the next.
+    ignores: ['log.sent', 'log.received'],
     mesh: [edge('{port: {number: 443, name: tls, protocol: TLS}, hosts: ["*.shop.test"], tls: {mode: PASSTHROUGH}}'), virtualService('{hosts: ["a.shop.test"], gateways: [gw], tls: [{match: [{sniHosts: [a.shop.test]}], route: [{destination: {host: one, port: {number: 443}}}]}]}')],
     steps: [outside('a.shop.test/x', { status: 200, body: 'one-v1', seen: [{ tls: { sni: 'a.shop.test' } }] }, { tls: { sni: 'a.shop.test' } }), outside('b.shop.test/x', { status: 0, end: 'ECONNRESET' }, { tls: { sni: 'b.shop.test' } })],
   },

@@ -84,7 +84,7 @@ export const SERVICE_ENTRY: readonly Scenario[] = [
   {
     name: 'a DNS name is resolved, and all its addresses take turns', covers: ['ServiceEntry.resolution'], without: { 'ServiceEntry.resolution': 'DNS_ROUND_ROBIN' },
     mesh: [serviceEntry(`{hosts: [both.example], ports: [${HTTP}], resolution: DNS}`), destinationRule('{host: both.example, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}}')],
-    steps: [get('both.example/', { shares: { [FIRST]: 0.5, [SECOND]: 0.5 } }, { at: '10.250.0.3:80', times: 20 })],
+    steps: [get('both.example/', { shares: { [FIRST]: 0.5, [SECOND]: 0.5 } }, { at: '10.250.0.3:80', times: 200 })],
   },
   {
     name: 'of DNS_ROUND_ROBIN one address stands for the name', covers: ['ServiceEntry.resolution'], without: { 'ServiceEntry.resolution': 'NONE' },
