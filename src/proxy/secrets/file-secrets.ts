@@ -1,6 +1,6 @@
 /** TLS material in files of the proxy, under the names by which Istio's agent serves it: `file-cert:CHAIN~KEY`, `file-root:PATH`,
  * `file-root:system`, and `file-crl:PATH`. Files are looked at again and again: certificates are renewed in place. */
-import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { TlsSecret } from '../secret-source.ts';
 
@@ -20,14 +20,22 @@ const SYSTEM_BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/cert
 
 /** @param changed called with each name whose files differ from what `get` has given */
 export function createFileSecrets(changed: (name: string) => void): FileSecrets {
-  const watched = new Map<string, Set<string>>();
-  const watch = (path: string, name: string) => {
-    const names = watched.get(path) ?? new Set();
-    if (names.size === 0) {
-      watched.set(path, names);
-      watchFile(path, { persistent: false, interval: LOOK_MS }, () => names.forEach(changed));
+  const watched = new Map<string, { readonly names: Set<string>; print: string }>();
+  let timer: NodeJS.Timeout | undefined;
+  const look = () => {
+    for (const [path, known] of watched) {
+      const now = fingerprint(path);
+      if (now === known.print) continue;
+      known.print = now;
+      known.names.forEach(changed);
     }
-    names.add(name);
+  };
+  // Before the file is read: what changes in between is seen at the next look.
+  const watch = (path: string, name: string) => {
+    const known = watched.get(path) ?? { names: new Set(), print: fingerprint(path) };
+    known.names.add(name);
+    watched.set(path, known);
+    timer ??= setInterval(look, LOOK_MS).unref();
   };
   return {
     get(name) {
@@ -37,10 +45,20 @@ export function createFileSecrets(changed: (name: string) => void): FileSecrets 
       return read(name, paths);
     },
     close() {
-      for (const path of watched.keys()) unwatchFile(path);
+      clearInterval(timer);
       watched.clear();
     },
   };
+}
+
+/** Tells one state of a file from another; empty while it is missing. */
+function fingerprint(path: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(path);
+    return `${ino} ${mtimeMs} ${size}`;
+  } catch {
+    return '';
+  }
 }
 
 function filesOf(name: string): string[] | undefined {
