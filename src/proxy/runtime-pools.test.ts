@@ -1,11 +1,12 @@
 /** What becomes of requests whose host or cluster leaves, or whose connection the server is about to close. */
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { FakeClock } from '../testkit/fake-clock.ts';
 import { eventually } from '../testkit/eventually.ts';
 import { ResourceType } from './config/decode.ts';
-import { assignment, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from './testkit/proxy.ts';
+import { assignment, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy } from './testkit/proxy.ts';
 import { call, httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
 
 const edsCluster = (name: string, extra: object = {}) => ({ name, type: 'EDS', connect_timeout: '1s', eds_cluster_config: { eds_config: { ads: {} } }, ...extra });
@@ -49,4 +50,26 @@ test('a connection is not used again when the server may be about to close it', 
   await clock.advance(1700);
   await ask();
   assert.equal(connections, 2);
+});
+
+test('a TCP connection beyond the limit of its cluster is closed, and room is made when another ends', async (t) => {
+  const upstream = await tcpUpstream(t, (socket) => socket.on('data', (chunk) => socket.write(chunk)).on('end', () => socket.end()));
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream], oneConnection)], listeners: [listener([tcpProxy('up')])] });
+  const port = await proxy.port();
+  const dial = () => {
+    const socket = connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    return socket.on('error', () => {});
+  };
+  const echoed = (socket: Socket) => new Promise<string>((resolve) => {
+    socket.once('data', (chunk) => resolve(chunk.toString())).once('close', () => resolve('closed'));
+    socket.write('hello');
+  });
+  const first = dial();
+  assert.equal(await echoed(first), 'hello');
+  assert.equal(await echoed(dial()), 'closed');
+  await eventually(() => assert.deepEqual(proxy.tcp.flatMap(({ flags }) => flags), ['UO']));
+  first.end();
+  await eventually(() => assert.equal(proxy.runtime.snapshot().clusters[0]?.open.connections, 0));
+  assert.equal(await echoed(dial()), 'hello');
 });
