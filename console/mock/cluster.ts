@@ -30,8 +30,19 @@ const services = [...new Map(WORKLOADS.filter((it) => it.name !== 'legacy-batch'
   spec: { type: 'ClusterIP', clusterIP: `10.96.1.${i + 1}`, selector: { app: workload.app }, ports: [{ name: 'http', port: 9080, protocol: 'TCP', targetPort: 9080 }] },
 }));
 
+type Verdict = readonly [status: 'True' | 'False', reason: string, message: string];
+
+/** As istiod writes it; what is not said is good. */
+function statusOf(proxies: number, said: Readonly<Record<string, Verdict>> = {}, observedGeneration = 2) {
+  const good: Readonly<Record<string, Verdict>> = {
+    Accepted: ['True', 'Valid', 'the object is valid'], ResolvedRefs: ['True', 'ResolvedRefs', 'everything that the object refers to is there'],
+    Programmed: ['True', 'Programmed', `acknowledged by ${proxies} of ${proxies} interested proxies`], InEffect: ['True', 'AllFieldsInEffect', 'every field that is set has an effect'],
+  };
+  return { observedGeneration, conditions: Object.entries({ ...good, ...said }).map(([type, [status, reason, message]]) => ({ type, status, reason, message, observedGeneration, lastTransitionTime: created })) };
+}
+
 /** @param id `Kind namespace/name` */
-function istio(id: string, spec: object, status: object = {}) {
+function istio(id: string, spec: object, status: object) {
   const [kind = '', place = ''] = id.split(' ');
   const [namespace = '', name = ''] = place.split('/');
   return { apiVersion: 'networking.istio.io/v1', kind, metadata: meta(name, namespace, { generation: 2 }), spec, status };
@@ -52,13 +63,23 @@ const collections: Readonly<Record<string, readonly object[]>> = {
   '/apis/apps/v1/statefulsets': [],
   '/apis/apps/v1/daemonsets': [],
   '/apis/networking.istio.io/v1/virtualservices': [
-    istio('VirtualService default/bookinfo', { hosts: ['*'], gateways: ['bookinfo-gateway'], http: [{ match: [{ uri: { exact: '/productpage' } }], route: [{ destination: { host: 'productpage', port: { number: 9080 } } }] }] }),
-    istio('VirtualService default/reviews', { hosts: ['reviews'], http: [{ route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 90 }, { destination: { host: 'reviews', subset: 'v2' }, weight: 10 }] }] }, { conditions: [{ type: 'Reconciled', status: 'True' }] }),
-    istio('VirtualService shop/checkout', { hosts: ['checkout'], http: [{ route: [{ destination: { host: 'checkout', subset: 'v9' } }] }] }, { validationMessages: [{ level: 'ERROR', type: { code: 'IST0101' }, message: 'Referenced host+subset in destinationrule not found: "checkout+v9"' }] }),
+    istio('VirtualService default/bookinfo', { hosts: ['*'], gateways: ['bookinfo-gateway'], http: [{ match: [{ uri: { exact: '/productpage' } }], route: [{ destination: { host: 'productpage', port: { number: 9080 } } }] }] }, statusOf(1)),
+    istio('VirtualService default/reviews', { hosts: ['reviews'], http: [{ route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 90 }, { destination: { host: 'reviews', subset: 'v2' }, weight: 10 }] }] }, statusOf(9, { Programmed: ['False', 'Pending', 'acknowledged by 8 of 9 interested proxies; waiting for ratings-v1-7d9f6c8b4-x4k2p.default'] })),
+    istio('VirtualService shop/checkout', { hosts: ['checkout'], http: [{ route: [{ destination: { host: 'checkout', subset: 'v9' } }] }] }, statusOf(9, { ResolvedRefs: ['False', 'RefNotFound', 'spec.http[0].route[0].destination.subset: subset v9 of checkout.shop.svc.cluster.local is not in DestinationRule shop/checkout (has v1, v2)'] })),
+    istio('VirtualService default/ratings', { hosts: ['ratings'], http: [{ route: [{ destination: { host: 'ratings' }, headers: { response: { set: { 'x-host': '%NO_SUCH_OPERATOR%' } } } }] }] }, statusOf(9, {
+      Programmed: ['False', 'Refused', 'acknowledged by 7 of 9 interested proxies; refused by productpage-v1-7d9f6c8b4-x0k2p.default and 1 more: route 9080, virtual host ratings.default.svc.cluster.local:9080: unknown operator NO_SUCH_OPERATOR; the version before stays in force'],
+    })),
+    istio('VirtualService legacy/nobody', { hosts: ['nobody'], http: [{ route: [{ destination: { host: 'nobody' } }] }] }, statusOf(0, { Programmed: ['True', 'NoInterestedProxy', 'no connected proxy uses this object'] })),
   ],
-  '/apis/networking.istio.io/v1/destinationrules': [istio('DestinationRule default/reviews', { host: 'reviews', subsets: ['v1', 'v2', 'v3'].map(subset) }), istio('DestinationRule default/details', { host: 'details', subsets: ['v1', 'v2'].map(subset) })],
-  '/apis/networking.istio.io/v1/gateways': [istio('Gateway default/bookinfo-gateway', { selector: { istio: 'ingressgateway' }, servers: [{ port: { number: 8080, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] })],
-  '/apis/security.istio.io/v1/peerauthentications': [{ apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication', metadata: meta('default', 'shop'), spec: { mtls: { mode: 'STRICT' } } }],
+  '/apis/networking.istio.io/v1/destinationrules': [
+    istio('DestinationRule default/reviews', { host: 'reviews', subsets: ['v1', 'v2', 'v3'].map(subset) }, statusOf(9)),
+    istio('DestinationRule default/details', { host: 'details', trafficPolicy: { loadBalancer: { simple: 'RANDOM' } }, subsets: [subset('v1'), subset('v1')] }, statusOf(9, {
+      Accepted: ['False', 'Invalid', 'left out: spec.subsets[1].name: duplicate subset v1'], Programmed: ['False', 'Invalid', 'the object is left out; see Accepted'],
+    })),
+    istio('DestinationRule shop/checkout', { host: 'checkout', trafficPolicy: { loadBalancer: { backendUtilization: {} } }, subsets: ['v1', 'v2'].map(subset) }, statusOf(9, { InEffect: ['False', 'FieldsNotInEffect', 'spec.trafficPolicy.loadBalancer.backendUtilization: load reports are not read'] })),
+  ],
+  '/apis/networking.istio.io/v1/gateways': [istio('Gateway default/bookinfo-gateway', { selector: { istio: 'ingressgateway' }, servers: [{ port: { number: 8080, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] }, statusOf(1, {}, 1))],
+  '/apis/security.istio.io/v1/peerauthentications': [{ apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication', metadata: meta('default', 'shop'), spec: { mtls: { mode: 'STRICT' } }, status: {} }],
 };
 
 /** A collection or one object of it; undefined when there is none. */
@@ -73,8 +94,6 @@ export function kubeAnswer(path: string): unknown {
     return metadata.name === name && metadata.namespace === namespace;
   });
 }
-
-export const leftOut = [{ kind: 'DestinationRule', namespace: 'default', name: 'details', reason: 'spec.subsets[1]: no pod has the labels version=v2' }];
 
 export const syncz = WORKLOADS.map((workload, i) => ({ ...workload, pod: podName(workload, i) })).filter((it) => it.meshed).map(({ pod: name, namespace }, i) => ({
   cluster_id: 'Kubernetes', proxy: `${name}.${namespace}`, istio_version: '1.30.0',

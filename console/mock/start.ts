@@ -6,7 +6,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { ConsoleApp } from '../../src/console/app.ts';
 import { ObserveApp } from '../../src/observe/app.ts';
 import { loadConfig } from '../../src/observe/config.ts';
-import { kubeAnswer, leftOut, mockLog, syncz } from './cluster.ts';
+import { kubeAnswer, mockLog, syncz } from './cluster.ts';
 import { TrafficWriter } from './metrics.ts';
 import { bookinfoTrace } from './traces.ts';
 
@@ -31,7 +31,7 @@ export async function startMock(options: { root: string; port: number }): Promis
       response.writeHead(200, { 'content-type': 'text/plain' }).end(mockLog());
       return;
     }
-    const body = path === '/debug/syncz' ? syncz : path === '/debug/left_out' ? leftOut : kubeAnswer(path);
+    const body = path === '/debug/syncz' ? syncz : kubeAnswer(path);
     response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(body ?? { message: `${path} is not in the mock` }));
   });
   await new Promise<void>((resolve) => api.listen(0, HOST, resolve));

@@ -2,7 +2,7 @@
 import type { CustomResourceDefinition } from 'kubernetes-types/apiextensions/v1.d.ts';
 import { KINDS } from './kinds.ts';
 import type { JsonSchema } from './schema/json-schema.ts';
-import type { Kind } from './schema/kind.ts';
+import { AGE, STATE, type Kind } from './schema/kind.ts';
 
 const INT_OR_STRING: JsonSchema = { anyOf: [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true };
 const TIME: JsonSchema = { type: 'string', format: 'date-time' };
@@ -68,7 +68,7 @@ function renderCrd(kind: Kind, extraLabels: Readonly<Record<string, string>>): C
         served: true,
         storage: name === storage,
         subresources: { status: {} },
-        ...(kind.columns ? { additionalPrinterColumns: kind.columns.map((column) => ({ type: 'string', ...column })) } : {}),
+        additionalPrinterColumns: [...(kind.columns ?? [AGE]), ...STATE].map((column) => ({ type: 'string', ...column })),
         // JsonSchema is the subset of JSONSchemaProps that structural schemas use; its lists are readonly, the other's are not.
         schema: { openAPIV3Schema: objectSchema(kind) as never },
       })),

@@ -65,7 +65,7 @@ const ROWS: readonly Row[] = [
   ['VirtualService', rule({ route: [{ destination: {} }] }), /host/],
   ['VirtualService', rule({ route: [{ destination: { host: '' } }] }), /host/],
   ...each(BAD_PORTS, (number) => ['VirtualService', rule({ route: [{ destination: { host: 'good-0.good.svc.cluster.local', port: { number } } }] }), /port/]),
-  ['VirtualService', rule({ route: [{ destination: { host: 'good-0.good.svc.cluster.local', subset: 'Not A Subset' } }] }), /subset Not A Subset of good-0/],
+  ['VirtualService', rule({ route: [{ destination: { host: 'good-0.good.svc.cluster.local', subset: 'Not A Subset' } }] }), /subset (Not A Subset of good-0|"Not A Subset" not found: DestinationRule good\/good-0)/],
   ...each(BAD_REGEX, (regex) => ['VirtualService', rule({ match: [{ uri: { regex } }] }), /match\[0\]\.uri/]),
   ...each(BAD_REGEX, (regex) => ['VirtualService', rule({ match: [{ headers: { 'x-a': { regex } } }] }), /headers/]),
   ...each(BAD_REGEX.slice(0, 2), (regex) => ['VirtualService', rule({ match: [{ queryParams: { a: { regex } } }] }), /queryParams/]),
@@ -105,7 +105,7 @@ const ROWS: readonly Row[] = [
   // VirtualService: references
   ['VirtualService', vs({ gateways: ['no-such-gateway'] }), /Gateway broken\/no-such-gateway does not exist/],
   ['VirtualService', rule({ route: [{ destination: { host: 'no-such-host' } }] }), /host no-such-host\.broken\.svc\.cluster\.local is not a service/],
-  ['VirtualService', rule({ route: [{ destination: { host: 'good-0.good.svc.cluster.local', subset: 'v9' } }] }), /subset v9 of good-0\.good\.svc\.cluster\.local is not in DestinationRule good\/good-0 \(has v1\)/],
+  ['VirtualService', rule({ route: [{ destination: { host: 'good-0.good.svc.cluster.local', subset: 'v9' } }] }), /subset (v9 of good-0\.good\.svc\.cluster\.local is not in DestinationRule good\/good-0 \(has v1\)|"v9" not found: DestinationRule good\/good-0 for good-0\.good\.svc\.cluster\.local has only v1)/],
   ['VirtualService', rule({ route: [{ destination: { host: 'good-0.good.svc.cluster.local', port: { number: 81 } } }] }), /port 81 is not a port of good-0/],
   ['VirtualService', vs({ http: [{ delegate: { name: 'no-such-delegate' } }] }), /VirtualService broken\/no-such-delegate does not exist/],
   ['VirtualService', rule({ mirror: { host: 'no-such-mirror' } }), /no-such-mirror/],

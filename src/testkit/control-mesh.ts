@@ -45,7 +45,7 @@ export interface ControlMesh {
 export async function startControlMesh(t: TestContext, options: { lax?: boolean } = {}): Promise<ControlMesh> {
   const api = createApiServer({ allowAll: true, tokens: new Map([['admin', { username: 'admin', groups: ['system:masters'] }]]) });
   for (const name of ['default', 'istio-system', 'good', 'broken']) await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, options.lax ? lax(crd) : crd);
+  for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, options.lax ? laxDefinition(crd) : crd);
   const server = createServer((request, response) => api.handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A TCP server's address is never a path.
@@ -93,7 +93,8 @@ export async function startControlMesh(t: TestContext, options: { lax?: boolean 
   };
 }
 
-function lax(crd: CustomResourceDefinition): CustomResourceDefinition {
+/** One that takes fields of any type and name. */
+export function laxDefinition(crd: CustomResourceDefinition): CustomResourceDefinition {
   const openAPIV3Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   return { ...crd, spec: { ...crd.spec, versions: crd.spec.versions.map((version) => ({ ...version, schema: { openAPIV3Schema } })) } };
 }

@@ -12,25 +12,6 @@ export interface ProxySync {
 
 export type SyncState = 'synced' | 'pending' | 'refused' | 'never';
 
-/** An object that the control plane could not use. */
-export interface LeftOut {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly reason: string;
-}
-
-/** Undefined when the control plane does not answer or does not know the question, as Istio's own does not. */
-export async function listLeftOut(signal?: AbortSignal): Promise<LeftOut[] | undefined> {
-  try {
-    const rows = await getJson<unknown>('/api/istiod/debug/left_out', signal);
-    return Array.isArray(rows) ? (rows as LeftOut[]) : undefined;
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    return undefined;
-  }
-}
-
 const TYPES = ['cluster', 'listener', 'route', 'endpoint'] as const;
 
 export async function listProxySync(signal?: AbortSignal): Promise<ProxySync[]> {

@@ -29,7 +29,7 @@ export interface Service extends KubeObject {
 
 export interface IstioObject extends KubeObject {
   spec?: Record<string, unknown>;
-  status?: { conditions?: { type: string; status: string; reason?: string; message?: string }[]; validationMessages?: { level?: string | number; type?: { code?: string; name?: string }; documentationUrl?: string; message?: string }[] };
+  status?: { conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string; observedGeneration?: number | string }[]; validationMessages?: { level?: string | number; type?: { code?: string; name?: string }; documentationUrl?: string; message?: string }[] };
 }
 
 interface List<T> {

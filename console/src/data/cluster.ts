@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { collectionPath, ISTIO_KINDS, type IstioKind } from '../api/istio-kinds.ts';
 import { type IstioObject, type KubeObject, listGroupVersions, listNamespaces, listObjects, listPods, listServices, listWorkloads, type Pod, type Service, type Workload } from '../api/kube.ts';
-import { listLeftOut, listProxySync, type ProxySync } from '../api/istiod.ts';
+import { listProxySync, type ProxySync } from '../api/istiod.ts';
 import { useSettings } from '../settings/settings.ts';
 
 function useList<T>(key: string, load: (signal: AbortSignal) => Promise<T[]>): UseQueryResult<T[]> {
@@ -30,15 +30,12 @@ export function useProxySync(): ReadonlyMap<string, ProxySync> {
 export interface ConfigItem {
   readonly kind: IstioKind;
   readonly object: IstioObject;
-  /** Why the control plane could not use it; null when it does, undefined when it does not say. */
-  readonly leftOut: string | null | undefined;
 }
 
 export const useIstioConfig = (): UseQueryResult<ConfigItem[]> =>
   useList('istio', async (signal) => {
-    const [served, leftOut] = await Promise.all([listGroupVersions(signal), listLeftOut(signal)]);
-    const reasonFor = (kind: string, { namespace, name }: IstioObject['metadata']) => leftOut && (leftOut.find((it) => it.kind === kind && it.namespace === namespace && it.name === name)?.reason ?? null);
+    const served = await listGroupVersions(signal);
     const kinds = ISTIO_KINDS.filter((kind) => served.has(`${kind.group}/${kind.version}`));
-    const lists = await Promise.all(kinds.map(async (kind) => (await listObjects<IstioObject>(collectionPath(kind), signal)).map((object) => ({ kind, object, leftOut: reasonFor(kind.kind, object.metadata) }))));
+    const lists = await Promise.all(kinds.map(async (kind) => (await listObjects<IstioObject>(collectionPath(kind), signal)).map((object) => ({ kind, object }))));
     return lists.flat();
   });

@@ -1,13 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { kindOf, objectPath, type IstioKind } from '../api/istio-kinds.ts';
 import { getObject, type IstioObject } from '../api/kube.ts';
-import { useIstioConfig } from '../data/cluster.ts';
 import { configState, hostsOf } from '../model/config-state.ts';
 import { formatAge } from '../model/format.ts';
 import { servicePath } from '../pages/pages.ts';
 import { Link } from '../route/link.tsx';
 import { useSettings } from '../settings/settings.ts';
 import { Card } from '../ui/card.tsx';
+import { Conditions } from '../ui/conditions.tsx';
 import { ConfigBadge } from '../ui/config-badge.tsx';
 import { Empty, Failure, Skeleton } from '../ui/state.tsx';
 import { YamlView } from '../ui/yaml.tsx';
@@ -26,8 +26,6 @@ export function ConfigObjectPage({ namespace, group, plural, name }: ConfigObjec
 
 function ConfigObject({ kind, namespace, name }: { kind: IstioKind; namespace: string; name: string }) {
   const { refreshMs } = useSettings();
-  const { data: all = [] } = useIstioConfig();
-  const leftOut = all.find((it) => it.kind === kind && it.object.metadata.namespace === namespace && it.object.metadata.name === name)?.leftOut;
   const { data, error, refetch } = useQuery({
     queryKey: ['object', kind.group, kind.plural, namespace, name],
     queryFn: ({ signal }) => getObject<IstioObject>(objectPath(kind, namespace, name), signal),
@@ -35,14 +33,14 @@ function ConfigObject({ kind, namespace, name }: { kind: IstioKind; namespace: s
   });
   if (error && !data) return <Failure error={error} onRetry={() => void refetch()} />;
   if (!data) return <Skeleton rows={12} />;
-  const { messages, state } = configState(data, leftOut);
+  const { messages, conditions } = configState(data);
   return (
     <div className="detail">
       <Card className="detail-side">
         <div className="row-wrap">
           <span className="kind-badge">{kind.badge}</span>
           <strong>{kind.kind}</strong>
-          <ConfigBadge object={data} leftOut={leftOut} />
+          <ConfigBadge object={data} />
         </div>
         <dl className="facts">
           <dt>Namespace</dt>
@@ -62,12 +60,16 @@ function ConfigObject({ kind, namespace, name }: { kind: IstioKind; namespace: s
             ))}
           </dd>
         </dl>
-        {messages.length > 0 && <div className={`notice ${state === 'error' ? 'notice-bad' : ''}`}>{messages.join(' · ')}</div>}
         <p className="muted hint">
           To change it: <code>{`kubectl edit ${plural(kind)} ${name} -n ${namespace}`}</code>
         </p>
       </Card>
-      <YamlView value={readable(data)} />
+      <div className="stack">
+        <Card title="Is it in force?">
+          {conditions.length > 0 ? <Conditions conditions={conditions} /> : <p className="muted">{messages.length > 0 ? messages.join(' · ') : 'The control plane says nothing about it.'}</p>}
+        </Card>
+        <YamlView value={readable(data)} messages={conditions.filter(({ tone }) => tone !== 'good').flatMap(({ points }) => points)} />
+      </div>
     </div>
   );
 }

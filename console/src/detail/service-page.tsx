@@ -57,13 +57,13 @@ export function ServicePage({ namespace, name }: { namespace: string; name: stri
         <Card title="Istio config for this host">
           {related.length === 0 && <p className="muted">None: requests go to all pods of the service alike.</p>}
           <ul className="plain-list">
-            {related.map(({ kind, object, leftOut }) => (
+            {related.map(({ kind, object }) => (
               <li key={`${kind.plural}/${object.metadata.name}`} className="spread">
                 <span className="row">
                   <span className="kind-badge">{kind.badge}</span>
                   <Link to={configPath(object.metadata.namespace ?? '', kind, object.metadata.name)}>{object.metadata.name}</Link>
                 </span>
-                <ConfigBadge object={object} leftOut={leftOut} />
+                <ConfigBadge object={object} />
               </li>
             ))}
           </ul>

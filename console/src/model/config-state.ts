@@ -1,21 +1,40 @@
-/** Whether the control plane accepts an object, as far as its status tells. */
+/** Whether an object is in force, from its status. */
 import type { IstioObject } from '../api/kube.ts';
+import { conditionView, type ConditionView, type Progress, type Tone } from './condition.ts';
+
+/** Worst first. `unused`: it is good, and no proxy has a use for it; `unknown`: nobody says anything. */
+export const STATES = ['error', 'pending', 'warning', 'unknown', 'unused', 'valid'] as const;
+export type State = (typeof STATES)[number];
 
 export interface ConfigState {
-  readonly state: 'valid' | 'warning' | 'error' | 'unknown';
+  readonly state: State;
+  /** What is wrong, or waited for: the worst first. */
   readonly messages: readonly string[];
+  /** The worst of it in one line. */
+  readonly headline: string | undefined;
+  readonly conditions: readonly ConditionView[];
+  readonly progress: Progress | undefined;
 }
 
-/** @param leftOut the control plane's own reason for not using it; null when it says that it does */
-export function configState(object: IstioObject, leftOut?: string | null): ConfigState {
-  if (typeof leftOut === 'string') return { state: 'error', messages: [`Not in force: ${leftOut}`] };
-  const messages = (object.status?.validationMessages ?? []).map((message) => ({ level: String(message.level ?? ''), text: `${message.type?.code ?? ''} ${message.message ?? message.type?.name ?? ''}`.trim() }));
-  const failed = (object.status?.conditions ?? []).filter((condition) => condition.status === 'False' && ['Accepted', 'ResolvedRefs', 'Programmed', 'Reconciled'].includes(condition.type));
-  const texts = [...messages.map((message) => message.text), ...failed.map((condition) => `${condition.type}: ${condition.message ?? condition.reason ?? 'not met'}`)];
-  if (failed.length > 0 || messages.some((message) => /ERROR|^3$/i.test(message.level))) return { state: 'error', messages: texts };
-  if (messages.some((message) => /WARN|^[48]$/i.test(message.level))) return { state: 'warning', messages: texts };
-  const accepted = (object.status?.conditions ?? []).some((condition) => condition.status === 'True');
-  return { state: accepted || leftOut === null ? 'valid' : 'unknown', messages: texts };
+const STATE_OF: Readonly<Record<Tone, State>> = { bad: 'error', pending: 'pending', warn: 'warning', plain: 'unused', good: 'valid' };
+
+export function configState({ metadata, status }: IstioObject): ConfigState {
+  const conditions = (status?.conditions ?? []).map((condition) => conditionView(condition, metadata.generation));
+  const told = [
+    ...conditions.map((it) => ({ state: STATE_OF[it.tone], text: `${it.type}: ${it.points.join('; ') || it.reason}`, short: (it.progress ? it.points.at(-1) : it.points[0]) ?? it.reason })),
+    ...(status?.validationMessages ?? []).map((it) => ({ state: levelOf(String(it.level ?? '')), text: `${it.type?.code ?? ''} ${it.message ?? it.type?.name ?? ''}`.trim(), short: it.message ?? it.type?.name ?? '' })),
+  ].sort((a, b) => severity(a.state) - severity(b.state));
+  const state = told[0]?.state ?? 'unknown';
+  const wrong = told.filter((it) => severity(it.state) < severity('unknown'));
+  return { state, messages: wrong.map((it) => it.text), headline: wrong[0]?.short, conditions, progress: conditions.find((it) => it.progress)?.progress };
+}
+
+export const severity = (state: State): number => STATES.indexOf(state);
+
+/** Of Istio's analysis messages, by name or number. */
+function levelOf(level: string): State {
+  if (/ERROR|^3$/i.test(level)) return 'error';
+  return /WARN|^[48]$/i.test(level) ? 'warning' : 'valid';
 }
 
 /** Hosts that an object is about, for the list and for finding what touches a service. */

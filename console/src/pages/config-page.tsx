@@ -1,10 +1,11 @@
+import type { IstioObject } from '../api/kube.ts';
 import { type ConfigItem, useIstioConfig } from '../data/cluster.ts';
-import { configState, hostsOf } from '../model/config-state.ts';
+import { configState, hostsOf, severity } from '../model/config-state.ts';
 import { formatAge } from '../model/format.ts';
 import { Link } from '../route/link.tsx';
 import { setParams, usePlace } from '../route/route.ts';
 import { useSettings } from '../settings/settings.ts';
-import { ConfigBadge } from '../ui/config-badge.tsx';
+import { ConfigStateCell } from '../ui/config-badge.tsx';
 import { Select } from '../ui/menu.tsx';
 import { Empty, Failure, Skeleton } from '../ui/state.tsx';
 import { type Column, Table } from '../ui/table.tsx';
@@ -21,13 +22,19 @@ const COLUMNS: readonly Column<ConfigItem>[] = [
       </span>
     ),
   },
+  { name: 'Status', sortBy: ({ object }) => severity(configState(object).state), cell: ({ object }) => <ConfigStateCell object={object} /> },
   { name: 'Namespace', sortBy: ({ object }) => object.metadata.namespace ?? '', cell: ({ object }) => object.metadata.namespace },
-  { name: 'Kind', sortBy: ({ kind }) => kind.kind, cell: ({ kind }) => kind.kind },
-  { name: 'API', sortBy: ({ kind }) => kind.group, cell: ({ kind }) => <span className="muted">{`${kind.group}/${kind.version}`}</span> },
+  { name: 'Kind', sortBy: ({ kind }) => kind.kind, cell: ({ kind }) => <span title={`${kind.group}/${kind.version}`}>{kind.kind}</span> },
   { name: 'Hosts', cell: ({ object }) => <span className="mono">{hostsOf(object).join(', ')}</span> },
-  { name: 'Status', sortBy: ({ object, leftOut }) => configState(object, leftOut).state, cell: ({ object, leftOut }) => <ConfigBadge object={object} leftOut={leftOut} /> },
+  { name: 'Proxies', align: 'right', sortBy: ({ object }) => configState(object).progress?.interested ?? 0, cell: ({ object }) => <ProxiesCell object={object} /> },
   { name: 'Age', align: 'right', sortBy: ({ object }) => object.metadata.creationTimestamp ?? '', cell: ({ object }) => <span className="muted">{formatAge(object.metadata.creationTimestamp, Date.now())}</span> },
 ];
+
+/** How many of the proxies that an object concerns have acknowledged it. */
+function ProxiesCell({ object }: { object: IstioObject }) {
+  const { progress } = configState(object);
+  return progress ? <span className={progress.acknowledged < progress.interested ? 'tone-warn' : 'muted'}>{`${progress.acknowledged} of ${progress.interested}`}</span> : <span className="muted">–</span>;
+}
 
 export function ConfigPage() {
   const { namespaces } = useSettings();
@@ -37,7 +44,9 @@ export function ConfigPage() {
   if (isPending) return <Skeleton rows={9} />;
   const kinds = [...new Set(data.map((item) => item.kind.kind))].sort();
   const chosen = params.get('kind') ?? '';
-  const rows = data.filter(({ kind, object }) => (namespaces.size === 0 || namespaces.has(object.metadata.namespace ?? '')) && (chosen === '' || kind.kind === chosen));
+  const rows = data
+    .filter(({ kind, object }) => (namespaces.size === 0 || namespaces.has(object.metadata.namespace ?? '')) && (chosen === '' || kind.kind === chosen))
+    .sort((a, b) => severity(configState(a.object).state) - severity(configState(b.object).state));
   return (
     <Table
       label="objects"

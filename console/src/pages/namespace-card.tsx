@@ -27,7 +27,7 @@ export function NamespaceCard({ namespace, calls, rows, config }: NamespaceCardP
   const totals = totalsOf(calls.filter((call) => call.destination.namespace === name || (call.destination.workload === 'unknown' && call.service.namespace === name)));
   const chart = useChart(`namespace ${name}`, (window) => `sum(rate(istio_requests_total{reporter="destination", destination_workload_namespace=${quoted(name)}}[${window}]))`);
   const own = config.filter(({ object }) => object.metadata.namespace === name);
-  const wrong = own.filter(({ object, leftOut }) => ['error', 'warning'].includes(configState(object, leftOut).state)).length;
+  const wrong = own.filter(({ object }) => ['error', 'warning'].includes(configState(object).state)).length;
   const mode = mtlsMode(config.filter(({ kind }) => kind.kind === 'PeerAuthentication').map(({ object }) => object), name);
   const injection = injectionOf(namespace);
   const scoped = { namespaces: name };

@@ -1,14 +1,17 @@
 import { useMemo } from 'react';
 import { stringify } from 'yaml';
+import { fieldLines } from '../model/field-lines.ts';
 
-/** An object as YAML with line numbers and colours, without what only machines read. */
-export function YamlView({ value }: { value: unknown }) {
-  const lines = useMemo(() => stringify(value, { lineWidth: 120 }).trimEnd().split('\n'), [value]);
+/** An object as YAML with line numbers and colours, without what only machines read. Fields that messages name are marked. */
+export function YamlView({ value, messages = [] }: { value: unknown; messages?: readonly string[] }) {
+  const text = useMemo(() => stringify(value, { lineWidth: 120 }).trimEnd(), [value]);
+  const lines = text.split('\n');
+  const marks = useMemo(() => fieldLines(text, messages), [text, messages]);
   return (
     <pre className="yaml" tabIndex={0} aria-label="YAML">
       <code>
         {lines.map((line, i) => (
-          <span key={i} className="yaml-line">
+          <span key={i} className={`yaml-line ${marks.has(i) ? 'yaml-marked' : ''}`} title={marks.get(i)?.join('\n')}>
             {colored(line)}
           </span>
         ))}

@@ -10,10 +10,18 @@ export interface PrinterColumn {
   type?: 'string' | 'date';
   jsonPath: string;
   description: string;
+  /** 1: in the wide table only. */
+  priority?: number;
 }
 
 /** Printed as in other kinds: `kubectl get` shows how old the object is. */
 export const AGE: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Time since the object was created.' };
+
+/** Whether an object is valid, and whether it is in force, for `kubectl get -o wide`: Istio's tables have no such columns. */
+export const STATE: readonly PrinterColumn[] = [
+  { name: 'Accepted', jsonPath: '.status.conditions[?(@.type=="Accepted")].status', description: 'Whether the object is valid and has its place.', priority: 1 },
+  { name: 'Programmed', jsonPath: '.status.conditions[?(@.type=="Programmed")].status', description: 'Whether every proxy that the object concerns has acknowledged it.', priority: 1 },
+];
 
 export interface Kind<Spec = unknown> {
   readonly group: string;
@@ -24,6 +32,7 @@ export interface Kind<Spec = unknown> {
   readonly versions: readonly string[];
   /** The version in which objects are stored; default: the first. */
   readonly storage?: string;
+  /** Istio's; default: the age. */
   readonly columns?: readonly PrinterColumn[];
   readonly spec: Schema<Spec>;
   readonly specRequired?: boolean;

@@ -78,6 +78,16 @@ test('what can never come into force ends the waiting at once', async (t) => {
   assert.match((await wait(mesh, ['vs/nobody']))[0] ?? '', /^exit 1: virtualservice\/nobody\.default does not exist; apply it first/);
 });
 
+test('who will not come there ends the waiting for the others, too', async (t) => {
+  const mesh = await start(t);
+  const mute = mesh.proxy('mute', { acks: false });
+  await mute.inbox.find((r) => r.typeUrl === TypeUrl.Cluster);
+  await mesh.change('VirtualService', 'reviews', { http: [{ timeout: '3s', route: [{ destination: { host: 'reviews' } }] }] });
+  const started = performance.now();
+  assert.deepEqual(await wait(mesh, ['vs/reviews', 'vs/nobody', 'vs/nothing'], { timeoutMs: 60_000 }), ['exit 1: virtualservice/nobody.default does not exist; apply it first: kubectl apply -f FILE\nvirtualservice/nothing.default does not exist; apply it first: kubectl apply -f FILE']);
+  assert.ok(performance.now() - started < 10_000);
+});
+
 test('a deleted object is gone when no proxy has anything of it', async (t) => {
   const mesh = await start(t);
   mesh.proxy('client');

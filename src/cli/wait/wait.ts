@@ -21,17 +21,34 @@ export interface WaitDeps {
 /** As `timeout` of coreutils. */
 export const TIMED_OUT = 124;
 
-/** @throws CliError that names what will not come there, or what has not come in time (exit code 124) */
+/** Ends as soon as one will not come there and each has been looked at.
+ * @throws CliError that names what will not come there, or what has not come in time (exit code 124) */
 export async function waitForAll(asked: readonly Target[], deps: WaitDeps): Promise<void> {
   const abort = new AbortController();
   const timer = deps.clock.after(deps.timeoutMs, () => abort.abort());
   const late = new Map<Target, string>();
+  const unseen = new Set(asked);
+  let isHopeless = false;
+  const seen = (target: Target): void => {
+    unseen.delete(target);
+    if (isHopeless && unseen.size === 0) abort.abort();
+  };
   try {
     const results = await Promise.allSettled(asked.map(async (target) => {
-      const note = (text: string) => void late.set(target, text);
-      if (deps.goal.kind === 'delete') await untilGone(target, deps, { signal: abort.signal, note });
-      else await untilThere(target, deps.goal, { deps, signal: abort.signal, note });
-      late.delete(target);
+      const note = (text: string): void => {
+        late.set(target, text);
+        seen(target);
+      };
+      try {
+        if (deps.goal.kind === 'delete') await untilGone(target, deps, { signal: abort.signal, note });
+        else await untilThere(target, deps.goal, { deps, signal: abort.signal, note });
+        late.delete(target);
+      } catch (error) {
+        isHopeless = true;
+        throw error;
+      } finally {
+        seen(target);
+      }
     }));
     const failed = results.flatMap((r) => (r.status === 'rejected' ? [r.reason as unknown] : []));
     const known = failed.filter((error) => error instanceof CliError && error.exitCode !== TIMED_OUT);
@@ -50,7 +67,7 @@ interface Watching {
 }
 
 async function untilThere(asked: Target, goal: Exclude<Goal, { kind: 'delete' }>, { deps, signal, note }: Watching & { deps: WaitDeps }): Promise<void> {
-  const { target, object } = await find(asked, deps.client);
+  const { target, object } = await find(asked, deps.client, signal);
   const generation = object.metadata.generation ?? 0;
   await watching(target, deps, signal, (now) => {
     if (!now) throw new CliError(`${targetText(target)} was deleted while it was waited for`);
@@ -63,12 +80,13 @@ async function untilThere(asked: Target, goal: Exclude<Goal, { kind: 'delete' }>
 }
 
 /** The object, under the name that was meant. */
-async function find(asked: Target, client: KubeClient): Promise<{ target: Target; object: Stored<MeshObject<unknown>> }> {
+async function find(asked: Target, client: KubeClient, signal: AbortSignal): Promise<{ target: Target; object: Stored<MeshObject<unknown>> }> {
   const candidates = [asked, ...(asked.otherwise ? [{ ...asked, ...asked.otherwise }] : [])];
   for (const target of candidates) {
     try {
-      return { target, object: await client.get(target.resource, { namespace: target.namespace, name: target.name }) };
+      return { target, object: await client.get(target.resource, { namespace: target.namespace, name: target.name }, { signal }) };
     } catch (error) {
+      if (signal.aborted) throw new CliError(`timed out: ${targetText(target)}`, { exitCode: TIMED_OUT });
       if (!isNotFound(error)) throw error;
     }
   }
