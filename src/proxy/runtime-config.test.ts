@@ -89,6 +89,45 @@ test('a changed cluster takes over with the endpoints that are known', async (t)
   assert.equal(proxy.runtime.ready(), true);
 });
 
+for (const [what, change, expected] of [
+  ['the load balancer', { lb_policy: 'RANDOM' }, 1],
+  ['the limits', { circuit_breakers: { thresholds: [{ max_requests: 7 }] } }, 1],
+  ['outlier detection', { outlier_detection: { consecutive_5xx: 3 } }, 1],
+  ['its metadata', { metadata: { filter_metadata: { istio: { config: '/x' } } } }, 1],
+  ['the time to connect', { connect_timeout: '7s' }, 2],
+  ['the protocol', { typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', common_http_protocol_options: { max_requests_per_connection: 9 }, explicit_http_config: { http_protocol_options: {} } } } }, 2],
+] as const) {
+  test(`a cluster of which ${what} changes ${expected === 1 ? 'keeps' : 'makes anew'} its connections`, async (t) => {
+    const connections = new Set<unknown>();
+    const upstream = await httpUpstream(t, (request, response) => {
+      connections.add(request.socket);
+      response.end('ok');
+    });
+    const proxy = startProxy(t, { clusters: [eds('a')], endpoints: [assignment('a', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('a')]))])] });
+    const port = await proxy.port();
+    await call(port);
+    proxy.apply({ clusters: [{ ...eds('a'), ...change }] });
+    await call(port);
+    assert.equal(connections.size, expected);
+  });
+}
+
+test('limits of a changed cluster hold at once, and an ejection under rules that are no more is over', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => {
+    response.statusCode = 500;
+    response.end();
+  });
+  const ejecting = { ...eds('a'), outlier_detection: { consecutive_5xx: 1, max_ejection_percent: 100 }, common_lb_config: { healthy_panic_threshold: { value: 0 } } };
+  const proxy = startProxy(t, { clusters: [ejecting], endpoints: [assignment('a', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('a')]))])] });
+  const port = await proxy.port();
+  assert.equal((await call(port)).status, 500);
+  assert.equal((await call(port)).status, 503, 'it is out');
+  proxy.apply({ clusters: [{ ...ejecting, outlier_detection: { consecutive_5xx: 100 } }] });
+  assert.equal((await call(port)).status, 500, 'it is back');
+  proxy.apply({ clusters: [{ ...ejecting, outlier_detection: { consecutive_5xx: 100 }, circuit_breakers: { thresholds: [{ max_requests: 0 }] } }] });
+  assert.equal((await call(port)).status, 503, 'nothing is allowed');
+});
+
 test('a removed listener stops accepting', async (t) => {
   const proxy = startProxy(t, { clusters: [staticCluster('up', [])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
   const port = await proxy.port();

@@ -123,3 +123,18 @@ test('an announced end changes nothing but the words', async (t) => {
     assert.deepEqual([status, headers.connection], [200, 'close']);
   }
 });
+
+test('an application that is about to close its idle connections gets each request on a new one', async (t) => {
+  const sockets: unknown[] = [];
+  const upstream = await httpUpstream(t, (request, response) => {
+    sockets.push(request.socket);
+    response.end();
+  });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))], { traffic_direction: 'INBOUND' })] });
+  const port = await proxy.port();
+  for (let i = 0; i < 2; i++) await call(port, { method: 'POST', body: 'x' });
+  assert.equal(new Set(sockets).size, 1);
+  proxy.runtime.announceEnd();
+  for (let i = 0; i < 2; i++) await call(port, { method: 'POST', body: 'x' });
+  assert.equal(new Set(sockets).size, 3);
+});

@@ -106,6 +106,19 @@ test('a local reply tells what local_reply_config adds', async (t) => {
   assert.deepEqual([grpc.status, grpc.headers['grpc-status'], grpc.headers['x-lateen-delivery']], [200, '14', 'none']);
 });
 
+test('what a route takes from answers of others, it leaves in a local reply that local_reply_config made', async (t) => {
+  const mapped = { local_reply_config: { mappers: [{ filter: { response_flag_filter: { flags: ['UF'] } }, headers_to_add: [{ header: { key: 'x-lateen-delivery', value: 'none' } }] }] } };
+  const claiming = await httpUpstream(t, (_request, response) => response.writeHead(503, { 'x-lateen-delivery': 'none' }).end());
+  const routes = inlineRoutes([{ match: { prefix: '/dead' }, route: { cluster: 'dead' } }, routeTo('claiming')], { response_headers_to_remove: ['x-lateen-delivery'] });
+  const proxy = startProxy(t, {
+    clusters: [staticCluster('dead', [await deadPort()]), staticCluster('claiming', [claiming])],
+    listeners: [listener([hcm(routes, mapped)])],
+  });
+  const port = await proxy.port();
+  assert.equal((await call(port, { path: '/dead' })).headers['x-lateen-delivery'], 'none');
+  assert.equal((await call(port)).headers['x-lateen-delivery'], undefined);
+});
+
 test('a request that a filter held follows the route of now when its cluster has gone', async (t) => {
   const upstream = await httpUpstream(t, (_request, response) => response.end('new'));
   const fault = typed('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', { delay: { fixed_delay: '0.2s', percentage: { numerator: 100 } } });

@@ -38,6 +38,7 @@ class Runtime implements ProxyRuntime {
   readonly #tables: ReadonlyMap<string, ResourceTable>;
   readonly #interest = new Map<string, ReadonlySet<string>>();
   readonly #interested: ((typeUrl: string, names: ReadonlySet<string>) => void)[] = [];
+  readonly #end = { isAnnounced: false };
   #originalDestination: OriginalDestination | undefined;
   #sweep: Timer | undefined;
   #closed = false;
@@ -49,7 +50,7 @@ class Runtime implements ProxyRuntime {
     this.#secrets = createSecretStore(secrets);
     this.#clusters = new ClusterStore({ clock, random, secrets: this.#secrets }, () => {});
     const clusters = { get: (name: string) => this.#clusters.get(name) };
-    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', date: createDateSource(clock) };
+    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', end: this.#end, date: createDateSource(clock) };
     this.#filters = { clock, random, peer, clusters };
     this.#routes = new RouteStore(routeCompiler(this.#filters));
     this.#listeners = new ListenerStore({
@@ -107,6 +108,7 @@ class Runtime implements ProxyRuntime {
   }
 
   announceEnd(): void {
+    this.#end.isAnnounced = true;
     this.#listeners.announceEnd();
   }
 

@@ -1,6 +1,7 @@
 /** All scenarios; a file for each topic, so that several people can add to them at once. */
 import type { Scenario } from './scenario.ts';
 import { CLAIMS } from './scenarios/claims.ts';
+import { DELIVERY_SCENARIOS } from './scenarios/delivery.ts';
 import { DESTINATION_RULES } from './scenarios/destination-rules.ts';
 import { GATEWAY } from './scenarios/gateway.ts';
 import { DIRECT_RESPONSES, HEADERS, REDIRECTS, REWRITES } from './scenarios/http-action.ts';
@@ -17,5 +18,5 @@ import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING, ...L4_ROUTES, ...CLAIMS,
-  ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS,
+  ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
 ];

@@ -5,12 +5,16 @@ import type { StreamOrder } from './order.ts';
 
 /** Resolves with the text of a good answer; rejects with what went wrong. */
 export interface Caller {
-  call(method: string): Promise<string>;
+  /** @param path with the query; default: the order's */
+  call(method: string, path?: string): Promise<string>;
   close(): void;
 }
 
 const BODY = Buffer.from('{"some":"thing"}');
+/** From when a request has a connection: what waits for one of the client's own is late, which its latency tells, but is not given up.
+ * Otherwise a stall would never end: what comes to its turn has no time left, is cut off, and costs the next one a connection. */
 const DEFAULT_TIMEOUT_MS = 15_000;
+const MAX_CONNECTIONS = 256;
 /** Of a bad answer's body, for the report. */
 const SHOWN = 200;
 
@@ -20,12 +24,13 @@ export function createCaller(order: StreamOrder): Caller {
 
 function http1Caller({ url, host, timeoutMs = DEFAULT_TIMEOUT_MS }: StreamOrder): Caller {
   const hostHeader = host === undefined ? {} : { host };
-  const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+  const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
+  const { origin, pathname, search } = new URL(url);
   return {
-    call: (method) =>
+    call: (method, path = pathname + search) =>
       new Promise((resolve, reject) => {
         const hasBody = method !== 'GET' && method !== 'HEAD';
-        const outgoing = request(url, { method, agent, headers: { ...hostHeader, ...(hasBody ? { 'content-length': BODY.length } : {}) } }, (response) => {
+        const outgoing = request(origin + path, { method, agent, headers: { ...hostHeader, ...(hasBody ? { 'content-length': BODY.length } : {}) } }, (response) => {
           let text = '';
           response.setEncoding('utf8').on('data', (part: string) => (text += part));
           response.once('end', () => {
@@ -35,7 +40,8 @@ function http1Caller({ url, host, timeoutMs = DEFAULT_TIMEOUT_MS }: StreamOrder)
           });
           response.once('error', (error) => reject(new Error(`${method} in the answer: ${error.message}`)));
         });
-        const timer = setTimeout(() => outgoing.destroy(new Error('no answer in time')), timeoutMs);
+        let timer: NodeJS.Timeout | undefined;
+        outgoing.once('socket', () => (timer = setTimeout(() => outgoing.destroy(new Error('no answer in time')), timeoutMs)));
         outgoing.once('error', (error) => {
           clearTimeout(timer);
           reject(new Error(`${method} ${error.message}`));
@@ -62,11 +68,11 @@ function http2Caller(order: StreamOrder): Caller {
     return next;
   };
   return {
-    call: (method) =>
+    call: (method, path = pathname + search) =>
       new Promise((resolve, reject) => {
         const verb = isGrpc ? 'POST' : method;
         const grpcHeaders = isGrpc ? { 'content-type': 'application/grpc', te: 'trailers' } : {};
-        const stream = current().request({ ':method': verb, ':path': pathname + search, ...(order.host === undefined ? {} : { ':authority': order.host }), ...grpcHeaders }, { endStream: verb === 'GET' });
+        const stream = current().request({ ':method': verb, ':path': path, ...(order.host === undefined ? {} : { ':authority': order.host }), ...grpcHeaders }, { endStream: verb === 'GET' });
         let status = 0;
         let grpcStatus: string | undefined;
         let message = '';
@@ -76,10 +82,15 @@ function http2Caller(order: StreamOrder): Caller {
           grpcStatus = String(headers['grpc-status']);
           message = String(headers['grpc-message'] ?? '');
         };
-        const timer = setTimeout(() => {
-          message = 'no answer in time';
-          stream.destroy();
-        }, order.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+        let timer: NodeJS.Timeout | undefined;
+        const begin = (): void => {
+          timer = setTimeout(() => {
+            message = 'no answer in time';
+            stream.destroy();
+          }, order.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+        };
+        if (stream.pending) stream.once('ready', begin);
+        else begin();
         stream.once('response', (headers) => {
           status = headers[':status'] ?? 0;
           readGrpc(headers);

@@ -1,6 +1,6 @@
 /** A client that is told over HTTP what load to make and asked what became of it (CONTROL_PORT, 7000):
  * POST /start takes an `Order`, GET /report gives a `Report`, POST /reset begins to count anew, POST /stop ends requests and
- * waits for those under way; POST /repeat sends one request `count` times, one after the other. */
+ * waits for those under way; POST /repeat sends one request `count` times, `atOnce` at a time. */
 import { createServer, type IncomingMessage } from 'node:http';
 import { readBody, sendJson } from '../http-app.ts';
 import { createCaller } from './callers.ts';
@@ -43,26 +43,27 @@ async function stop(): Promise<void> {
 }
 
 interface Repeat {
-  /** `{i}` in the URL is the number of the request. */
   readonly order: Omit<StreamOrder, 'name' | 'perSecond'>;
   readonly method: string;
+  /** `{i}` is the number of the request. */
+  readonly path: string;
   readonly count: number;
+  readonly atOnce: number;
 }
 
 /** How many answers of each kind. */
-async function repeat({ order, method, count }: Repeat): Promise<Record<string, number>> {
+async function repeat({ order, method, path, count, atOnce }: Repeat): Promise<Record<string, number>> {
   const outcomes: Record<string, number> = {};
+  const caller = createCaller({ ...order, name: '', perSecond: 0 });
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < count) {
-      const i = next++;
-      const caller = createCaller({ ...order, name: '', perSecond: 0, url: order.url.replace('{i}', String(i)) });
-      const what = await caller.call(method).then((text) => `ok ${text}`, (error: Error) => error.message);
-      caller.close();
+      const what = await caller.call(method, path.replace('{i}', String(next++))).then((text) => `ok ${text}`, (error: Error) => error.message);
       outcomes[what] = (outcomes[what] ?? 0) + 1;
     }
   };
-  await Promise.all(Array.from({ length: 8 }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  caller.close();
   return outcomes;
 }
 

@@ -32,5 +32,6 @@ const flagged = (flags: string[]): FilterInit => ({ filterSpecifier: { case: 're
 
 const mapper = (filter: FilterInit, value: string): Init<typeof ResponseMapperSchema> => ({ filter, headersToAdd: [{ header: { key: DELIVERY_HEADER, value } }] });
 
-/** For the routes of callers: the header is not for applications. Applied after the decision to try again. */
+/** For the routes of callers, whose applications it does not concern: applied after the decision to try again. For those of workloads,
+ * whose applications do not decide it: applied before a local reply gets its headers. */
 export const hidesDelivery = { responseHeadersToRemove: [DELIVERY_HEADER] };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { FilterChain } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
+import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { TcpProxySchema } from '../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { buildInboundListener } from './inbound-listener.ts';
@@ -79,3 +80,11 @@ for (const [name, yaml, port, connection, want] of [
   ['other ports keep the mode of the workload', peer('{selector: {matchLabels: {app: app}}, mtls: {mode: STRICT}, portLevelMtls: {"8080": {mode: DISABLE}}}'), 5432, plain('tcp'), 'refused'],
   ['a policy for other workloads is not for this one', peer('{selector: {matchLabels: {app: other}}, mtls: {mode: STRICT}}'), 8080, plain('http'), 'http'],
 ] as const) test(name, () => assert.equal(outcome(yaml, port, connection), want));
+
+test('what an application says of deliveries is taken away on every port', () => {
+  const context = contextFor(MESH, { workload: 'app' });
+  const { filterChains } = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], outcomes: [] }, security: { http: [], tcp: [] } });
+  const managers = filterChains.flatMap(({ filters }) => filters.flatMap(({ configType }) => (configType.case === 'typedConfig' ? (anyUnpack(configType.value, HttpConnectionManagerSchema) ?? []) : [])));
+  assert.ok(managers.length > 3);
+  for (const { routeSpecifier } of managers) assert.deepEqual(routeSpecifier.case === 'routeConfig' ? routeSpecifier.value.responseHeadersToRemove : routeSpecifier.case, ['x-lateen-delivery']);
+});

@@ -7,6 +7,7 @@ import { originsOf, type Origin } from '../registry/origin.ts';
 import { effectiveMtls, mtlsOnPort, policiesFor, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
 import { introduced } from './agent.ts';
 import type { Context } from './context.ts';
+import { hidesDelivery } from './delivery.ts';
 import { tcpStats } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
 import type { InboundPort } from './inbound-services.ts';
@@ -162,6 +163,8 @@ function inboundRoutes(plan: ChainPlan, context: Context): Init<typeof RouteConf
   return {
     name: cluster,
     validateClusters: false,
+    // What an application says of deliveries counts for nothing; what this proxy says is added later.
+    ...hidesDelivery,
     virtualHosts: [
       {
         name: `inbound|http|${destinationPort}`,

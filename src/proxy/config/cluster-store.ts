@@ -1,12 +1,16 @@
-/** The clusters in force and their endpoints. A changed cluster takes over when it knows its hosts; until then the old one serves. */
+/** The clusters in force and their endpoints. A changed cluster takes over when it knows its hosts; until then the old one serves.
+ * Where the change does not concern connections, they and the hosts stay. */
 import { UpstreamCluster, type ClusterDeps } from '../upstream/cluster.ts';
 import type { ClusterState } from '../runtime-contract.ts';
+import { connectsAlike } from './cluster-change.ts';
 import { type CompiledEndpoints, compileCluster, compileEndpoints } from './clusters.ts';
 import { decode } from './decode.ts';
 
 interface Entry {
   active: UpstreamCluster;
   warming: UpstreamCluster | undefined;
+  /** As it was encoded, of the later of the two. */
+  value: Uint8Array;
 }
 
 export class ClusterStore {
@@ -27,17 +31,23 @@ export class ClusterStore {
   /** @throws ConfigError */
   setCluster(name: string, value: Uint8Array): void {
     const settings = compileCluster(decode('cluster', value));
+    const entry = this.#clusters.get(name);
+    if (entry && !entry.warming && connectsAlike(entry.value, value)) {
+      entry.active.reconfigure(settings);
+      entry.value = value;
+      return;
+    }
     const next = new UpstreamCluster(settings, this.#deps);
     const endpoints = settings.discovery.kind === 'eds' ? this.#endpoints.get(settings.discovery.service) : undefined;
     if (endpoints) next.setHosts(endpoints.hosts, endpoints.overprovisioning);
-    const entry = this.#clusters.get(name);
     if (!entry) {
-      this.#clusters.set(name, { active: next, warming: undefined });
+      this.#clusters.set(name, { active: next, warming: undefined, value });
       next.whenWarm(this.#onWarm);
       return;
     }
     entry.warming?.close();
     entry.warming = next;
+    entry.value = value;
     next.whenWarm(() => {
       if (entry.warming !== next) return;
       entry.active.close();

@@ -34,6 +34,8 @@ export class Attempt implements PoolWaiter, ResponseSink {
     this.startedAt = exchange.clock.monotonic();
     this.isRepeatable = isIdempotent(exchange.request.method);
     this.#pool = cluster.pool(host, exchange.request, exchange.connection);
+    // The application is about to close what is idle, and a request must not meet that.
+    if (exchange.services.end.isAnnounced && exchange.connection.reporter === 'destination') this.#pool.stopReuse();
   }
 
   start(): void {

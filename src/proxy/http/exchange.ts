@@ -274,10 +274,13 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.#details = reply.details;
     const mapper = this.#mapperFor(reply);
     const { head, body } = renderReply(mapper ? { ...reply, status: mapper.status ?? reply.status, body: mapper.body ?? reply.body } : reply, this.request);
+    this.#answering = head;
+    this.#editResponse(head);
+    // After the route has had its say, as in Envoy: what it takes from others' answers may be put in ours.
     mapper?.edits?.(head.headers, this);
     const end = body.length === 0;
     if (reply.close) this.stream.closeAfter();
-    this.sendHead(head, end, !end);
+    this.#sendEdited(head, end, !end);
     if (!end) this.sendData(body, true);
   }
 
@@ -290,10 +293,14 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
 
   /** @param end the response has no body @param more data follows at once */
   sendHead(head: ResponseHead, end: boolean, more: boolean): void {
-    const { settings } = this.services;
-    const { headers } = head;
     this.#answering = head;
     this.#editResponse(head);
+    this.#sendEdited(head, end, more);
+  }
+
+  #sendEdited(head: ResponseHead, end: boolean, more: boolean): void {
+    const { settings } = this.services;
+    const { headers } = head;
     for (let i = this.#nextFilter - 1; i >= 0; i--) settings.filters[i]?.onResponse?.(this, head);
     if (!headers.has('date')) headers.add('date', this.services.date());
     if (settings.serverHeader === 'overwrite' || (settings.serverHeader === 'append' && !headers.has('server'))) headers.set('server', settings.serverName);

@@ -18,6 +18,8 @@ export interface ProxyServices {
   readonly clusters: ClusterLookup;
   /** Of the workload, for requests that the proxy makes itself. */
   readonly ownAddress: string;
+  /** Whether this workload is about to end. */
+  readonly end: { readonly isAnnounced: boolean };
   /** Value for the Date header, remade once a second. */
   date(): string;
 }

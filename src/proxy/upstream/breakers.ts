@@ -12,7 +12,7 @@ export interface BreakerLimits {
 export const DEFAULT_LIMITS: BreakerLimits = { maxConnections: 1024, maxPending: 1024, maxRequests: 1024, maxRetries: 3 };
 
 export class Breakers {
-  readonly limits: BreakerLimits;
+  limits: BreakerLimits;
   connections = 0;
   pending = 0;
   requests = 0;

@@ -1,5 +1,6 @@
 /** A cluster at work: its hosts, who gets the next request, and the connections to them. */
 import { isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { formatAddress } from '../net/format-address.ts';
@@ -47,14 +48,14 @@ export interface PoolClient {
 const SWEEP_MS = 5000;
 
 export class UpstreamCluster {
-  readonly settings: ClusterSettings;
+  settings: ClusterSettings;
   readonly breakers: Breakers;
-  readonly outliers: OutlierDetector;
+  outliers: OutlierDetector;
   readonly #deps: ClusterDeps;
   readonly #raw: UpstreamTransport;
   readonly #transport: UpstreamTransport;
   readonly #matched: { match: JsonObject; transport: UpstreamTransport }[];
-  readonly #set: HostSet;
+  #set: HostSet;
   #hosts = new Map<string, Host>();
   #overprovisioning: number | undefined;
   #sweep: Timer | undefined;
@@ -67,17 +68,40 @@ export class UpstreamCluster {
     this.settings = settings;
     this.#deps = deps;
     this.breakers = new Breakers(settings.limits);
-    this.#set = new HostSet(settings, { random: deps.random, now: () => deps.clock.monotonic() });
+    this.#set = this.#makeSet();
     this.#raw = createRawTransport(deps.clock);
     this.#transport = this.#makeTransport(settings.transport);
     this.#matched = settings.transportMatches.map((entry) => ({ match: entry.match, transport: this.#makeTransport(entry.transport) }));
-    this.outliers = settings.outlier
-      ? createOutlierDetector(settings.outlier, { clock: deps.clock, random: deps.random, hosts: () => [...this.#hosts.values()], changed: () => this.#rebuild() })
-      : NO_DETECTION;
+    this.outliers = this.#makeDetector();
     this.#warm = settings.discovery.kind === 'static' || settings.discovery.kind === 'original-dst';
     if (settings.discovery.kind === 'static') this.setHosts(settings.endpoints, settings.overprovisioning);
     if (settings.discovery.kind === 'dns') this.#stopDns = resolveHosts(settings.endpoints, settings.discovery, { clock: deps.clock, found: (hosts) => this.setHosts(hosts, settings.overprovisioning) });
     this.#scheduleSweep();
+  }
+
+  /** Takes settings that differ only in who gets a request: connections, hosts and what is known of them stay.
+   * @param settings see connectsAlike */
+  reconfigure(settings: ClusterSettings): void {
+    const { outlier } = this.settings;
+    this.settings = settings;
+    this.breakers.limits = settings.limits;
+    this.#set = this.#makeSet();
+    if (!isDeepStrictEqual(outlier, settings.outlier)) {
+      this.outliers.close();
+      for (const host of this.#hosts.values()) host.pardon();
+      this.outliers = this.#makeDetector();
+    }
+    this.#rebuild();
+  }
+
+  #makeSet(): HostSet {
+    return new HostSet(this.settings, { random: this.#deps.random, now: () => this.#deps.clock.monotonic() });
+  }
+
+  #makeDetector(): OutlierDetector {
+    const { clock, random } = this.#deps;
+    const { outlier } = this.settings;
+    return outlier ? createOutlierDetector(outlier, { clock, random, hosts: () => [...this.#hosts.values()], changed: () => this.#rebuild() }) : NO_DETECTION;
   }
 
   get name(): string {

@@ -281,3 +281,17 @@ test('HTTP/2: a peer that answers its PINGs is kept', async () => {
   assert.equal(pings, 5);
   assert.equal(request.isReset, false);
 });
+
+test('a pool that stops to reuse closes what is idle, and gives each request a connection of its own', async () => {
+  const { pool, host, transport, ask, reply, exchange } = setUp();
+  await exchange();
+  pool.stopReuse();
+  await settled();
+  assert.equal(host.activeConnections, 0);
+  const [first, second] = [ask(), ask()];
+  assert.equal(transport.dialled.length, 2);
+  await reply(transport.accept());
+  assert.deepEqual([first.status, second.stream], [200, undefined], 'the second waits for its own');
+  await reply(transport.accept());
+  assert.deepEqual([second.status, second.reused], [200, false]);
+});

@@ -80,6 +80,7 @@ export class HostPool implements Http1ClientHandler {
   readonly #checking = new Set<PoolWaiter>();
   readonly #idleLimit = new IdleLimit();
   #draining = false;
+  #reuses = true;
 
   constructor(host: Host, settings: PoolSettings, deps: PoolDeps) {
     this.#host = host;
@@ -130,7 +131,7 @@ export class HostPool implements Http1ClientHandler {
     this.#checking.add(waiter);
     setImmediate(() => setImmediate(() => {
       const isWanted = this.#checking.delete(waiter);
-      if (!connection.usable) connection.close();
+      if (!connection.usable || !this.#reuses) connection.close();
       else if (!isWanted) this.#offer(connection);
       else return this.#assign1(connection, waiter);
       if (isWanted) this.acquire(waiter);
@@ -170,6 +171,13 @@ export class HostPool implements Http1ClientHandler {
   sweep(now: number): void {
     for (const connection of this.#idle.slice()) if (this.#isStale(connection, now)) connection.close();
     for (const entry of this.#sessions.slice()) this.#retire(entry, now);
+  }
+
+  /** From now on each HTTP/1.1 connection is for one request. HTTP/2 servers say themselves which requests they have not taken. */
+  stopReuse(): void {
+    if (!this.#reuses) return;
+    this.#reuses = false;
+    for (const connection of this.#idle.slice()) connection.close();
   }
 
   /** Idle connections end now, busy ones after their request. Requests that wait already are still served. */
@@ -223,6 +231,7 @@ export class HostPool implements Http1ClientHandler {
 
   /** Gives a free connection to who has waited longest, or keeps it. */
   #offer(connection: Http1ClientConnection): void {
+    if (!this.#reuses && connection.requests > 0) return connection.close();
     const waiter = this.#nextWaiter();
     if (waiter) return this.#assign1(connection, waiter);
     if (this.#leaving) return connection.close();

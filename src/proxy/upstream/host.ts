@@ -46,6 +46,10 @@ export interface OutlierMemory {
   intervalSuccess: number;
 }
 
+const blankMemory = (): OutlierMemory => ({
+  cause: undefined, ejectedAtMs: 0, lengthMs: 0, releasedAtMs: 0, backOff: 0, consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, monitored: [], intervalTotal: 0, intervalSuccess: 0,
+});
+
 /** One endpoint with what happened to it. It outlives updates that keep its address. */
 export class Host {
   /** `ip:port` */
@@ -60,9 +64,7 @@ export class Host {
   /** Since the start. */
   ejections = 0;
   readonly counters = { total: 0, success: 0, error: 0, connectFail: 0, connections: 0 };
-  readonly outlier: OutlierMemory = {
-    cause: undefined, ejectedAtMs: 0, lengthMs: 0, releasedAtMs: 0, backOff: 0, consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, monitored: [], intervalTotal: 0, intervalSuccess: 0,
-  };
+  outlier = blankMemory();
   /** Pools by protocol, made when first used. */
   readonly pools = new Map<string, HostPool>();
   /** Monotonic ms until which others are preferred, because somebody found nobody there. */
@@ -85,6 +87,12 @@ export class Host {
   /** What the control plane says of the workload; a peer's own headers tell the same with more detail. */
   get peerMetadata(): PeerMetadata | undefined {
     return (this.#peer ??= workloadMetadata(this.config.metadata['istio']?.['workload']));
+  }
+
+  /** What other rules have held against it counts no more. */
+  pardon(): void {
+    this.ejected = false;
+    this.outlier = blankMemory();
   }
 
   /** May receive traffic when the cluster is not in panic. */

@@ -6,7 +6,7 @@ import type { TestCluster } from '../harness.ts';
 import { ingressUrl, waitForPods } from '../steps/bookinfo.ts';
 import { client, deployment, gateway, routeTo, service, subsets, together } from './manifests.ts';
 import { portForward, type PortForward } from './port-forward.ts';
-import { openOf, sentOf, Traffic } from './traffic.ts';
+import { closedOf, explain, failedOf, openOf, sentOf, SLOW_STREAM, Traffic, type Window, worstOf } from './traffic.ts';
 
 export interface LoadSettings {
   /** Requests per second in all: a quarter each over HTTP/1.1, HTTP/2 and gRPC inside the mesh, a quarter through the ingress
@@ -14,14 +14,18 @@ export interface LoadSettings {
   readonly perSecond: number;
   /** WebSockets in all, a tenth of them through the ingress gateway. */
   readonly sockets: number;
+  /** Changes of the scenario that makes many. */
+  readonly pushes: number;
 }
 
 const FEW = 10;
+const WARM_MS = 500;
 
 /** Asked for by the sidecars, as Istio's agent does by SECRET_TTL. */
 export const LIFETIME_SECONDS = 20;
 
 export interface ZeroMesh {
+  readonly settings: LoadSettings;
   readonly cluster: TestCluster;
   readonly traffic: Traffic;
   /** Of the client's control pages. */
@@ -29,9 +33,10 @@ export interface ZeroMesh {
   close(): void;
 }
 
-export async function install(cluster: TestCluster): Promise<void> {
+/** @param options of `lateen install` besides */
+export async function install(cluster: TestCluster, options: readonly string[] = []): Promise<void> {
   await cluster.lateen('up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig);
-  await cluster.lateen('install', '--set', 'profile=default', '--set', `meshConfig.defaultConfig.proxyMetadata.SECRET_TTL=${LIFETIME_SECONDS}s`, '-y');
+  await cluster.lateen('install', '--set', 'profile=default', '--set', `meshConfig.defaultConfig.proxyMetadata.SECRET_TTL=${LIFETIME_SECONDS}s`, ...options, '-y');
   await cluster.kubectl('label', 'namespace', 'default', 'istio-injection=enabled');
   await cluster.apply(together(
     service('app'), service('sockets'), service('rude'), client(), gateway(),
@@ -43,9 +48,9 @@ export async function install(cluster: TestCluster): Promise<void> {
 }
 
 /** As asked for in the environment; otherwise what the aims say. */
-export const loadSettings = (): LoadSettings => ({ perSecond: Number(process.env['ZERO_RATE'] ?? 500), sockets: Number(process.env['ZERO_SOCKETS'] ?? 1000) });
+export const loadSettings = (): LoadSettings => ({ perSecond: Number(process.env['ZERO_RATE'] ?? 500), sockets: Number(process.env['ZERO_SOCKETS'] ?? 1000), pushes: 100 });
 
-/** Starts the load and waits until all of it flows. */
+/** Starts the load and waits until all of it flows and the answers keep up. */
 export async function startTraffic(cluster: TestCluster, settings: LoadSettings): Promise<ZeroMesh> {
   const forward: PortForward = await portForward(cluster, 'pod/client', 7000);
   const base = await ingressUrl(cluster);
@@ -56,8 +61,13 @@ export async function startTraffic(cluster: TestCluster, settings: LoadSettings)
     assert.equal(openOf(window), settings.sockets, `${openOf(window)} WebSockets are open`);
     assert.ok(Object.values(window.streams).every((stream) => stream.ok > 0));
   }, { timeoutMs: 60_000, everyMs: 200 });
+  // Twenty processes that have just begun need some seconds until they keep up.
+  await eventually(async () => {
+    const window = await traffic.during('warm-up', async () => {});
+    assert.deepEqual([failedOf(window), worstOf(window, 'p99Ms') < WARM_MS], [0, true], `not warm: ${JSON.stringify(window)}`);
+  }, { timeoutMs: 60_000, everyMs: 200 });
   return {
-    cluster, traffic, control,
+    settings, cluster, traffic, control,
     close() {
       traffic.close();
       forward.close();
@@ -74,7 +84,7 @@ function orders({ perSecond, sockets }: LoadSettings, ingress: string): { inside
         { name: 'HTTP/1.1', protocol: 'http1', url: 'http://app:8080/', perSecond: share },
         { name: 'HTTP/2', protocol: 'http2', url: 'http://app:8081/', perSecond: share },
         { name: 'gRPC', protocol: 'grpc', url: 'http://app:8082/traffic.Server/Answer', perSecond: share },
-        { name: 'two seconds each', protocol: 'http1', url: 'http://app:8080/?ms=2000', perSecond: FEW },
+        { name: SLOW_STREAM, protocol: 'http1', url: 'http://app:8080/?ms=2000', perSecond: FEW },
         { name: 'GET of an application that exits at once', protocol: 'http1', url: 'http://rude:8080/', perSecond: FEW, methods: ['GET'] },
       ],
       sockets: [{ name: 'WebSocket', url: 'ws://sockets:8080/ws', count: sockets - edge }],
@@ -86,8 +96,9 @@ function orders({ perSecond, sockets }: LoadSettings, ingress: string): { inside
   };
 }
 
-/** Nearly all of the load must have been sent, or the window says nothing. */
-export function assertSent(window: { seconds: number } & Parameters<typeof sentOf>[0], perSecond: number): void {
+/** Nothing failed, and nearly all of the load was sent, or the window says nothing. */
+export function assertClean(window: Window, { perSecond }: LoadSettings): void {
+  assert.equal(failedOf(window) + closedOf(window), 0, explain(window));
   const sent = sentOf(window);
   assert.ok(sent > window.seconds * perSecond * 0.7, `only ${sent} requests in ${window.seconds.toFixed(1)} s`);
 }

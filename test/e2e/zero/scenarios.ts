@@ -8,12 +8,10 @@ import { deployment, routeTo, subsets, together } from './manifests.ts';
 import { LIFETIME_SECONDS, type ZeroMesh } from './mesh.ts';
 
 export interface Scenario {
-  /** For `SCENARIO=` and the table. */
+  /** For the table. */
   readonly name: string;
   run(mesh: ZeroMesh): Promise<void>;
 }
-
-const PUSHES = 100;
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'rolling update', run: rollingUpdate },
@@ -24,7 +22,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'subset renamed, route first', run: renameRouteFirst },
   { name: 'route to a brand-new subset, old one deleted', run: newSubset },
   { name: 'control plane killed', run: killControlPlane },
-  { name: `${PUSHES} configuration pushes`, run: pushes },
+  { name: 'configuration pushes', run: pushes },
   { name: 'certificates renewed', run: renewCertificates },
 ];
 
@@ -131,8 +129,8 @@ async function killControlPlane({ cluster, traffic }: ZeroMesh): Promise<void> {
   await cluster.apply(routeTo('app', 'v1'));
 }
 
-async function pushes({ cluster, traffic }: ZeroMesh): Promise<void> {
-  for (let i = 0; i < PUSHES; i++) {
+async function pushes({ cluster, traffic, settings }: ZeroMesh): Promise<void> {
+  for (let i = 0; i < settings.pushes; i++) {
     const { what, yaml } = configurationPush(i);
     traffic.step(what);
     await cluster.apply(yaml);

@@ -1,5 +1,6 @@
 /** The load of one cluster: what the client pod sends inside the mesh and what this process sends through the ingress gateway,
  * cut into windows, one for each thing that is done to the mesh meanwhile. */
+import { cpus } from 'node:os';
 import { Load } from '../../../samples/apps/traffic/load.ts';
 import type { Failure, Order, Report, SocketReport, StreamOrder, StreamReport } from '../../../samples/apps/traffic/order.ts';
 import { Sockets } from '../../../samples/apps/traffic/sockets.ts';
@@ -22,11 +23,16 @@ export interface Step {
 export interface Window {
   readonly name: string;
   readonly seconds: number;
+  /** Share of the machine's processors that was in use, by whomever; 0…1 */
+  readonly busy: number;
   readonly streams: Readonly<Record<string, StreamReport>>;
   readonly sockets: Readonly<Record<string, SocketReport>>;
   readonly failures: readonly Failure[];
   readonly steps: readonly Step[];
 }
+
+/** Answers of this one take two seconds. */
+export const SLOW_STREAM = 'two seconds each';
 
 /** Requests that are late by this have been answered when a window closes; what the last step sets off has happened. */
 const SETTLE_MS = 1500;
@@ -38,6 +44,7 @@ export class Traffic {
   readonly #sockets: Map<string, Sockets>;
   #steps: Step[] = [];
   #since = performance.now();
+  #processorsBefore = processorTimes();
 
   private constructor(options: TrafficOptions) {
     this.#options = options;
@@ -70,6 +77,7 @@ export class Traffic {
     for (const held of this.#sockets.values()) held.reset();
     this.#steps = [];
     this.#since = performance.now();
+    this.#processorsBefore = processorTimes();
   }
 
   async report(): Promise<Window> {
@@ -85,10 +93,13 @@ export class Traffic {
     // What this JSON holds is defined beside the client that makes it.
     const inside = (await ask(this.#options.control, '/report', 'GET')) as Report;
     const outside = this.#options.outside.streams.map((order: StreamOrder, i) => [order.name, this.#loads[i]?.report()] as const);
+    const processors = processorTimes();
+    const idle = (processors.idle - this.#processorsBefore.idle) / (processors.all - this.#processorsBefore.all);
     const held = [...this.#sockets].map(([socketName, sockets]) => [socketName, sockets.report()] as const);
     return {
       name,
       seconds: (performance.now() - this.#since) / 1000,
+      busy: 1 - idle,
       // The two lists run in parallel: a report stands for each order.
       streams: { ...inside.streams, ...(Object.fromEntries(outside) as Record<string, StreamReport>) },
       sockets: { ...inside.sockets, ...Object.fromEntries(held) },
@@ -96,6 +107,11 @@ export class Traffic {
       steps: this.#steps,
     };
   }
+}
+
+function processorTimes(): { all: number; idle: number } {
+  const times = cpus().map((cpu) => cpu.times);
+  return { all: times.reduce((sum, { user, nice, sys, idle, irq }) => sum + user + nice + sys + idle + irq, 0), idle: times.reduce((sum, { idle }) => sum + idle, 0) };
 }
 
 export async function ask(base: string, path: string, method: 'GET' | 'POST', body?: unknown): Promise<unknown> {
@@ -118,3 +134,8 @@ export const failedOf = (window: Window): number => Object.values(window.streams
 export const sentOf = (window: Window): number => Object.values(window.streams).reduce((sum, stream) => sum + stream.sent, 0);
 export const closedOf = (window: Window): number => Object.values(window.sockets).reduce((sum, sockets) => sum + sockets.closed.length, 0);
 export const openOf = (window: Window): number => Object.values(window.sockets).reduce((sum, sockets) => sum + sockets.open, 0);
+
+/** Of the streams that are answered at once. */
+export function worstOf({ streams }: Window, figure: 'p99Ms' | 'maxMs'): number {
+  return Math.max(0, ...Object.entries(streams).filter(([name]) => name !== SLOW_STREAM).map(([, stream]) => stream[figure]));
+}
