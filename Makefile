@@ -15,7 +15,7 @@ bench: setup-test ## cost and speed beside nginx, HAProxy and Envoy; ROW=name ru
 parity: setup-test ## the same scenarios through Envoy and through our sidecar
 	@$(NODE) test/run.ts test/parity/
 
-fuzz: setup ## random input for everything that reads strangers' bytes; SECONDS_EACH=n
+fuzz: setup ## input for everything that reads strangers' bytes, guided by coverage; SECONDS_EACH=n
 	@$(NODE) test/fuzz/main.ts $(SECONDS_EACH)
 
 lint: setup

@@ -1,3 +1,5 @@
+import type { Shape } from './shape.ts';
+
 /** One thing that reads strangers' bytes, and what must hold for every input. */
 export interface Target {
   /** Also the name of its folder in the corpus. */
@@ -6,8 +8,12 @@ export interface Target {
   readonly seeds: readonly Buffer[];
   /** Words of the format, to be put in at random places. */
   readonly words?: readonly string[];
+  /** Of formats with lengths. */
+  readonly shape?: Shape;
   /** Throws when something does not hold. The numbers decide what the input leaves open, such as where a stream is cut. */
   check(input: Buffer, random: Random): void | Promise<void>;
+  /** Ends what it holds; nothing is tried afterwards. */
+  close?(): Promise<void>;
 }
 
 /** 0 ≤ result < below, a whole number. */
@@ -23,6 +29,13 @@ export function randomFrom(seed: number): Random {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
   };
+}
+
+/** The numbers that go with an input: the same each time it is tried. */
+export function randomOf(input: Uint8Array): Random {
+  let hash = 0x811c9dc5;
+  for (const octet of input) hash = Math.imul(hash ^ octet, 0x01000193);
+  return randomFrom(hash);
 }
 
 /** Runs `parse`; what it throws must be an error of the documented kind, anything else is a finding. */

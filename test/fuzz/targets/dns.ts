@@ -5,6 +5,7 @@ import { answerQuestion as answerName } from '../../../src/proxy/dns/answer.ts';
 import { NameStore } from '../../../src/proxy/dns/name-store.ts';
 import { isAnswerTo } from '../../../src/proxy/dns/upstream.ts';
 import { decodeNameTable, encodeNameTable } from '../../../src/xds/name-table.ts';
+import { protobufMessage } from '../shape.ts';
 import { allowing, type Target } from '../target.ts';
 
 const view: ZoneView = {
@@ -72,6 +73,7 @@ const proxied: Target = {
 
 const tables: Target = {
   name: 'dns-name-tables',
+  shape: protobufMessage,
   seeds: [Buffer.from(encodeNameTable(new Map([['web.default.svc.cluster.local', { ips: ['10.96.0.9'], registry: 'Kubernetes', shortName: 'web', namespace: 'default' }]]))), Buffer.from(encodeNameTable(new Map([['*.example.com', { ips: ['2001:2::1', 'nonsense'], registry: 'External', shortName: '', namespace: '' }]])))],
   check(input) {
     const store = new NameStore('default');

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { inspect } from '../../../src/proxy/net/inspect.ts';
 import { RequestParser, ResponseParser, type ParserSink } from '../../../src/proxy/http1/parser.ts';
 import type { ParsedRequest, ParsedResponse } from '../../../src/proxy/http1/head.ts';
-import type { Headers } from '../../../src/proxy/headers.ts';
+import { Headers } from '../../../src/proxy/headers.ts';
 import { normalizePath, type PathRules } from '../../../src/proxy/route/path.ts';
+import { Http1ServerConnection } from '../../../src/proxy/http1/server-connection.ts';
+import { requestHeadText } from '../../../src/proxy/http1/writer.ts';
+import { DeafSocket } from '../deaf-socket.ts';
 import { pieces, singles, text, type Random, type Target } from '../target.ts';
 
 const LIMITS = { maxHeadBytes: 2000, maxHeaders: 20 };
@@ -101,6 +104,71 @@ const responses: Target = {
   },
 };
 
+/** What is passed on as one request is read as one by whoever comes next, and as the same. */
+const passage: Target = {
+  name: 'http1-passage',
+  words: WORDS,
+  seeds: requests.seeds,
+  check(input) {
+    const heads: ParsedRequest[] = [];
+    new RequestParser({ onHead: (parsed) => void heads.push(parsed), onData() {}, onEnd() {}, onError() {} }, LIMITS).feed(input);
+    for (const { head } of heads) {
+      const text = requestHeadText(head, head.bodyLength < 0 ? 'chunked' : head.bodyLength === 0 ? 'none' : 'counted');
+      const again: ParsedRequest[] = [];
+      const parser = new RequestParser({
+        onHead(parsed) {
+          again.push(parsed);
+          parser.stop();
+        },
+        onData: () => assert.fail('a head brought a body'),
+        onEnd() {},
+        onError: ({ details }) => assert.fail(`refused by the next one: ${details}\n${text}`),
+      }, { maxHeadBytes: 4000, maxHeaders: 30 });
+      parser.feed(Buffer.from(text, 'latin1'));
+      assert.equal(again.length, 1, text);
+      assert.ok(head.bodyLength !== 0 || parser.idle, 'nothing is left over');
+      const [next] = again;
+      assert.deepEqual([next?.head.method, next?.head.path, next?.head.bodyLength, next?.head.upgrade], [head.method, head.path, head.bodyLength, head.upgrade]);
+    }
+  },
+};
+
+/** A whole connection: as many answers as requests, in their order. */
+const connection: Target = {
+  name: 'http1-connection',
+  words: WORDS,
+  seeds: requests.seeds,
+  check(input, random) {
+    const serve = (parts: readonly Buffer[]): { asked: string[]; answered: string } => {
+      const asked: string[] = [];
+      const socket = new DeafSocket();
+      const server = new Http1ServerConnection(socket, {
+        onRequest(stream, head) {
+          asked.push(`${head.method} ${head.path}`);
+          const number = String(asked.length);
+          const answer = () => {
+            stream.sendHead({ status: 200, headers: Headers.of('x-number', number, 'content-length', '0'), bodyLength: 0 }, true, false);
+          };
+          if (head.bodyLength === 0) answer();
+          return { onData: (_chunk, end) => void (end && answer()), onEnd: answer, onReset() {}, onDrain() {} };
+        },
+        onBadRequest: () => Headers.of(),
+        onIdle() {},
+        onClosed() {},
+      }, { limits: LIMITS, acceptHttp10: true, trailers: true });
+      for (const part of parts) socket.emit('data', part);
+      server.destroy();
+      // Which rule a bad head breaks first depends on how much of it is there.
+      return { asked, answered: socket.text.replace(/HTTP\/1\.1 [45]\d\d [^]*$/, 'refused') };
+    };
+    const whole = serve([input]);
+    const numbers = [...whole.answered.matchAll(/x-number: (\d+)\r\n/g)].map((match) => Number(match[1]));
+    assert.deepEqual(numbers, numbers.map((_, i) => i + 1), 'answers in order');
+    assert.ok(numbers.length <= whole.asked.length && numbers.length >= whole.asked.length - 1, 'one answer for each, but the last may be broken');
+    assert.deepEqual(serve(pieces(input, random)), whole, 'cut in pieces');
+  },
+};
+
 const RULES: readonly PathRules[] = (['keep', 'reject', 'redirect', 'forward'] as const).flatMap((escapedSlashes) => [true, false].map((mergeSlashes) => ({ normalize: true, mergeSlashes, escapedSlashes })));
 
 const paths: Target = {
@@ -136,4 +204,4 @@ const inspector: Target = {
   },
 };
 
-export const targets: readonly Target[] = [requests, responses, paths, inspector];
+export const targets: readonly Target[] = [requests, passage, connection, responses, paths, inspector];

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { Duplex } from 'node:stream';
 import { FakeClock } from '../../../src/testkit/fake-clock.ts';
 import { Headers } from '../../../src/proxy/headers.ts';
 import type { DownstreamStream, RequestHead } from '../../../src/proxy/http/stream.ts';
@@ -9,19 +8,9 @@ import { HpackDecoder } from '../../../src/proxy/http2/hpack-decoder.ts';
 import { Http2ClientSession } from '../../../src/proxy/http2/client-session.ts';
 import { Http2ServerConnection } from '../../../src/proxy/http2/server-session.ts';
 import { frame, headerBlock, headers, number, REQUEST } from '../../hostile/raw-http2.ts';
+import { DeafSocket } from '../deaf-socket.ts';
+import { http2Frames } from '../shape.ts';
 import { pieces, singles, type Random, type Target } from '../target.ts';
-
-/** A peer that takes everything and says nothing. */
-class DeafSocket extends Duplex {
-  written = 0;
-
-  override _read(): void {}
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.written += chunk.length;
-    done();
-  }
-}
 
 const { Data, Priority, RstStream, Ping, GoAway, WindowUpdate, Continuation, Headers: HeadersType } = FrameType;
 const POST = REQUEST.map(([name, value]): readonly [string, string] => [name, name === ':method' ? 'POST' : value]);
@@ -71,6 +60,7 @@ function serve(parts: readonly Buffer[]): string[] {
 
 const server: Target = {
   name: 'http2-server',
+  shape: http2Frames,
   seeds: SEEDS,
   words: ['\0\0\0', '\x01\x05\0\0\0\x01', '\0\0\x04\x08\0\0\0\0\x01', '\0\0\x08\x06\0\0\0\0\0', '\0\0\x05\0\x09\0\0\0\x01'],
   check(input, random) {
@@ -83,6 +73,7 @@ const server: Target = {
 /** An upstream's bytes, with three requests under way: each hears of one end at the most. */
 const client: Target = {
   name: 'http2-client',
+  shape: http2Frames,
   seeds: [Buffer.concat([settingsFrame([]), headers(1, [[':status', '100']], Flag.EndHeaders), headers(1, [[':status', '200']], Flag.EndHeaders), frame(Data, Flag.EndStream, 1, 'hi'), headers(3, [[':status', '204']]), frame(RstStream, 0, 5, number(7)), frame(GoAway, 0, 0, Buffer.alloc(8))])],
   check(input, random) {
     const socket = new DeafSocket();

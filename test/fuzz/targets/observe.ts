@@ -7,6 +7,7 @@ import { MetricStore } from '../../../src/observe/metrics/store.ts';
 import { QueryEngine } from '../../../src/observe/promql/engine.ts';
 import { QueryError } from '../../../src/observe/promql/errors.ts';
 import { TraceStore } from '../../../src/observe/traces/store.ts';
+import { protobufMessage } from '../shape.ts';
 import { allowing, json, text, type Target } from '../target.ts';
 
 const exposition: Target = {
@@ -64,6 +65,7 @@ async function post(handler: ReturnType<typeof otlpHandler>, at: { path: string;
 
 const otlpProto: Target = {
   name: 'otlp-protobuf',
+  shape: protobufMessage,
   seeds: [spanBytes()],
   check: (input) => post(otlpHandler(new TraceStore()), { path: '/v1/traces', type: 'application/x-protobuf' }, input),
 };

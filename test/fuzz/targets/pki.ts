@@ -7,6 +7,7 @@ import { PkiError } from '../../../src/pki/errors.ts';
 import { decodeAltNames, encodeAltNames } from '../../../src/pki/names.ts';
 import { onlyPem, readPem, splitChain, writePem } from '../../../src/pki/pem.ts';
 import { formatIdentity, parseIdentity, parseSpiffeId } from '../../../src/pki/spiffe.ts';
+import { derValues } from '../shape.ts';
 import { allowing, text, type Target } from '../target.ts';
 
 const NAME = 'spiffe://cluster.local/ns/default/sa/web';
@@ -25,18 +26,21 @@ function walk(node: DerNode, depth: number): void {
 
 const der: Target = {
   name: 'der',
+  shape: derValues,
   seeds: [csrDer, certificateDer, altNames],
   check: (input) => void allowing(PkiError, () => walk(readDer(input), 0)),
 };
 
 const certificates: Target = {
   name: 'certificates',
+  shape: derValues,
   seeds: [certificateDer, text(pair.certificatePem), text(authority.certificatePem)],
   check: (input) => void allowing(PkiError, () => readCertificate(input)),
 };
 
 const alternatives: Target = {
   name: 'alternative-names',
+  shape: derValues,
   seeds: [altNames],
   check: (input) => void allowing(PkiError, () => decodeAltNames(input)),
 };
@@ -44,6 +48,7 @@ const alternatives: Target = {
 /** The bytes of a request in their envelope: nothing but the untouched one carries a signature that holds. */
 const requests: Target = {
   name: 'certificate-requests',
+  shape: derValues,
   seeds: [csrDer],
   check(input) {
     const parsed = parseCsr(writePem('CERTIFICATE REQUEST', input));

@@ -12,6 +12,7 @@ import { assignment, encode, hcm, inlineRoutes, listener, routeTo, staticCluster
 import { decodeDeltaResponse, encodeResources } from '../../../src/xds/client/delta-codec.ts';
 import { encodeFrame, FrameReader } from '../../../src/xds/client/grpc-frames.ts';
 import { DeltaDiscoveryResponseSchema } from '../../../src/xds/generated/envoy/service/discovery/v3/discovery_pb.js';
+import { protobufMessage } from '../shape.ts';
 import { allowing, pieces, singles, text, type Target } from '../target.ts';
 
 const ROUTES = {
@@ -33,12 +34,14 @@ const CLUSTERS = [
 
 const clusters: Target = {
   name: 'xds-clusters',
+  shape: protobufMessage,
   seeds: CLUSTERS.map((cluster) => Buffer.from(encode(ResourceType.Cluster, cluster))),
   check: (input) => void allowing(ConfigError, () => compileCluster(decode('cluster', input))),
 };
 
 const endpoints: Target = {
   name: 'xds-endpoints',
+  shape: protobufMessage,
   seeds: [Buffer.from(encode(ResourceType.Endpoints, assignment('eds', [80, 81])))],
   check: (input) => void allowing(ConfigError, () => compileEndpoints(decode('endpoints', input))),
 };
@@ -70,15 +73,16 @@ function applied(typeUrl: string, good: Buffer): Target['check'] {
 }
 
 const GOOD_ROUTES = Buffer.from(encode(ResourceType.Route, ROUTES));
-const routes: Target = { name: 'xds-routes', seeds: [GOOD_ROUTES], check: applied(ResourceType.Route, GOOD_ROUTES) };
+const routes: Target = { name: 'xds-routes', shape: protobufMessage, seeds: [GOOD_ROUTES], check: applied(ResourceType.Route, GOOD_ROUTES) };
 
 const GOOD_LISTENER = Buffer.from(encode(ResourceType.Listener, listener([hcm(inlineRoutes([routeTo('a')]), {}, [typed('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', { abort: { http_status: 500, percentage: { numerator: 10 } } })])])));
-const listeners: Target = { name: 'xds-listeners', seeds: [GOOD_LISTENER], check: applied(ResourceType.Listener, GOOD_LISTENER) };
+const listeners: Target = { name: 'xds-listeners', shape: protobufMessage, seeds: [GOOD_LISTENER], check: applied(ResourceType.Listener, GOOD_LISTENER), close: () => runtime.close() };
 
 /** Whatever is a message, as the library writes it, is one to our own reader. (What is none may be refused by one of them only: they
  * differ in whether they look into fields that are not used.) */
 const decoder: Target = {
   name: 'xds-decoder',
+  shape: protobufMessage,
   seeds: [GOOD_ROUTES, ...clusters.seeds, ...endpoints.seeds],
   check(input) {
     for (const name of ['routes', 'cluster', 'endpoints'] as const) {
@@ -92,6 +96,7 @@ const decoder: Target = {
 const TYPE = ResourceType.Cluster;
 const responses: Target = {
   name: 'xds-responses',
+  shape: protobufMessage,
   seeds: [Buffer.from(encodeResources(TYPE, [{ name: 'a', version: '1', value: clusters.seeds[0] ?? Buffer.alloc(0) }, { name: 'b', version: '2', value: Buffer.from('x') }]))],
   check(input) {
     allowing(Error, () => decodeDeltaResponse(input));
@@ -131,6 +136,7 @@ assert.equal(codec.decode(codec.ownValue, 'node')?.workload, 'web');
 
 const peers: Target = {
   name: 'peer-metadata',
+  shape: protobufMessage,
   seeds: [Buffer.from(codec.ownValue, 'base64')],
   check(input, random) {
     const value = random(4) === 0 ? input.toString('latin1') : input.toString('base64');
