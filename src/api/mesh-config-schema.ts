@@ -64,6 +64,9 @@ export const ProxyDefaultsSchema = object({
   controlPlaneAuthPolicy: oneOfWords('NONE', 'MUTUAL_TLS', 'INHERIT'),
   privateKeyProvider: anything(),
   statsCompression: nullable(boolean()),
+  fileFlushInterval: string(),
+  fileFlushMinSizeKb: uint32(),
+  connectionSettings: anything(),
 });
 
 const LogLabels = anything();
@@ -194,5 +197,9 @@ export const MeshConfigSchema = object({
   ca: anything(),
   certificates: list(anything()),
   configSources: list(anything()),
+  serviceScopeConfigs: list(anything()),
+  zoneAwareLbSetting: anything(),
+  defaultTrafficPolicy: anything(),
+  serviceEntryVisibility: anything(),
 });
 export type MeshConfigInput = Infer<typeof MeshConfigSchema>;

@@ -47,3 +47,10 @@ test('a key __proto__ does not reach the prototype of objects', () => {
   decodeMeshConfig('defaultConfig: {proxyMetadata: {__proto__: x}}\n__proto__: {polluted: true}\n');
   assert.equal(({} as { polluted?: boolean }).polluted, undefined);
 });
+
+test('fields without effect are warnings that say why, and the rest is taken', () => {
+  const { value, issues } = decodeMeshConfig('ingressClass: x\nconnectTimeout: 3s\nserviceSettings: [{settings: {clusterLocal: true}, hosts: [a]}]\ndefaultConfig: {runtimeValues: {a: b}}\nextensionProviders: [{name: d, datadog: {service: d, port: 1}}]\n');
+  assert.deepEqual(issues.map(({ severity, path }) => `${severity} ${path}`), ['warning defaultConfig.runtimeValues', 'warning extensionProviders[0].datadog', 'warning ingressClass', 'warning serviceSettings']);
+  assert.match(issues.map(issueText).join('\n'), /serviceSettings: has no effect: there is one cluster/);
+  assert.equal(value.connectTimeout, '3s');
+});

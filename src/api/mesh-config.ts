@@ -5,6 +5,7 @@ import { errorText } from '../base/errors.ts';
 import { parseDuration } from '../base/duration.ts';
 import type { Issue } from './issue.ts';
 import { isError } from './issue.ts';
+import { meshConfigInVain } from './mesh-config-not-in-effect.ts';
 import { MeshConfigSchema, type MeshConfigInput } from './mesh-config-schema.ts';
 import { checkValue } from './schema/check.ts';
 
@@ -89,7 +90,8 @@ export function defaultMeshConfig(rootNamespace = 'istio-system'): MeshConfig {
 }
 
 /** Reads the YAML of a mesh configuration over the defaults. With an error among the issues, `value` holds the defaults:
- * the caller keeps the last good configuration. Unknown fields are warnings, since newer Istio versions add some. */
+ * the caller keeps the last good configuration. Unknown fields are warnings, since newer Istio versions add some, and so are
+ * fields without effect. */
 export function decodeMeshConfig(yaml: string, defaults: MeshConfig = defaultMeshConfig()): { value: MeshConfig; issues: Issue[] } {
   let input: unknown;
   try {
@@ -100,11 +102,11 @@ export function decodeMeshConfig(yaml: string, defaults: MeshConfig = defaultMes
   const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input)];
   if (issues.some(isError)) return { value: defaults, issues };
   // The check above has shown that the input has the shape of MeshConfigInput.
-  return { value: overlay(defaults, input) as MeshConfig, issues };
+  return { value: overlay(defaults, input) as MeshConfig, issues: [...issues, ...meshConfigInVain(input)] };
 }
 
 /** Objects are merged field by field, lists and values replaced, null leaves the default. */
-function overlay(base: unknown, over: unknown): unknown {
+export function overlay(base: unknown, over: unknown): unknown {
   if (over === null || over === undefined) return base;
   if (!isRecord(base) || !isRecord(over)) return over;
   const merged: Record<string, unknown> = { ...base };

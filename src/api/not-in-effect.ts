@@ -78,7 +78,7 @@ export function fieldsNotInEffect(object: { readonly kind?: string; readonly spe
 }
 
 /** Where in a value a field is set. A field that is null counts as left out. */
-function placesOf(value: unknown, steps: readonly string[], path: string): string[] {
+export function placesOf(value: unknown, steps: readonly string[], path: string): string[] {
   if (value === undefined || value === null) return [];
   const [step, ...rest] = steps;
   if (step === undefined) return [path];

@@ -120,6 +120,12 @@ spec:
   assert.equal(spec.ingress[0]?.ports.length, 5);
 });
 
+test('variables that istiod does not read are warned of', () => {
+  const warned = (...set: string[]) => resolveInstall({ version: '1', set }).warnings.map(({ path }) => path);
+  assert.deepEqual(warned('values.pilot.env.PILOT_HTTP10=1', 'values.pilot.env.PILOT_TRACE_SAMPLING=5'), ['values.pilot.env.PILOT_HTTP10']);
+  assert.deepEqual(warned('meshConfig.ingressClass=x'), ['meshConfig.ingressClass']);
+});
+
 const WRONG: readonly (readonly [string, Partial<InstallOptions>, RegExp])[] = [
   ['an option without value', { set: ['profile'] }, /write it as path=value/],
   ['an option that is not known', { set: ['meshconfig.a=b'] }, /option meshconfig is not known/],

@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { InstallError } from './errors.ts';
 import { profileTree } from './profiles.ts';
 import { isTree, mergeTrees, parseSetting, treeAt, type Tree } from './tree.ts';
-import { checkValues } from './values-check.ts';
+import { checkValues, checkVariables } from './values-check.ts';
 
 export interface InstallOptions {
   profile?: string;
@@ -95,7 +95,7 @@ export function resolveInstall(options: InstallOptions): InstallSpec {
     egress: gatewaysOf(tree, 'egressGateways', namespace),
     hasObserve: isOn('observe'),
     hasConsole: isOn('console'),
-    warnings: [...(PROFILE_NOTES[profile] ?? []), ...mesh.warnings, ...checkValues(isTree(given['values']) ? given['values'] : {})],
+    warnings: [...(PROFILE_NOTES[profile] ?? []), ...mesh.warnings, ...checkValues(isTree(given['values']) ? given['values'] : {}), ...variableWarnings(given)],
   };
 }
 
@@ -146,6 +146,13 @@ function valuesOf(tree: Tree, names: { namespace: string; hub: string; tag: stri
   const values = isTree(tree['values']) ? tree['values'] : {};
   const named = mergeTrees({ global: { proxy: { image: names.proxy } } }, values);
   return mergeTrees(named, { global: { istioNamespace: names.namespace, hub: names.hub, tag: names.tag } });
+}
+
+function variableWarnings(given: Tree): Issue[] {
+  const values = treeAt(given, 'values', 'pilot', 'env');
+  const listed = treeAt(given, 'components', 'pilot', 'k8s', 'env');
+  const names = Array.isArray(listed) ? listed.map((entry: unknown) => (isTree(entry) ? String(entry['name']) : '')) : [];
+  return [...checkVariables(Object.keys(isTree(values) ? values : {}), 'values.pilot.env'), ...checkVariables(names, 'components.pilot.k8s.env')];
 }
 
 function pilotOf(tree: Tree): NonNullable<InstallSpec['pilot']> {

@@ -14,6 +14,16 @@ const KNOWN: readonly string[] = [
   'istiodRemote.injectionURL',
 ];
 
+/** Variables that istiod reads. */
+const KNOWN_ENV: ReadonlySet<string> = new Set([
+  'CITADEL_SELF_SIGNED_CA_CERT_TTL', 'CLUSTER_ID', 'DEFAULT_WORKLOAD_CERT_TTL', 'ENABLE_NATIVE_SIDECARS', 'LATEEN_VERSION', 'MAX_WORKLOAD_CERT_TTL', 'PILOT_DEBOUNCE_AFTER', 'PILOT_DEBOUNCE_MAX',
+  'PILOT_ENABLE_IP_AUTOALLOCATE', 'PILOT_TRACE_SAMPLING', 'POD_NAMESPACE', 'REVISION', 'TOKEN_AUDIENCES', 'TRUST_DOMAIN',
+]);
+
+/** One warning for each variable of istiod that it does not read. @param names under `values.pilot.env` or `components.pilot.k8s.env` */
+export const checkVariables = (names: readonly string[], path: string): Issue[] =>
+  names.filter((name) => !KNOWN_ENV.has(name)).map((name) => ({ severity: 'warning', path: `${path}.${name}`, message: `has no effect; variables that istiod reads are ${[...KNOWN_ENV].join(', ')}` }));
+
 /** One warning for each value without effect. */
 export function checkValues(values: Tree): Issue[] {
   const known = KNOWN.map((path) => path.split('.'));

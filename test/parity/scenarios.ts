@@ -10,6 +10,7 @@ import { HTTP_MATCH } from './scenarios/http-match.ts';
 import { DELEGATES, ROUTES } from './scenarios/http-route.ts';
 import { L4_ROUTES } from './scenarios/l4-routes.ts';
 import { CORS, FAULTS, MIRRORS } from './scenarios/more-http.ts';
+import { MESH_CONFIG } from './scenarios/mesh-config.ts';
 import { OWN_ANSWERS } from './scenarios/own-answers.ts';
 import { PROTOCOLS } from './scenarios/protocols.ts';
 import { SERVICE_ENTRY } from './scenarios/service-entry.ts';
@@ -19,4 +20,5 @@ import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 export const SCENARIOS: readonly Scenario[] = [
   ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING, ...L4_ROUTES, ...CLAIMS,
   ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
+  ...MESH_CONFIG,
 ];

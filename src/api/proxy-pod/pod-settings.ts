@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import type { Pod, ResourceRequirements } from 'kubernetes-types/core/v1.d.ts';
 import { errorText } from '../../base/errors.ts';
 import { parseCidr } from '../../base/cidr.ts';
-import { defaultMeshConfig, type ProxyDefaults } from '../mesh-config.ts';
+import { defaultMeshConfig, overlay, type ProxyDefaults } from '../mesh-config.ts';
 import { Annotation } from './annotations.ts';
 import type { InjectConfig } from './config.ts';
 import { InjectionError } from './errors.ts';
@@ -112,11 +112,4 @@ function countProblem(value: string): string | undefined {
 
 function differences(base: Readonly<Record<string, unknown>>, value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([name, field]) => JSON.stringify(field) !== JSON.stringify(base[name])));
-}
-
-function overlay(base: unknown, over: unknown): unknown {
-  if (typeof base !== 'object' || base === null || Array.isArray(base) || typeof over !== 'object' || over === null || Array.isArray(over)) return over ?? base;
-  const merged: Record<string, unknown> = { ...base };
-  for (const [name, value] of Object.entries(over)) if (name !== '__proto__') merged[name] = overlay(merged[name], value);
-  return merged;
 }

@@ -98,7 +98,7 @@ export class Audience {
     this.#scope = context.scope;
     if (isAnew) this.#clear();
     const hosts = isAnew ? new Set([...this.#hosts.keys(), ...sharedHosts(context)]) : this.#changedHosts(diff, context.scope);
-    if (isAnew) this.clusters = this.clusters.with(passthroughClusters(context.settings.config).map((cluster) => encode(ClusterSchema, cluster.name, cluster)), []);
+    if (isAnew) this.clusters = this.clusters.with(passthroughClusters(context).map((cluster) => encode(ClusterSchema, cluster.name, cluster)), []);
     this.#updateHosts(hosts, context, terms);
     if (context.proxy.kind === 'router') return;
     if (isAnew || affectsListeners(diff, context)) {

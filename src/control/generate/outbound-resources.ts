@@ -10,6 +10,7 @@ import { labelSignature, type LabelTerms } from '../registry/label-terms.ts';
 import { isHeadless, serviceOrigins, type MeshService } from '../registry/model.ts';
 import { hostPolicy, type Context } from '../translate/context.ts';
 import { buildAssignment } from '../translate/endpoints.ts';
+import { keepsHeaderCase } from '../translate/header-case.ts';
 import { localityText } from '../translate/locality.ts';
 import { serviceNames } from '../translate/name-table.ts';
 import { parseCluster } from '../translate/names.ts';
@@ -23,7 +24,7 @@ export function serviceClusters(service: MeshService, context: Context, workshop
   return planClusters(context, service).map((plan) => {
     const isDns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
     const endpoints = isDns ? context.snapshot.endpoints.get(service.key) : undefined;
-    const key = `cluster ${proxy.kind} ${proxy.outcomes ?? ''} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
+    const key = `cluster ${proxy.kind} ${keepsHeaderCase(context) ? 'cased' : ''} ${proxy.outcomes ?? ''} ${plan.name} ${service.key} ${plan.policy?.namespace}/${plan.policy?.name} ${isDns ? localityText(proxy.locality) : ''}`;
     const origins = [...serviceOrigins(service), ...(plan.policy?.origins ?? [])];
     return workshop.make(key, [service, plan.policy, settings, plan.accounts.join(), plan.speaksMutualTls, endpoints], { kind: 'Service', namespace: service.namespace, name: service.name, origins }, () => {
       const cluster = buildOutboundCluster(plan, context);

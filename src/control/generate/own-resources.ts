@@ -9,6 +9,7 @@ import { inboundPassthroughCluster } from '../translate/builtin-clusters.ts';
 import { hostPolicy, type Context } from '../translate/context.ts';
 import { buildInboundCluster } from '../translate/inbound-clusters.ts';
 import { boundListenerName, buildBoundListener, buildInboundListener } from '../translate/inbound-listener.ts';
+import { keepsHeaderCase } from '../translate/header-case.ts';
 import { inboundPorts, type InboundPort } from '../translate/inbound-services.ts';
 import { inboundCluster, VIRTUAL_INBOUND } from '../translate/names.ts';
 import { buildOutboundListener } from '../translate/outbound-listeners.ts';
@@ -78,7 +79,7 @@ export class OwnResources {
 
   #makeClusters(ports: readonly InboundPort[], context: Context): Made[] {
     const { proxy, settings, scope } = context;
-    const passthrough = this.#workshop.make('cluster InboundPassthrough', [settings], { kind: 'Cluster', namespace: '', name: 'InboundPassthroughCluster' }, () => encode(ClusterSchema, 'InboundPassthroughCluster', inboundPassthroughCluster(settings.config)));
+    const passthrough = this.#workshop.make(`cluster InboundPassthrough ${keepsHeaderCase(context)}`, [settings], { kind: 'Cluster', namespace: '', name: 'InboundPassthroughCluster' }, () => encode(ClusterSchema, 'InboundPassthroughCluster', inboundPassthroughCluster(context)));
     return [
       passthrough,
       ...ports.map((port) => {

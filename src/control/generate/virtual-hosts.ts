@@ -12,7 +12,7 @@ import { serviceOrigins } from '../registry/model.ts';
 import type { Origin } from '../registry/origin.ts';
 import { termsOf } from '../registry/label-terms.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
-import type { Context } from '../translate/context.ts';
+import { countsAttempts, forwardsHost, type Context } from '../translate/context.ts';
 import { hostDependencies, hostRoutes, routesHead, type HostPlan, type VirtualHostInit } from '../translate/outbound-routes.ts';
 import { originMetadata } from '../translate/names.ts';
 
@@ -35,7 +35,7 @@ export class VirtualHosts {
     const { rules, view } = plan;
     const { proxy, labels } = view.context;
     const asked = new Set(rules?.sourceLabels);
-    const caller = `${[...proxy.lacks].join()} ${rules?.dependsOnNamespace ? proxy.namespace : ''} ${termsOf(labels).filter((term) => asked.has(term)).sort().join()}`;
+    const caller = `${[...proxy.lacks].join()} ${countsAttempts(view.context) ? '' : 'uncounted'} ${forwardsHost(view.context) ? 'host' : ''} ${rules?.dependsOnNamespace ? proxy.namespace : ''} ${termsOf(labels).filter((term) => asked.has(term)).sort().join()}`;
     const key = `${plan.name} ${plan.service?.key ?? ''} ${rules?.namespace}/${rules?.name} ${caller}`;
     return this.#routes.get(key, hostDependencies(plan), () => encodeRoutes(plan));
   }

@@ -3,6 +3,7 @@ import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import { errorText } from '../../base/errors.ts';
 import type { ReviewRequest, ReviewResponse } from './admission-review.ts';
 import type { InjectConfig } from '../../api/proxy-pod/config.ts';
+import { podWarnings } from '../../api/metadata-not-in-effect.ts';
 import { injectPod } from './inject-pod.ts';
 import { injectionFor } from './required.ts';
 
@@ -17,7 +18,7 @@ export function reviewPod(request: ReviewRequest, config: InjectConfig): { respo
   try {
     const injection = injectionFor(pod, namespace, config);
     if (!injection.inject) return { response: { allowed: true }, outcome: 'skipped', reason: injection.reason };
-    return { response: { allowed: true, patch: injectPod(pod, namespace, config).patch }, outcome: 'success' };
+    return { response: { allowed: true, patch: injectPod(pod, namespace, config).patch, warnings: podWarnings(pod.metadata) }, outcome: 'success' };
   } catch (error) {
     const reason = errorText(error);
     return { response: { allowed: false, message: `the sidecar cannot be injected: ${reason}` }, outcome: 'failure', reason };

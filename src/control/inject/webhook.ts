@@ -52,7 +52,7 @@ function inject(deps: WebhookDeps, request: ReviewRequest): ReviewResponse {
   const { response, outcome, reason } = reviewPod(request, deps.injectConfig());
   deps.onInjection?.(outcome);
   const { name, generateName } = request.object?.metadata ?? {};
-  deps.log[outcome === 'failure' ? 'warn' : 'info']('sidecar injection', { outcome, namespace: request.namespace, pod: name ?? generateName, reason });
+  deps.log[outcome === 'failure' ? 'warn' : 'info']('sidecar injection', { outcome, namespace: request.namespace, pod: name ?? generateName, reason, ...(response.warnings?.length ? { warnings: response.warnings } : {}) });
   return response;
 }
 

@@ -5,6 +5,8 @@ import type { MeshService, MeshSettings, Resolution, ServicePort } from './model
 import { protocolOf } from './protocol.ts';
 import { exportedTo } from './visibility.ts';
 
+/** On Services and ServiceEntries. */
+export const TRAFFIC_DISTRIBUTION = 'networking.istio.io/traffic-distribution';
 const EXPORT_TO = 'networking.istio.io/exportTo';
 
 /** A Kubernetes Service as the mesh sees it. */
@@ -37,10 +39,14 @@ export function kubeService(object: Stored<Service>, settings: MeshSettings): Me
     selector: spec.selector,
     aliasOf: spec.type === 'ExternalName' ? spec.externalName : undefined,
     subjectAltNames: [],
+    prefersNear: prefersNear(spec.trafficDistribution ?? metadata.annotations?.[TRAFFIC_DISTRIBUTION]),
     publishesNotReady: spec.publishNotReadyAddresses === true,
     createdMs: Date.parse(metadata.creationTimestamp) || 0,
   };
 }
+
+/** Kubernetes' words; of the same node no proxy knows, so that its zone stands for it. */
+export const prefersNear = (text: string | undefined): boolean => text === 'PreferClose' || text === 'PreferSameZone' || text === 'PreferSameNode';
 
 function resolutionOf(spec: NonNullable<Service['spec']>): Resolution {
   if (spec.type === 'ExternalName') return 'alias';

@@ -48,6 +48,9 @@ export interface MeshService {
   readonly subjectAltNames: readonly string[];
   /** Pods are endpoints also when they are not ready or about to end. Kubernetes: `publishNotReadyAddresses`. */
   readonly publishesNotReady: boolean;
+  /** Endpoints of the caller's own zone and region come first, whether or not anybody watches for failures.
+   * Kubernetes: `trafficDistribution`. */
+  readonly prefersNear: boolean;
   /** Milliseconds since the epoch: the oldest of two objects wins a conflict. */
   readonly createdMs: number;
 }

@@ -204,3 +204,58 @@ spec: {hosts: [reviews.internal], location: MESH_INTERNAL, resolution: STATIC, p
   const { endpoints } = new SnapshotBuilder().build(yamlMesh(yaml), 0);
   assert.deepEqual(endpoints.get('default/reviews.internal')?.byPort.get(8000)?.map((e) => e.port), [9080, 9080, 9080]);
 });
+
+test('objects of namespaces that no discovery selector picks are not of the mesh, those of the control plane’s always are', () => {
+  const yaml = ['shop', 'other', 'istio-system', 'plain'].map((name) => `
+{apiVersion: v1, kind: Namespace, metadata: {name: ${name}, labels: {team: ${name}}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: a, namespace: ${name}}, spec: {selector: {app: a}, ports: [{name: http, port: 80}]}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: ${name}}, spec: {template: {metadata: {labels: {app: a}}, spec: {containers: []}}}}
+---
+{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: v, namespace: ${name}}, spec: {hosts: [${name}.example], http: [{redirect: {uri: /x}}]}}`);
+  const builder = new SnapshotBuilder();
+  const seen = (discoverySelectors: MeshInputs['settings']['config']['discoverySelectors']) => {
+    const { services, routing, workloads } = builder.build(yamlMesh(yaml.join('\n---'), { config: { discoverySelectors } }), 0);
+    return [services, routing, [...workloads.values()]].map((list) => list.map(({ namespace }) => namespace).toSorted().join(' '));
+  };
+  const all = 'istio-system other plain shop';
+  assert.deepEqual(seen([]), [all, all, all]);
+  const some = 'istio-system other shop';
+  assert.deepEqual(seen([{ matchLabels: { team: 'shop' } }, { matchExpressions: [{ key: 'team', operator: 'In', values: ['other'] }] }]), [some, some, some]);
+});
+
+test('with discovery selectors a list that does not change stays the same', () => {
+  const builder = new SnapshotBuilder();
+  const inputs = yamlMesh(`{apiVersion: v1, kind: Namespace, metadata: {name: default, labels: {mesh: "yes"}}}\n---\n${MESH}`, { config: { discoverySelectors: [{ matchLabels: { mesh: 'yes' } }] } });
+  const before = builder.build(inputs, 0);
+  assert.ok(before.services.length > 0);
+  const diff = diffSnapshots(before, builder.build({ ...inputs, pods: [...inputs.pods] }, 0));
+  assert.deepEqual([...diff.config, ...diff.services], []);
+});
+
+test('what Services and Namespaces ask of the mesh in vain is told', () => {
+  const yaml = `
+{apiVersion: v1, kind: Service, metadata: {name: a, annotations: {alpha.istio.io/kubernetes-serviceaccounts: x}}, spec: {sessionAffinity: ClientIP, trafficDistribution: PreferSameNode, internalTrafficPolicy: Local, ports: [{name: http, port: 80}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: b}, spec: {sessionAffinity: None, trafficDistribution: PreferClose, ports: [{name: http, port: 80}]}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: n, labels: {istio.io/dataplane-mode: ambient}}}`;
+  const { leftOut, services } = new SnapshotBuilder().build(yamlMesh(yaml), 0);
+  assert.deepEqual(leftOut.map(({ kind, name, field }) => `${kind} ${name} ${field}`), [
+    'Service a spec.sessionAffinity', 'Service a spec.trafficDistribution', 'Service a spec.internalTrafficPolicy', 'Service a metadata.annotations[alpha.istio.io/kubernetes-serviceaccounts]',
+    'Namespace n metadata.labels[istio.io/dataplane-mode]',
+  ]);
+  assert.deepEqual(services.map(({ name, prefersNear }) => [name, prefersNear]), [['a', true], ['b', true]]);
+});
+
+test('a label of the pod says where it is, before its node does', () => {
+  const yaml = `
+{apiVersion: v1, kind: Node, metadata: {name: n, labels: {topology.kubernetes.io/region: r1, topology.kubernetes.io/zone: z1}}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {nodeName: n, containers: []}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b, labels: {topology.istio.io/locality: r2.z2.s2}}, spec: {nodeName: n, containers: []}}`;
+  const { workloads } = new SnapshotBuilder().build(yamlMesh(yaml), 0);
+  assert.deepEqual([...workloads.values()].map(({ locality }) => Object.values(locality).join('/')), ['r1/z1/', 'r2/z2/s2']);
+});

@@ -3,6 +3,7 @@ import type { WorkloadEntry, WorkloadEntrySpec } from '../../api/workload-entry.
 import type { Stored } from '../../kube/object.ts';
 import { allocatedAddresses } from './allocated-addresses.ts';
 import { push, workloadEndpoint } from './endpoints.ts';
+import { prefersNear, TRAFFIC_DISTRIBUTION } from './kube-services.ts';
 import type { Endpoint, MeshService, MeshSettings, Resolution, Workload } from './model.ts';
 import { originsOf, type Origin } from './origin.ts';
 import { declaredProtocol } from './protocol.ts';
@@ -34,6 +35,7 @@ export function entryServices(object: Stored<ServiceEntry>, settings: MeshSettin
     labels: metadata.labels ?? {},
     selector: spec.workloadSelector?.labels,
     subjectAltNames: spec.subjectAltNames ?? [],
+    prefersNear: prefersNear(metadata.annotations?.[TRAFFIC_DISTRIBUTION]),
     publishesNotReady: false,
     createdMs: Date.parse(metadata.creationTimestamp) || 0,
   }));

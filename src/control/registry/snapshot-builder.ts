@@ -8,6 +8,7 @@ import type { VirtualService } from '../../api/virtual-service.ts';
 import type { KubeObject, Stored } from '../../kube/object.ts';
 import { objectKey } from '../../kube/object.ts';
 import { judge, type Verdict } from './acceptance.ts';
+import { Discovered } from './discovered.ts';
 import { indexHostPolicies, type HostPolicy, type HostPolicyIndex } from './destination-rules.ts';
 import { sliceEndpoints, summed } from './endpoints.ts';
 import { kubeService } from './kube-services.ts';
@@ -17,6 +18,7 @@ import type { Endpoint, MeshService, MeshSettings, ServiceEndpoints, Share, Work
 import { originOf, type Origin } from './origin.ts';
 import { acceptsMutualTls, byAge, indexPolicies, type PeerAuthenticationIndex } from './policies.ts';
 import { entryEndpoints, entryServices, machineOrigins, selectedEntries, type EntryBackends } from './service-entries.ts';
+import { saidInVain } from './said-in-vain.ts';
 import type { LeftOut, MeshInputs, MeshSnapshot } from './snapshot.ts';
 import { keepSubsetsInUse } from './subsets-in-use.ts';
 import { routingRules, type RoutingRules } from './virtual-services.ts';
@@ -27,6 +29,7 @@ const SERVICE_NAME = 'kubernetes.io/service-name';
 /** Makes snapshots, one after the other. Keeps what it derived before, so that the cost of a snapshot follows the size of
  * the change; derived things that come out equal keep their identity. */
 export class SnapshotBuilder {
+  readonly #discovered = new Discovered();
   readonly #indexes = new DependencyMemo<unknown>();
   readonly #verdicts = new ObjectMemo<Stored<MeshObject<unknown>>, Verdict>();
   readonly #services = new ObjectMemo<KubeObject, MeshService[]>();
@@ -44,11 +47,12 @@ export class SnapshotBuilder {
   #count = 0;
 
   /** @param nowMs only for the version's text */
-  build(given: MeshInputs, nowMs: number): MeshSnapshot {
+  build(all: MeshInputs, nowMs: number): MeshSnapshot {
+    const given = this.#discovered.of(all);
     const objects = objectsOf(given);
     const judged = new Map([...objects].map(([kind, list]) => [kind, this.#judged(kind, list)] as const));
     const inputs = withUsable(given, judged);
-    const leftOut: LeftOut[] = [...judged.values()].flatMap((j) => j.leftOut);
+    const leftOut: LeftOut[] = [...[...judged.values()].flatMap((j) => j.leftOut), ...this.#inVain(inputs)];
     const { settings } = inputs;
     const workloads = this.#workloads(inputs);
     const found = this.#meshServices(inputs, leftOut);
@@ -98,6 +102,12 @@ export class SnapshotBuilder {
         leftOut: bad.map(({ object, verdict }) => ({ kind: name, namespace: object.metadata.namespace ?? '', name: object.metadata.name, reason: verdict.issues.filter(isError).map(issueText).join('; ') })),
       };
     });
+  }
+
+  /** What objects without a status of ours say in vain. */
+  #inVain({ services, namespaces }: MeshInputs): readonly LeftOut[] {
+    const of = <T extends KubeObject>(kind: string, list: readonly Stored<T>[]) => this.#index(`in vain ${kind}`, [list], () => list.flatMap((object) => saidInVain(kind, object)));
+    return [...of('Service', services), ...of('Namespace', namespaces)];
   }
 
   #index<V>(name: string, deps: readonly unknown[], make: () => V): V {

@@ -4,6 +4,7 @@ import { DestinationRules } from '../../api/destination-rule.ts';
 import { Gateways } from '../../api/gateway.ts';
 import { decodeMeshConfig, defaultMeshConfig, type MeshConfig } from '../../api/mesh-config.ts';
 import { ProxyConfigs, type ProxyConfigObject } from '../../api/proxy-config.ts';
+import { issueText } from '../../api/issue.ts';
 import { PeerAuthentications } from '../../api/peer-authentication.ts';
 import { RequestAuthentications } from '../../api/request-authentication.ts';
 import { ServiceEntries, type ServiceEntry } from '../../api/service-entry.ts';
@@ -158,7 +159,10 @@ export function createSources(deps: SourcesDeps): Sources {
     const { value, issues } = decodeMeshConfig(object?.data?.['mesh'] ?? '', defaults);
     const isBad = issues.some((issue) => issue.severity === 'error');
     if (isBad) log.error('mesh configuration cannot be read; the last good one stays in force', { configMap: `${rootNamespace}/${name}`, issues });
-    else config = value;
+    else {
+      config = value;
+      for (const issue of issues) log.warn('mesh configuration', { configMap: `${rootNamespace}/${name}`, issue: issueText(issue) });
+    }
     settings = { config, clusterDomain: deps.clusterDomain, clusterId: deps.clusterId };
     return settings;
   };

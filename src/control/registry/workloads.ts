@@ -23,7 +23,7 @@ export function podWorkload(pod: Stored<Pod>, locality: Locality): Workload | un
   const address = status?.podIP;
   if (!address || spec?.hostNetwork === true) return undefined;
   const labels = metadata.labels ?? {};
-  const override = labels['istio-locality']?.replaceAll('.', '/');
+  const override = (labels['topology.istio.io/locality'] ?? labels['istio-locality'])?.replaceAll('.', '/');
   return {
     name: metadata.name,
     namespace: metadata.namespace ?? '',

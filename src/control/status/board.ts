@@ -1,6 +1,7 @@
 /** Keeps the status of every object of the mesh. What has to be looked at follows the change: an object whose generation is
  * new is watched until the proxies that it concerns have answered; the others are looked at again when something else has
  * changed that their status speaks of, in slices, without hurry. */
+import { metadataNotInEffect } from '../../api/metadata-not-in-effect.ts';
 import { fieldsNotInEffect, isIneffectiveKind } from '../../api/not-in-effect.ts';
 import type { MeshObject } from '../../api/schema/kind.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -226,7 +227,7 @@ export class StatusBoard {
       conflicts: this.#conflicts.of(origin, snapshot),
       leftOut: reported.filter((l) => l.field === undefined).map((l) => l.reason),
       missing: missingReferences(kind, object, this.#indexes.of(snapshot)),
-      ineffective: [...fieldsNotInEffect({ kind, spec: object.spec }), ...reported.flatMap((l) => (l.field === undefined ? [] : [{ path: l.field, why: l.reason }]))],
+      ineffective: [...fieldsNotInEffect({ kind, spec: object.spec }), ...metadataNotInEffect(kind, object.metadata), ...reported.flatMap((l) => (l.field === undefined ? [] : [{ path: l.field, why: l.reason }]))],
     };
   }
 }

@@ -4,6 +4,8 @@ import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../xd
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { MeshConfig } from '../../api/mesh-config.ts';
 import type { UpstreamHttp } from './upstream-http.ts';
+import type { Context } from './context.ts';
+import { headerCase, type HeaderCase } from './header-case.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
 import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, MESH_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
 import { meshClientSocket } from './tls.ts';
@@ -15,16 +17,17 @@ export const LOOP_FREE_ADDRESS = '127.0.0.6';
 
 /** Where traffic goes that belongs to no known service: to whom it was meant for (with mutual TLS when that is a workload of
  * the mesh that a scope hides), or nowhere. */
-export function passthroughClusters(mesh: MeshConfig): Cluster[] {
+export function passthroughClusters(context: Context): Cluster[] {
+  const mesh = context.settings.config;
   return [
-    create(ClusterSchema, { ...originalDestination(PASSTHROUGH_CLUSTER, 'same', mesh) }),
+    create(ClusterSchema, { ...originalDestination(PASSTHROUGH_CLUSTER, 'same', mesh), ...spoken('same', headerCase(context)) }),
     create(ClusterSchema, { ...originalDestination(MESH_PASSTHROUGH_CLUSTER, 'none', mesh), transportSocket: meshClientSocket({ sni: '', payload: 'tcp', identities: [] }) }),
     create(ClusterSchema, { name: BLACKHOLE_CLUSTER, connectTimeout: connectTimeout(mesh), clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } }),
   ];
 }
 
-export const inboundPassthroughCluster = (mesh: MeshConfig): Cluster =>
-  create(ClusterSchema, { ...originalDestination(INBOUND_PASSTHROUGH_CLUSTER, 'same', mesh), ...boundToLoopback() });
+export const inboundPassthroughCluster = (context: Context): Cluster =>
+  create(ClusterSchema, { ...originalDestination(INBOUND_PASSTHROUGH_CLUSTER, 'same', context.settings.config), ...spoken('same', headerCase(context)), ...boundToLoopback() });
 
 /** A cluster that calls the address that the caller dialled. */
 export function originalDestination(name: string, http: UpstreamHttp, mesh: MeshConfig): ClusterInit {
@@ -45,13 +48,13 @@ export const boundToLoopback = (): ClusterInit => ({
 export const connectTimeout = (mesh: MeshConfig) => durationOf(mesh.connectTimeout) ?? durationMs(10_000);
 
 /** The HTTP versions that the application is spoken to. */
-export function spoken(http: UpstreamHttp): ClusterInit {
-  if (http === 'http1' || http === 'none') return {};
+export function spoken(http: UpstreamHttp, headerKeyFormat?: HeaderCase): ClusterInit {
+  if (http === 'none' || (http === 'http1' && headerKeyFormat === undefined)) return {};
   const options = pack(HttpProtocolOptionsSchema, {
     upstreamProtocolOptions:
       http === 'same'
-        ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } }
-        : { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'http2ProtocolOptions', value: {} } } },
+        ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: { headerKeyFormat }, http2ProtocolOptions: {} } }
+        : { case: 'explicitHttpConfig', value: { protocolConfig: http === 'http2' ? { case: 'http2ProtocolOptions', value: {} } : { case: 'httpProtocolOptions', value: { headerKeyFormat } } } },
   });
   return { typedExtensionProtocolOptions: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': options } };
 }

@@ -4,6 +4,7 @@ import type { OutlierDetection } from '../../api/common/traffic-policy.ts';
 import type { MeshConfig } from '../../api/mesh-config.ts';
 import { Cluster_DiscoveryType, Cluster_LbPolicy, type ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { EffectivePolicy } from './effective-policy.ts';
+import type { HeaderCase } from './header-case.ts';
 import type { HttpFilterInit } from './http-filters.ts';
 import { localitySetting } from './locality.ts';
 import { durationMs, durationOf, type Init } from './message.ts';
@@ -17,16 +18,17 @@ export interface PolicySubject {
   /** That each request passes on its way to a host, retries too. */
   readonly filters: readonly HttpFilterInit[];
   readonly mesh: MeshConfig;
+  readonly headerCase?: HeaderCase;
 }
 
-export function clusterPolicy(policy: EffectivePolicy, { http, filters, mesh }: PolicySubject): ClusterInit {
+export function clusterPolicy(policy: EffectivePolicy, { http, filters, mesh, headerCase }: PolicySubject): ClusterInit {
   const { connectionPool, loadBalancer, outlierDetection, retryBudget, tls } = policy;
   const originated = tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL' ? tls : undefined;
   return {
     connectTimeout: durationOf(connectionPool?.tcp?.connectTimeout) ?? durationOf(mesh.connectTimeout) ?? durationMs(10_000),
     ...thresholds(connectionPool, retryBudget),
     ...keepalive(connectionPool, mesh),
-    ...httpOptions({ http, pool: connectionPool, originated, filters }),
+    ...httpOptions({ http, pool: connectionPool, originated, filters, headerCase }),
     ...balancing(loadBalancer),
     ...ejection(outlierDetection),
     commonLbConfig: {

@@ -1,3 +1,4 @@
+import { overlay, type MeshConfig } from '../../api/mesh-config.ts';
 import { findHostPolicy, type HostPolicy } from '../registry/destination-rules.ts';
 import type { MeshService, MeshSettings, Workload } from '../registry/model.ts';
 import type { Scope } from '../registry/scope.ts';
@@ -23,6 +24,17 @@ export function hostPolicy(context: Context, service: Pick<MeshService, 'host' |
   const client = { namespace: context.proxy.namespace, labels: context.labels };
   return findHostPolicy(context.snapshot.hostPolicies, client, service, context.settings.config.rootNamespace);
 }
+
+/** The mesh's defaults for proxies, with what the pod says for its own. */
+export const proxyDefaults = ({ settings, proxy }: Pick<Context, 'settings' | 'proxy'>): MeshConfig['defaultConfig'] =>
+  // What is laid over has been checked to have the same shape.
+  proxy.own === undefined ? settings.config.defaultConfig : (overlay(settings.config.defaultConfig, proxy.own) as MeshConfig['defaultConfig']);
+
+/** Whether requests tell servers which try they are. Istio: ProxyConfig.proxyHeaders.attemptCount. */
+export const countsAttempts = (context: Pick<Context, 'settings' | 'proxy'>): boolean => proxyDefaults(context).proxyHeaders?.attemptCount?.disabled !== true;
+
+/** Whether a rewritten host is told of besides. Istio: ProxyConfig.proxyHeaders.xForwardedHost. */
+export const forwardsHost = (context: Pick<Context, 'settings' | 'proxy'>): boolean => proxyDefaults(context).proxyHeaders?.xForwardedHost?.enabled === true;
 
 /** `spiffe://cluster.local/ns/NS/sa/SA`, also under each alias of the trust domain. */
 export function identitiesOf(accounts: readonly string[], settings: MeshSettings): string[] {

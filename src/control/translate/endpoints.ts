@@ -32,7 +32,7 @@ export interface AssignmentClient {
 export function buildAssignment(plan: AssignmentPlan, client: AssignmentClient): ClusterLoadAssignment {
   const { port, subset, policy } = plan;
   const effective = effectivePolicy(policy, port.port, subset);
-  const groups = priorities(subsetEndpoints(plan, client.snapshot), client, { effective, mesh: client.snapshot.settings.config });
+  const groups = priorities(subsetEndpoints(plan, client.snapshot), client, { effective, mesh: client.snapshot.settings.config, prefersNear: plan.service.prefersNear });
   return create(ClusterLoadAssignmentSchema, {
     clusterName: plan.name,
     endpoints: groups.map((group) => ({

@@ -42,7 +42,7 @@ function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts):
   if (!server) return [];
   const names = serverNames(server.hosts.map((h) => h.host));
   if (chain.routes !== undefined) {
-    const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http') : undefined;
+    const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http', context.settings.config) : undefined;
     const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http }, context)];
     return [{ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: names } } : {}) }];
   }
@@ -53,7 +53,7 @@ function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts):
   const view = { context, port: chain.serverPort, gateways: new Set([server.gateway]) };
   const protocol = chain.kind === 'passthrough' ? 'TLS' : 'TCP';
   const routes = boundRules(chain, context).flatMap(({ rules }) => rulesRoutes(rules, view, { protocol }));
-  const socket = chain.kind === 'tls-tcp' && server.server.tls ? edgeServerSocket(server.server.tls, 'tcp') : undefined;
+  const socket = chain.kind === 'tls-tcp' && server.server.tls ? edgeServerSocket(server.server.tls, 'tcp', context.settings.config) : undefined;
   return routes
     .filter((route) => chain.kind !== 'passthrough' || route.serverNames.some((n) => server.hosts.some((h) => hostsMeet(h.host, n))))
     .slice(0, chain.kind === 'passthrough' ? undefined : 1)

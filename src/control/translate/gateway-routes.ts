@@ -4,7 +4,7 @@ import { RouteConfigurationSchema, type RouteConfiguration } from '../../xds/gen
 import { errorText } from '../../base/errors.ts';
 import { originOf, type Origin } from '../registry/origin.ts';
 import type { RoutingRules } from '../registry/virtual-services.ts';
-import type { Context } from './context.ts';
+import { countsAttempts, type Context } from './context.ts';
 import { boundRules, foreignHosts, type EdgeChain, type EdgePlan } from './gateway-plan.ts';
 import { originMetadata } from './names.ts';
 import { routesHead, type VirtualHostInit } from './outbound-routes.ts';
@@ -70,7 +70,7 @@ function virtualHosts(chain: EdgeChain, plan: EdgePlan, context: Context): EdgeH
       domains: [host],
       routes: sorted(routes),
       metadata: originMetadata([...origins].filter((origin) => !origin.startsWith('Gateway '))),
-      includeRequestAttemptCount: context.settings.config.defaultConfig.proxyHeaders?.attemptCount?.disabled !== true,
+      includeRequestAttemptCount: countsAttempts(context),
       ...(redirects ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
     },
   }));

@@ -7,6 +7,7 @@ import type { FilterSchema } from '../../xds/generated/envoy/config/listener/v3/
 import { FilterStateValue_SharedWithUpstream } from '../../xds/generated/envoy/extensions/filters/common/set_filter_state/v3/value_pb.js';
 import { ConfigSchema as SetFilterStateSchema } from '../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { peerFilter } from './agent.ts';
+import { proxyDefaults, type Context } from './context.ts';
 import { pack, packStruct, type Init } from './message.ts';
 import type { Proxy } from './proxy.ts';
 import { DETECTED, OFFER } from './tls.ts';
@@ -25,7 +26,9 @@ const ALPN_FILTER = 'istio.alpn';
 
 /** The chain of HTTP filters, in the order of Istio's: who is calling, may they, faults, CORS, statistics, routing.
  * Filters that stock Envoy does not have are put in for proxies that announce them. */
-export function httpFilters(position: Position, proxy: Proxy, security: readonly HttpFilterInit[]): HttpFilterInit[] {
+export function httpFilters(position: Position, context: Context, security: readonly HttpFilterInit[]): HttpFilterInit[] {
+  const { proxy } = context;
+  const suppressEnvoyHeaders = proxyDefaults(context).proxyHeaders?.envoyDebugHeaders?.disabled === true;
   return [
     ...announced(proxy, PEER_FILTER, 'io.istio.http.peer_metadata.Config', peerMetadata(position)),
     ...(proxy.outcomes === undefined ? [] : [peerFilter(position === 'inbound' ? 'request' : 'response')]),
@@ -34,7 +37,7 @@ export function httpFilters(position: Position, proxy: Proxy, security: readonly
     { name: FAULT_FILTER, configType: { case: 'typedConfig', value: pack(HTTPFaultSchema) } },
     { name: CORS_FILTER, configType: { case: 'typedConfig', value: pack(CorsSchema) } },
     ...announced(proxy, STATS_FILTER, 'stats.PluginConfig', position === 'inbound' ? { disable_host_header_fallback: true } : {}),
-    { name: 'envoy.filters.http.router', configType: { case: 'typedConfig', value: pack(RouterSchema) } },
+    { name: 'envoy.filters.http.router', configType: { case: 'typedConfig', value: pack(RouterSchema, { suppressEnvoyHeaders }) } },
   ];
 }
 

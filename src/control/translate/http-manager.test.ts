@@ -31,3 +31,17 @@ test('headers of the proxy’s own can be changed or left out, and HTTP/1.0 let 
   const other = managerOf('inbound', { proxyHeaders: { server: { disabled: true, value: 'mine' }, requestId: { disabled: true } }, proxyMetadata: { ISTIO_META_HTTP10: '1' } });
   assert.deepEqual([other.serverName, other.serverHeaderTransformation, other.generateRequestId, other.httpProtocolOptions?.acceptHttp10], ['mine', ServerHeader.PASS_THROUGH, false, true]);
 });
+
+test('what a pod says of its own proxy is laid over the mesh’s words, for that proxy only', () => {
+  const config = { defaultConfig: { ...defaultMeshConfig().defaultConfig, gatewayTopology: { numTrustedProxies: 1 }, proxyHeaders: { server: { value: 'mesh' } } } };
+  const own = 'gatewayTopology: {numTrustedProxies: 3}\nproxyHeaders: {xForwardedPort: {enabled: true}}';
+  const of = (annotations: Record<string, string>) => {
+    const context = contextFor('', { kind: 'router', metadata: { ANNOTATIONS: annotations as never } }, { config });
+    const { configType } = httpManager({ position: 'gateway', statPrefix: 'x', routes: 'x', telemetry: { accessLog: [], outcomes: [] } }, context);
+    const manager = fromBinary(HttpConnectionManagerSchema, (configType as { value: { value: Uint8Array } }).value.value);
+    return [manager.xffNumTrustedHops, manager.serverName, manager.appendXForwardedPort];
+  };
+  assert.deepEqual(of({}), [1, 'mesh', false]);
+  assert.deepEqual(of({ 'proxy.istio.io/config': own }), [3, 'mesh', true]);
+  assert.deepEqual(of({ 'proxy.istio.io/config': 'gatewayTopology: 3' }), [1, 'mesh', false], 'what is no configuration changes nothing');
+});

@@ -7,7 +7,8 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManagerSchema,
 } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import type { Context } from './context.ts';
+import { proxyDefaults, type Context } from './context.ts';
+import { headerCase } from './header-case.ts';
 import { deliveryReplies } from './delivery.ts';
 import { httpFilters, type HttpFilterInit, type NetworkFilterInit, type Position } from './http-filters.ts';
 import { durationOf, pack, ZERO_DURATION, type Init } from './message.ts';
@@ -15,6 +16,7 @@ import type { TelemetryPlan } from './telemetry.ts';
 import { adsSource } from './tls.ts';
 
 type ManagerInit = Init<typeof HttpConnectionManagerSchema>;
+type Defaults = MeshConfig['defaultConfig'];
 
 export interface HttpManagerOptions {
   readonly position: Position;
@@ -31,46 +33,48 @@ export interface HttpManagerOptions {
 export function httpManager(options: HttpManagerOptions, context: Context): NetworkFilterInit {
   const { position, statPrefix, routes, telemetry, security = [] } = options;
   const { config } = context.settings;
+  const defaults = proxyDefaults(context);
   const manager: ManagerInit = {
     statPrefix,
     routeSpecifier: typeof routes === 'string' ? { case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } } : { case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(position, context.proxy, security),
+    httpFilters: httpFilters(position, context, security),
     accessLog: [...telemetry.accessLog, ...telemetry.outcomes],
     tracing: telemetry.tracing,
     ...normalization(config),
-    streamIdleTimeout: durationOf(config.defaultConfig.proxyMetadata['ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT']) ?? ZERO_DURATION,
+    streamIdleTimeout: durationOf(defaults.proxyMetadata['ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT']) ?? ZERO_DURATION,
     upgradeConfigs: [{ upgradeType: 'websocket' }],
-    ...ownHeaders(config),
-    httpProtocolOptions: { acceptHttp10: config.defaultConfig.proxyMetadata['ISTIO_META_HTTP10'] === '1' },
+    ...ownHeaders(defaults),
+    httpProtocolOptions: { acceptHttp10: defaults.proxyMetadata['ISTIO_META_HTTP10'] === '1', headerKeyFormat: headerCase(context) },
     proxy100Continue: true,
     ...(position === 'inbound' ? { localReplyConfig: deliveryReplies() } : {}),
-    ...edge(position, config),
+    ...edge(position, defaults),
   };
   return { name: 'envoy.filters.network.http_connection_manager', configType: { case: 'typedConfig', value: pack(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, manager)) } };
 }
 
 /** Whose word counts about where a request came from. A sidecar believes its peers; a gateway believes the connection, and
  * as many proxies in front of it as the mesh configuration says. */
-function edge(position: Position, config: MeshConfig): ManagerInit {
-  const { gatewayTopology, proxyHeaders } = config.defaultConfig;
+function edge(position: Position, defaults: Defaults): ManagerInit {
+  const { gatewayTopology, proxyHeaders } = defaults;
   const asked = proxyHeaders?.forwardedClientCert ?? (position === 'gateway' ? gatewayTopology?.forwardClientCertDetails : undefined);
   const details = { subject: true, uri: true, dns: true };
   if (position === 'outbound') return { useRemoteAddress: false };
   if (position === 'inbound') {
-    return { useRemoteAddress: false, forwardClientCertDetails: xfcc(asked) ?? Xfcc.APPEND_FORWARD, setCurrentClientCertDetails: certificateDetails(config, details) };
+    return { useRemoteAddress: false, forwardClientCertDetails: xfcc(asked) ?? Xfcc.APPEND_FORWARD, setCurrentClientCertDetails: certificateDetails(defaults, details) };
   }
   const hops = gatewayTopology?.numTrustedProxies ?? 0;
   return {
     useRemoteAddress: true,
     xffNumTrustedHops: hops,
+    appendXForwardedPort: proxyHeaders?.xForwardedPort?.enabled === true,
     forwardClientCertDetails: xfcc(asked) ?? Xfcc.SANITIZE_SET,
-    setCurrentClientCertDetails: certificateDetails(config, { ...details, cert: true }),
+    setCurrentClientCertDetails: certificateDetails(defaults, { ...details, cert: true }),
   };
 }
 
 /** What the proxy adds to messages by itself. Istio: ProxyConfig.proxyHeaders. */
-function ownHeaders(config: MeshConfig): ManagerInit {
-  const { server, requestId } = config.defaultConfig.proxyHeaders ?? {};
+function ownHeaders(defaults: Defaults): ManagerInit {
+  const { server, requestId } = defaults.proxyHeaders ?? {};
   return {
     serverName: server?.value || 'istio-envoy',
     ...(server?.disabled === true ? { serverHeaderTransformation: ServerHeader.PASS_THROUGH } : {}),
@@ -79,8 +83,8 @@ function ownHeaders(config: MeshConfig): ManagerInit {
 }
 
 /** Which parts of the client's certificate are told to the server. */
-function certificateDetails(config: MeshConfig, own: NonNullable<ManagerInit['setCurrentClientCertDetails']>): NonNullable<ManagerInit['setCurrentClientCertDetails']> {
-  const asked = config.defaultConfig.proxyHeaders?.setCurrentClientCertDetails;
+function certificateDetails(defaults: Defaults, own: NonNullable<ManagerInit['setCurrentClientCertDetails']>): NonNullable<ManagerInit['setCurrentClientCertDetails']> {
+  const asked = defaults.proxyHeaders?.setCurrentClientCertDetails;
   if (!asked) return own;
   return { subject: asked.subject ?? false, cert: asked.cert ?? false, chain: asked.chain ?? false, dns: asked.dns ?? false, uri: asked.uri ?? false };
 }

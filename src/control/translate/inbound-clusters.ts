@@ -6,13 +6,15 @@ import { boundToLoopback, connectTimeout, originalDestination, spoken } from './
 import { hostPolicy, type Context } from './context.ts';
 import { effectivePolicy } from './effective-policy.ts';
 import type { InboundPort } from './inbound-services.ts';
-import { type Init } from './message.ts';
+import { headerCase } from './header-case.ts';
+import type { Init } from './message.ts';
 import { inboundCluster } from './names.ts';
 import { keepalive, thresholds } from './upstream-http.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
-/** The application behind one port: at the address that the caller dialled, called from an address that capture lets pass. */
+/** The application behind one port: at the address that the caller dialled, called from an address that capture lets pass; or on the
+ * loopback, where the mesh says so. Istio: MeshConfig.inboundTrafficPolicy. */
 export function buildInboundCluster(port: InboundPort, context: Context): Cluster {
   const { config } = context.settings;
   const name = inboundCluster(port.port);
@@ -21,8 +23,9 @@ export function buildInboundCluster(port: InboundPort, context: Context): Cluste
   const metadata = service
     ? { metadata: { filterMetadata: { istio: { services: [{ host: service.host, name: service.name, namespace: service.namespace }] } } } }
     : {};
-  const base = port.endpoint === undefined ? { ...originalDestination(name, http, config), ...boundToLoopback() } : fixed(name, port.endpoint, context);
-  return create(ClusterSchema, { ...base, ...spoken(http), ...limits(port, context), ...metadata });
+  const endpoint = port.endpoint ?? (config.inboundTrafficPolicy.mode === 'LOCALHOST' ? `127.0.0.1:${port.port}` : undefined);
+  const base = endpoint === undefined ? { ...originalDestination(name, http, config), ...boundToLoopback() } : fixed(name, endpoint, context);
+  return create(ClusterSchema, { ...base, ...spoken(http, headerCase(context)), ...limits(port, context), ...metadata });
 }
 
 /** `127.0.0.1:8080`, `0.0.0.0:8080` (the pod's own address) or `unix:///path`. */

@@ -134,7 +134,7 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
   const { shape, destinationPort } = plan;
   return {
     filterChainMatch: { destinationPort, transportProtocol: shape.transport, applicationProtocols: [...(shape.alpn ?? [])] },
-    ...(shape.terminates ? { transportSocket: meshServerSocket(shape.kind) } : {}),
+    ...(shape.terminates ? { transportSocket: meshServerSocket(shape.kind, parts.context.settings.config) } : {}),
     filters: shape.kind === 'http' ? [httpFilter(plan, parts)] : tcpFilters(plan, parts),
   };
 }

@@ -18,12 +18,14 @@ interface Case {
   readonly ejects?: boolean;
   readonly labels?: Record<string, string>;
   readonly from?: string;
+  readonly prefersNear?: boolean;
 }
 
-const groups = ({ endpoints = ALL, setting, ejects = true, labels = {}, from = HERE }: Case) =>
+const groups = ({ endpoints = ALL, setting, ejects = true, labels = {}, from = HERE, prefersNear = false }: Case) =>
   priorities(endpoints, { proxy: { locality: parseLocality(from), clusterId: 'c1' }, labels }, {
     effective: { ...(setting ? { loadBalancer: { localityLbSetting: setting } } : {}), ...(ejects ? { outlierDetection: {} } : {}) },
     mesh: defaultMeshConfig(),
+    prefersNear,
   });
 /** `priority: places` */
 const levels = (of: Case) => {
@@ -34,6 +36,8 @@ const levels = (of: Case) => {
 
 test('without ejection all places are equal', () => assert.deepEqual(levels({ ejects: false }), [`0: ${HERE} r1/z1/s2 r1/z2/s1 r2/z1/s1 r3/z1/s1`]));
 test('nearest first: subzone, zone, region, the rest', () => assert.deepEqual(levels({}), [`0: ${HERE}`, '1: r1/z1/s2', '2: r1/z2/s1', '3: r2/z1/s1 r3/z1/s1']));
+test('a service that prefers the near is called there first, though nobody watches for failures', () => assert.deepEqual(levels({ ejects: false, prefersNear: true }), [`0: ${HERE} r1/z1/s2`, '1: r1/z2/s1', '2: r2/z1/s1 r3/z1/s1']));
+test('what a DestinationRule says of places comes before what the service prefers', () => assert.deepEqual(levels({ ejects: false, prefersNear: true, setting: { enabled: false } }).length, 1));
 test('not when it is switched off', () => assert.deepEqual(levels({ setting: { enabled: false } }).length, 1));
 test('priorities have no gaps', () => assert.deepEqual(levels({ endpoints: [endpoint('r1/z2/s1'), endpoint('r2/z1/s1')] }), ['0: r1/z2/s1', '1: r2/z1/s1']));
 test('failover puts one region before the other far ones', () => assert.deepEqual(levels({ setting: { failover: [{ from: 'r1', to: 'r3' }] } }), [`0: ${HERE}`, '1: r1/z1/s2', '2: r1/z2/s1', '3: r3/z1/s1', '4: r2/z1/s1']));

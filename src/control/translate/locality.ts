@@ -25,7 +25,17 @@ export function localitySetting(policy: EffectivePolicy, mesh: MeshConfig): Loca
   return setting.enabled === false ? undefined : setting;
 }
 
-export function priorities(endpoints: readonly Endpoint[], client: Client, policy: { effective: EffectivePolicy; mesh: MeshConfig }): EndpointGroup[] {
+/** Of a service that prefers the near, where no DestinationRule says otherwise. */
+const NEAR: LocalityLb = { failoverPriority: ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone'] };
+
+interface Policy {
+  readonly effective: EffectivePolicy;
+  readonly mesh: MeshConfig;
+  readonly prefersNear: boolean;
+}
+
+export function priorities(endpoints: readonly Endpoint[], client: Client, policy: Policy): EndpointGroup[] {
+  if (policy.prefersNear && policy.effective.loadBalancer?.localityLbSetting === undefined) return grouped(endpoints, ranking(NEAR, client));
   const settings = localitySetting(policy.effective, policy.mesh);
   if (settings?.distribute && settings.distribute.length > 0) {
     const shares = settings.distribute.find((d) => d.from !== undefined && covers(d.from, client.proxy.locality))?.to;

@@ -10,6 +10,7 @@ import { clusterPolicy } from './cluster-policy.ts';
 import { hostPolicy, type Context } from './context.ts';
 import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
 import { buildAssignment, subsetEndpoints } from './endpoints.ts';
+import { headerCase } from './header-case.ts';
 import { durationMs, durationOf, type Init } from './message.ts';
 import { configPath, outboundCluster } from './names.ts';
 import { adsSource, DETECTED } from './tls.ts';
@@ -65,7 +66,7 @@ export function buildOutboundCluster(plan: ClusterPlan, context: Context): Clust
   const http = upstreamHttp(port, effective.connectionPool, config);
   // Nobody outside the mesh is told who calls.
   const filters = plan.service.isMeshExternal || http === 'none' ? [] : introduction(context.proxy);
-  const base = clusterPolicy(effective, { http, filters, mesh: config });
+  const base = clusterPolicy(effective, { http, filters, mesh: config, headerCase: http === 'none' ? undefined : headerCase(context) });
   return create(ClusterSchema, {
     ...base,
     ...discovery(plan, base, context),

@@ -5,7 +5,7 @@ import { isDetected, isHeadless, isHttp, type MeshService, type Protocol, type S
 import { originOf } from '../registry/origin.ts';
 import { aliasChain } from '../registry/scope.ts';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
-import { addressesOf, hostPolicy, type Context } from './context.ts';
+import { addressesOf, countsAttempts, hostPolicy, type Context } from './context.ts';
 import { hidesDelivery } from './delivery.ts';
 import { declaredRoutes, egressAddress, egressProtocol, type DeclaredRoutes } from './egress-listeners.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
@@ -105,7 +105,7 @@ export function unknownHost(name: string, context: Context): VirtualHostInit | u
 export function hostRoutes({ service, rules, view }: HostPlan): VirtualHostInit {
   const routes = rules ? routesOf(rules, view) : service ? [defaultRoute(service, view)] : [];
   // Also said when none of the rules is for a request.
-  return { routes, includeRequestAttemptCount: true, ...(rules ? { metadata: configMetadata('virtual-service', rules) } : {}) };
+  return { routes, includeRequestAttemptCount: countsAttempts(view.context), ...(rules ? { metadata: configMetadata('virtual-service', rules) } : {}) };
 }
 
 /** Services whose own objects decide how the routes of a virtual host come out. */
@@ -178,11 +178,11 @@ export function domains(service: MeshService, context: Context): string[] {
   return [...names, ...plain];
 }
 
-function blockAll({ scope }: Context): VirtualHostInit {
+function blockAll(context: Context): VirtualHostInit {
   const match = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
-  const { sidecar } = scope;
+  const { sidecar } = context.scope;
   const metadata = originMetadata(sidecar?.spec?.outboundTrafficPolicy ? [originOf('Sidecar', sidecar.metadata)] : []);
-  return { name: 'block_all', domains: ['*'], metadata, routes: [{ name: 'block_all', match, action: { case: 'directResponse', value: { status: 502 } } }], includeRequestAttemptCount: true };
+  return { name: 'block_all', domains: ['*'], metadata, routes: [{ name: 'block_all', match, action: { case: 'directResponse', value: { status: 502 } } }], includeRequestAttemptCount: countsAttempts(context) };
 }
 
 /** Everything else: let through, or refused. */
@@ -190,7 +190,7 @@ export function fallbackHost(context: Context): VirtualHostInit {
   if (context.scope.outbound === 'REGISTRY_ONLY') return blockAll(context);
   const match = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
   const value = { clusterSpecifier: { case: 'cluster' as const, value: PASSTHROUGH_CLUSTER }, timeout: ZERO_DURATION };
-  return { name: 'allow_any', domains: ['*'], routes: [{ name: 'allow_any', match, action: { case: 'route', value } }], includeRequestAttemptCount: true };
+  return { name: 'allow_any', domains: ['*'], routes: [{ name: 'allow_any', match, action: { case: 'route', value } }], includeRequestAttemptCount: countsAttempts(context) };
 }
 
 /** The order in which hosts take names: services first, then by name. */

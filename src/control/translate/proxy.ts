@@ -1,4 +1,9 @@
 import type { JsonObject } from '@bufbuild/protobuf';
+import { parse } from 'yaml';
+import { isError } from '../../api/issue.ts';
+import { ProxyDefaultsSchema } from '../../api/mesh-config-schema.ts';
+import type { ProxyDefaults } from '../../api/mesh-config.ts';
+import { checkValue } from '../../api/schema/check.ts';
 import { TAKES_VIRTUAL_HOSTS } from '../../xds/type-urls.ts';
 import type { Locality } from '../registry/model.ts';
 import { OUTCOMES_METADATA } from '../../xds/agent-contract.ts';
@@ -35,6 +40,8 @@ export interface Proxy {
   readonly answersDns: boolean;
   /** Canonical names for its own spans and metrics. */
   readonly workloadName: string;
+  /** What its pod says over the mesh's `defaultConfig`, as far as the control plane acts on it. Annotation `proxy.istio.io/config`. */
+  readonly own?: ProxyDefaults;
 }
 
 /** Names of filters of Istio's build that make a difference to what a proxy gets. */
@@ -80,8 +87,28 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
       isProxyless: text(metadata['GENERATOR']) === 'grpc',
       answersDns: /^(true|1)$/i.test(text(metadata['DNS_CAPTURE'])),
       workloadName: text(metadata['WORKLOAD_NAME']),
+      ...ownConfig(labelsOf(metadata['ANNOTATIONS'])['proxy.istio.io/config']),
     },
   };
+}
+
+/** The rest is between the pod and its proxy. */
+const ACTED_ON = ['gatewayTopology', 'proxyHeaders', 'tracing', 'proxyMetadata'] as const;
+
+/** What is no configuration was told about when the pod was made. */
+function ownConfig(yaml: string | undefined): { own?: ProxyDefaults } {
+  if (yaml === undefined) return {};
+  let value: unknown;
+  try {
+    value = parse(yaml);
+  } catch {
+    return {};
+  }
+  if (checkValue(ProxyDefaultsSchema.json, value, '', { unknownField: 'warning' }).some(isError)) return {};
+  // The check above has shown its shape.
+  const config = (value ?? {}) as ProxyDefaults;
+  const own = Object.fromEntries(ACTED_ON.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])));
+  return Object.keys(own).length === 0 ? {} : { own };
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');

@@ -6,7 +6,7 @@ import { HeaderValueOption_HeaderAppendAction as Append, type HeaderValueOptionS
 import type { RouteActionSchema, RouteAction_HashPolicySchema, RouteSchema, WeightedCluster_ClusterWeightSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
 import { labelsMatch } from '../registry/visibility.ts';
-import { hostPolicy, type Context } from './context.ts';
+import { forwardsHost, hostPolicy, type Context } from './context.ts';
 import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
 import { CORS_FILTER, FAULT_FILTER } from './http-filters.ts';
 import { durationOf, ZERO_DURATION, type Init } from './message.ts';
@@ -101,6 +101,7 @@ function action(rule: HttpRoute, match: HttpMatch | undefined, view: RouteView):
     requestMirrorPolicies: mirrors(rule, view),
     ...rewrite(rule, match),
     ...(host === undefined ? {} : { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: host } }),
+    appendXForwardedHost: forwardsHost(context),
   };
   return {
     action: { case: 'route', value },

@@ -108,10 +108,11 @@ export function meshClientSocket(options: { sni: string; payload: Payload; ident
   };
 }
 
-/** Mutual TLS from a workload of the mesh. */
-export function meshServerSocket(kind: 'http' | 'tcp'): TransportSocketInit {
+/** Mutual TLS from a workload of the mesh. @param mesh its `meshMTLS` says which version of TLS is the least */
+export function meshServerSocket(kind: 'http' | 'tcp', { meshMTLS }: Pick<MeshConfig, 'meshMTLS'>): TransportSocketInit {
   const alpn = kind === 'http' ? ['h2', 'http/1.1'] : ['istio-peer-exchange', 'h2', 'http/1.1'];
-  const context = { ...meshContext(alpn, []) };
+  const tlsMinimumProtocolVersion = meshMTLS?.minProtocolVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : VERSIONS_SPOKEN.tlsMinimumProtocolVersion;
+  const context = { ...meshContext(alpn, []), tlsParams: { ...VERSIONS_SPOKEN, tlsMinimumProtocolVersion } };
   return {
     name: 'envoy.transport_sockets.tls',
     configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, { requireClientCertificate: true, commonTlsContext: context }) },
@@ -172,11 +173,11 @@ const VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
 };
 
 /** TLS that a gateway terminates. Undefined for modes that do not terminate. */
-export function edgeServerSocket(tls: ServerTls, kind: 'http' | 'tcp'): TransportSocketInit | undefined {
+export function edgeServerSocket(tls: ServerTls, kind: 'http' | 'tcp', mesh: Pick<MeshConfig, 'meshMTLS'>): TransportSocketInit | undefined {
   const mode = tls.mode ?? 'PASSTHROUGH';
   if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') return undefined;
   const alpn = kind === 'http' ? ['h2', 'http/1.1'] : [];
-  if (mode === 'ISTIO_MUTUAL') return meshServerSocket(kind);
+  if (mode === 'ISTIO_MUTUAL') return meshServerSocket(kind, mesh);
   const common: CommonInit = {
     alpnProtocols: alpn,
     tlsParams: {

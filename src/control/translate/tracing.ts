@@ -3,7 +3,7 @@ import type { Tracing } from '../../api/telemetry.ts';
 import type { HttpConnectionManager_TracingSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { OpenTelemetryConfigSchema } from '../../xds/generated/envoy/config/trace/v3/opentelemetry_pb.js';
 import { ZipkinConfigSchema, ZipkinConfig_CollectorEndpointVersion } from '../../xds/generated/envoy/config/trace/v3/zipkin_pb.js';
-import type { Context } from './context.ts';
+import { proxyDefaults, type Context } from './context.ts';
 import { canonicalName, canonicalRevision } from './endpoints.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
 import { outboundCluster } from './names.ts';
@@ -15,6 +15,7 @@ type ProviderInit = NonNullable<TracingInit['provider']>;
  * @param rules of the Telemetry objects in force, the narrowest last: each field is taken from the last that sets it */
 export function buildTracing(rules: readonly Tracing[], context: Context): TracingInit | undefined {
   const { config } = context.settings;
+  const own = proxyDefaults(context).tracing;
   if (!config.enableTracing) return undefined;
   const last = <K extends keyof Tracing>(field: K): Tracing[K] | undefined => rules.findLast((r) => r[field] !== undefined && r[field] !== null)?.[field];
   const [name] = last('providers')?.map((p) => p.name) ?? config.defaultProviders.tracing;
@@ -22,19 +23,19 @@ export function buildTracing(rules: readonly Tracing[], context: Context): Traci
   if (!provider || last('disableSpanReporting') === true) return undefined;
   const built = buildProvider(provider, context);
   if (!built) return undefined;
-  const sampling = last('randomSamplingPercentage') ?? config.defaultConfig.tracing.sampling;
+  const sampling = last('randomSamplingPercentage') ?? own.sampling;
   return {
     clientSampling: { value: 100 },
     randomSampling: { value: sampling },
     overallSampling: { value: 100 },
-    maxPathTagLength: config.defaultConfig.tracing.maxPathTagLength ?? 256,
-    customTags: [...(last('enableIstioTags') === false ? [] : istioTags(context)), ...customTags({ ...config.defaultConfig.tracing.customTags, ...last('customTags') })],
+    maxPathTagLength: own.maxPathTagLength ?? 256,
+    customTags: [...((last('enableIstioTags') ?? own.enableIstioTags) === false ? [] : istioTags(context)), ...customTags({ ...own.customTags, ...last('customTags') })],
     provider: built,
   };
 }
 
 function legacyZipkin(context: Context): ExtensionProvider | undefined {
-  const address = context.settings.config.defaultConfig.tracing.zipkin?.address;
+  const address = proxyDefaults(context).tracing.zipkin?.address;
   if (!address) return undefined;
   const colon = address.lastIndexOf(':');
   return { name: 'zipkin', zipkin: { service: colon < 0 ? address : address.slice(0, colon), port: colon < 0 ? 9411 : Number(address.slice(colon + 1)) } };

@@ -7,6 +7,7 @@ import type { ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/
 import { UpstreamCodecSchema } from '../../xds/generated/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { isDetected, isHttp, isHttp2, type ServicePort } from '../registry/model.ts';
+import type { HeaderCase } from './header-case.ts';
 import type { HttpFilterInit } from './http-filters.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
 
@@ -65,19 +66,20 @@ export interface HttpOptions {
   /** TLS that the policy asks for, but not mutual TLS of the mesh. */
   readonly originated?: ClientTls;
   readonly filters: readonly HttpFilterInit[];
+  readonly headerCase?: HeaderCase;
 }
 
-export function httpOptions({ http, pool, originated, filters }: HttpOptions): ClusterInit {
+export function httpOptions({ http, pool, originated, filters, headerCase }: HttpOptions): ClusterInit {
   const commonHttpProtocolOptions = {
     idleTimeout: durationOf(pool?.http?.idleTimeout) ?? durationOf(pool?.tcp?.idleTimeout),
     maxRequestsPerConnection: positive(pool?.http?.maxRequestsPerConnection),
     maxConnectionDuration: durationOf(pool?.tcp?.maxConnectionDuration),
   };
   const upstreamHttpProtocolOptions = http === 'none' ? undefined : serverName(originated);
-  const isPlain = filters.length === 0 && Object.values(commonHttpProtocolOptions).every((value) => value === undefined) && !upstreamHttpProtocolOptions;
+  const isPlain = filters.length === 0 && headerCase === undefined && Object.values(commonHttpProtocolOptions).every((value) => value === undefined) && !upstreamHttpProtocolOptions;
   if ((http === 'http1' || http === 'none') && isPlain) return {};
   const httpFilters = filters.length === 0 ? [] : [...filters, codec()];
-  const options: OptionsInit = { commonHttpProtocolOptions, upstreamHttpProtocolOptions, httpFilters, upstreamProtocolOptions: version(http, pool) };
+  const options: OptionsInit = { commonHttpProtocolOptions, upstreamHttpProtocolOptions, httpFilters, upstreamProtocolOptions: version(http, pool, headerCase) };
   return { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: pack(HttpProtocolOptionsSchema, options) } };
 }
 
@@ -90,12 +92,12 @@ function serverName(tls: ClientTls | undefined): OptionsInit['upstreamHttpProtoc
   return { autoSni: true, autoSanValidation: !tls.subjectAltNames?.length && tls.insecureSkipVerify !== true };
 }
 
-function version(http: UpstreamHttp, pool: ConnectionPool | undefined): OptionsInit['upstreamProtocolOptions'] {
+function version(http: UpstreamHttp, pool: ConnectionPool | undefined, headerKeyFormat: HeaderCase | undefined): OptionsInit['upstreamProtocolOptions'] {
   const ping = pool?.http?.http2KeepAlive;
   const http2ProtocolOptions = {
     maxConcurrentStreams: positive(pool?.http?.maxConcurrentStreams),
     ...(ping ? { connectionKeepalive: { interval: durationOf(ping.interval), timeout: durationOf(ping.timeout) ?? durationMs(20_000) } } : {}),
   };
-  if (http === 'same') return { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
-  return { case: 'explicitHttpConfig', value: { protocolConfig: http === 'http2' ? { case: 'http2ProtocolOptions', value: http2ProtocolOptions } : { case: 'httpProtocolOptions', value: {} } } };
+  if (http === 'same') return { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: { headerKeyFormat }, http2ProtocolOptions } };
+  return { case: 'explicitHttpConfig', value: { protocolConfig: http === 'http2' ? { case: 'http2ProtocolOptions', value: http2ProtocolOptions } : { case: 'httpProtocolOptions', value: { headerKeyFormat } } } };
 }

@@ -13,7 +13,7 @@ import { durationMs } from '../route/numbers.ts';
 import type { EscapedSlashes } from '../route/path.ts';
 import type { CustomTag, TracingSettings } from '../tracing.ts';
 import { cidrOf } from './address.ts';
-import { sourceBytes } from './decode.ts';
+import { messageType, sourceBytes, unpack } from './decode.ts';
 import { compileLocalReplies } from './local-replies.ts';
 import { compileRoutes, type RouteCompiler, type RouteTable } from './routes.ts';
 
@@ -46,6 +46,8 @@ export function compileHttpManager(message: HttpConnectionManager, context: Mana
     trustedHops: message.xffNumTrustedHops,
     internalRanges: (message.internalAddressConfig?.cidrRanges ?? []).map(cidrOf),
     skipXffAppend: message.skipXffAppend,
+    tellsPort: message.appendXForwardedPort,
+    tellsRouting: !suppressesEnvoyHeaders(message),
     forwardCert: FORWARD_CERT[message.forwardClientCertDetails] ?? 'sanitize',
     certDetails: { subject: cert?.subject ?? false, cert: cert?.cert ?? false, dns: cert?.dns ?? false, uri: cert?.uri ?? false },
     generateRequestId: message.generateRequestId ?? true,
@@ -71,6 +73,12 @@ export function compileHttpManager(message: HttpConnectionManager, context: Mana
     replyMappers: compileLocalReplies(message.localReplyConfig),
     underscores: (['allow', 'reject', 'drop'] as const)[common?.headersWithUnderscoresAction ?? 0] ?? 'allow',
   };
+}
+
+/** What the router does is compiled here: it is no filter of its own. */
+function suppressesEnvoyHeaders(message: HttpConnectionManager): boolean {
+  const router = message.httpFilters.find(({ configType }) => configType.case === 'typedConfig' && messageType(configType.value) === 'envoy.extensions.filters.http.router.v3.Router');
+  return router?.configType.case === 'typedConfig' && unpack('router', router.configType.value).suppressEnvoyHeaders;
 }
 
 function compileRouteSource(message: HttpConnectionManager, context: ManagerContext): RouteSource {

@@ -28,6 +28,10 @@ export interface ManagerSettings {
   /** Clients from there may steer the router by headers. Envoy's default: nobody. */
   readonly internalRanges: readonly Cidr[];
   readonly skipXffAppend: boolean;
+  /** x-forwarded-port says which port the client called. Envoy: `append_x_forwarded_port`. */
+  readonly tellsPort: boolean;
+  /** The router's own headers are written: time of the server, deadline, what was rewritten. Envoy: not `suppress_envoy_headers`. */
+  readonly tellsRouting: boolean;
   readonly forwardCert: ForwardCert;
   readonly certDetails: { readonly subject: boolean; readonly cert: boolean; readonly dns: boolean; readonly uri: boolean };
   readonly generateRequestId: boolean;

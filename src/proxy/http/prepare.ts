@@ -56,6 +56,7 @@ function addresses(head: RequestHead, connection: DownstreamConnection, settings
   if (settings.useRemoteAddress) {
     client = settings.trustedHops > 0 ? (hop(forwarded, settings.trustedHops - 1) ?? remote) : remote;
     if (!settings.skipXffAppend) headers.set('x-forwarded-for', forwarded === undefined ? remote : `${forwarded},${remote}`);
+    if (settings.tellsPort && (settings.trustedHops === 0 || !headers.has('x-forwarded-port'))) headers.set('x-forwarded-port', String(connection.local.port));
     if (settings.trustedHops === 0 || headers.get('x-forwarded-proto') === undefined) headers.set('x-forwarded-proto', connection.secure ? 'https' : 'http');
   } else {
     client = hop(forwarded, settings.trustedHops) ?? remote;

@@ -6,12 +6,13 @@ import type { RequestHead } from './stream.ts';
 export function rewriteRequest(exchange: Exchange, route: Route, action: ForwardAction): void {
   const { request, destination } = exchange;
   const { headers } = request;
+  const { tellsRouting } = exchange.services.settings;
   destination?.requestEdits?.(headers, exchange);
   for (const edit of route.requestEdits) edit(headers, exchange);
   const host = destination?.hostRewrite ?? (action.hostRewrite && rewrittenHost(action.hostRewrite, request));
   if (host !== undefined) {
     const { authority } = request;
-    headers.set('x-envoy-original-host', authority);
+    if (tellsRouting) headers.set('x-envoy-original-host', authority);
     request.authority = host;
     if (action.appendForwardedHost && host !== authority) {
       const before = headers.get('x-forwarded-host');
@@ -19,7 +20,7 @@ export function rewriteRequest(exchange: Exchange, route: Route, action: Forward
     }
   }
   if (action.rewritePath) {
-    headers.set('x-envoy-original-path', request.path);
+    if (tellsRouting) headers.set('x-envoy-original-path', request.path);
     request.path = action.rewritePath(request.path);
   }
 }

@@ -165,7 +165,7 @@ export class Router implements DeadlineEvents {
     this.#retries.release();
     const { headers } = head;
     this.#serviceTimeMs = this.#deadlines.elapsedMs;
-    if (this.#serviceTimeMs !== undefined) {
+    if (this.#serviceTimeMs !== undefined && exchange.services.settings.tellsRouting) {
       headers.set('x-envoy-upstream-service-time', String(Math.round(this.#serviceTimeMs)));
     }
     if (this.#setCookie !== undefined) headers.add('set-cookie', this.#setCookie);
@@ -305,7 +305,7 @@ export class Router implements DeadlineEvents {
     const { headers } = exchange.request;
     if (this.#route.virtualHost.attemptCountInRequest) headers.set('x-envoy-attempt-count', String(number));
     const { limits, elapsedMs } = this.#deadlines;
-    if (limits !== NO_LIMITS) tellLimits(limits, headers, elapsedMs ?? 0);
+    if (limits !== NO_LIMITS) tellLimits(limits, headers, { elapsedMs: elapsedMs ?? 0, inOwnWords: exchange.services.settings.tellsRouting });
   }
 
   /** A kept-alive connection that the server closed as we began to use it, and a request that may be seen twice without harm

@@ -27,7 +27,7 @@ for (const [name, of, headers, want] of [
 test('a server is told the time of a try, or what is left of the whole', () => {
   const told = (totalMs: number, perTryMs: number, elapsedMs: number) => {
     const headers = new Headers();
-    tellLimits({ totalMs, perTryMs, isGrpc: true }, headers, elapsedMs);
+    tellLimits({ totalMs, perTryMs, isGrpc: true }, headers, { elapsedMs, inOwnWords: true });
     return [headers.get('x-envoy-expected-rq-timeout-ms'), headers.get('grpc-timeout')];
   };
   assert.deepEqual([told(500, 80, 0), told(500, 80, 460), told(500, 0, 100), told(0, 0, 0)], [['80', '80m'], ['40', '40m'], ['400', '400m'], [undefined, undefined]]);

@@ -37,13 +37,14 @@ function grpcLimit(maxMs: number, headers: Headers): number {
   return maxMs > 0 && (asked === 0 || asked > maxMs) ? maxMs : asked;
 }
 
-/** Tells the server how long the answer is waited for. @param elapsedMs of the whole time */
-export function tellLimits(limits: TimeLimits, headers: Headers, elapsedMs: number): void {
+/** Tells the server how long the answer is waited for.
+ * @param how `elapsedMs` of the whole time; `inOwnWords`: not to gRPC servers only */
+export function tellLimits(limits: TimeLimits, headers: Headers, { elapsedMs, inOwnWords }: { readonly elapsedMs: number; readonly inOwnWords: boolean }): void {
   const { totalMs, perTryMs } = limits;
   const left = totalMs > 0 ? Math.max(0, totalMs - elapsedMs) : Infinity;
   const expected = Math.round(Math.min(perTryMs > 0 ? perTryMs : left, left));
   if (!Number.isFinite(expected)) return;
-  headers.set(EXPECTED_TIMEOUT, String(expected));
+  if (inOwnWords) headers.set(EXPECTED_TIMEOUT, String(expected));
   if (limits.isGrpc) headers.set('grpc-timeout', grpcTimeout(expected));
 }
 

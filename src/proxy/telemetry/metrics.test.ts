@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
 import { expose } from './exposition.ts';
 import { IstioMetrics } from './istio-metrics.ts';
 import { Family, Registry, renderLabels } from './registry.ts';
 import type { Cell } from './registry.ts';
+import { createStandardMetrics } from './standard-metrics.ts';
 import { DESTINATION, OWN, PEER, headers, inboundOutcome, outboundOutcome, tcpOutcome } from './outcome.fixture.ts';
 
 function start() {
@@ -80,6 +82,19 @@ test('histograms are cumulative with Istio’s bounds', () => {
   const buckets = lines('istio_request_duration_milliseconds_bucket').map((line) => [/le="([^"]+)"/.exec(line)?.[1], line.split(' ').at(-1)]);
   assert.equal(buckets.length, 20);
   assert.deepEqual([buckets[0], buckets[1], buckets[3], buckets[18], buckets[19]], [['0.5', '2'], ['1', '2'], ['10', '3'], ['3600000', '3'], ['+Inf', '4']]);
+});
+
+test('an annotation of the pod sets the bounds of histograms', () => {
+  const of = (text: string) => {
+    const registry = new Registry();
+    const warnings: string[] = [];
+    const metrics = createStandardMetrics(registry, { workload: { ...OWN, annotations: new Map([['sidecar.istio.io/statsHistogramBuckets', text]]) } as never, role: 'sidecar' as never }, { ...silentLog, warn: (line: string) => void warnings.push(line) });
+    metrics.record(outboundOutcome({ durationMs: 7 }));
+    const bounds = expose(registry.families()).split('\n').filter((line) => line.startsWith('istio_request_duration_milliseconds_bucket{')).map((line) => /le="([^"]+)"/.exec(line)?.[1]);
+    return [bounds.length, warnings.length];
+  };
+  assert.deepEqual(of('{"istiocustom": [1, 5, 10]}'), [4, 0]);
+  assert.deepEqual(of('{"istiocustom": [5, 1]}'), [20, 1]);
 });
 
 test('a family does not grow beyond its bound; the rest is counted as overflow', () => {

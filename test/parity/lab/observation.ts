@@ -42,7 +42,7 @@ export function observeLog(line: LogLine, nameOf: (address: string) => string): 
 
 /** Addresses of clients have ports of their own each time; each side has certificates of its own. */
 export function masked<T>(value: T): T | string {
-  return typeof value === 'string' ? value.replaceAll(/\bHash=[0-9a-f]{64}/g, 'Hash=*').replaceAll(/\bCert="[^"]*"/g, 'Cert=*').replaceAll(/\bdate: [A-Z][a-z]{2}, [^\r\n]+ GMT/g, 'date: *').replaceAll(/\b(\d+\.\d+\.\d+\.\d+):(1[89]|[2-6]\d)\d{3}\b/g, '$1:PORT') : value;
+  return typeof value === 'string' ? value.replaceAll(/\bHash=[0-9a-f]{64}/g, 'Hash=*').replaceAll(/\bCert="[^"]*"/g, 'Cert=*').replaceAll(/\b(date): [A-Z][a-z]{2}, [^\r\n]+ GMT/gi, '$1: *').replaceAll(/\b(\d+\.\d+\.\d+\.\d+):(1[89]|[2-6]\d)\d{3}\b/g, '$1:PORT') : value;
 }
 
 /** Takes out what is not to be compared. @param paths `log.sent`; a step's number is not part of it */
