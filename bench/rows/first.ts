@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join, resolve } from 'node:path';
-import { bundleStaticProxy } from '../../src/testkit/static-proxy/start.ts';
 import { sidesOf } from '../hop/chain.ts';
 import { PORTS, withRig } from '../hop/rig.ts';
 import { clusterOf, listenerOf } from '../hop/resources.ts';
+import { sidecarCommand, type SidecarCommand } from '../hop/sidecar.ts';
 import type { Row } from '../row.ts';
 import { markdownTable, median } from '../table.ts';
 
@@ -16,18 +16,17 @@ export const firstRequest: Row = {
   name: 'first',
   about: 'start of a proxy with its configuration at hand until its first request is answered (aim: ≤ 1.0 × Envoy)',
   async run(options) {
-    await bundleStaticProxy();
     await withRig({}, async (plan) => {
       const [side] = sidesOf(plan);
       if (!side) throw new Error('unreachable: a plan has a side');
       const resources = { listeners: [listenerOf(plan, side)], clusters: [clusterOf(plan, side)] };
       const envoyFile = join(plan.directory, 'envoy.json');
-      const ownFile = join(plan.directory, 'lateen.json');
       writeFileSync(envoyFile, JSON.stringify({ static_resources: resources }));
-      writeFileSync(ownFile, JSON.stringify(resources));
-      const commands = {
-        Envoy: [ENVOY, '-c', envoyFile, '--concurrency', '1', '--base-id', '130', '--log-level', 'error', '--disable-hot-restart'],
-        Lateen: [process.execPath, '--no-warnings', resolve('dist/static-proxy.js'), ownFile],
+      const commands: Readonly<Record<string, SidecarCommand>> = {
+        Envoy: { file: ENVOY, args: ['-c', envoyFile, '--concurrency', '1', '--base-id', '130', '--log-level', 'error', '--disable-hot-restart'], env: {} },
+        Lateen: sidecarCommand(join(plan.directory, 'lateen'), resources),
+        // The floor: what Node itself takes, which answers nothing.
+        'Node, empty program': { file: process.execPath, args: ['-e', '0'], env: {} },
       };
       const times = new Map<string, number[]>(Object.keys(commands).map((name) => [name, []]));
       // The first start of each reads its files from the disk.
@@ -43,11 +42,15 @@ export const firstRequest: Row = {
   },
 };
 
-async function start([file = '', ...args]: readonly string[]): Promise<number> {
+async function start({ file, args, env }: SidecarCommand): Promise<number> {
   const begun = performance.now();
-  const child = spawn(file, args, { stdio: 'ignore' });
+  const child = spawn(file, args, { stdio: 'ignore', env: { ...process.env, ...env } });
   const exited = new Promise((done) => void child.once('exit', done));
   try {
+    if (args.includes('-e')) {
+      await exited;
+      return performance.now() - begun;
+    }
     while (performance.now() - begun < 20_000) {
       if (await answers()) return performance.now() - begun;
       await new Promise((done) => setTimeout(done, 2));

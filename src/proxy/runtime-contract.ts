@@ -102,7 +102,10 @@ export interface ListenerState {
 export interface ProxyState {
   /** By type URL: listeners, clusters, routes, endpoints, secrets (values of secrets are left out). */
   readonly resources: ReadonlyMap<string, readonly ResourceState[]>;
+  /** All of them; those that nobody has called are worked out when this is read. */
   readonly clusters: readonly ClusterState[];
+  readonly calledClusters: readonly ClusterState[];
+  readonly clusterCounts: { readonly total: number; readonly warming: number };
   readonly listeners: readonly ListenerState[];
   readonly activeRequests: number;
 }

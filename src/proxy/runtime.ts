@@ -137,7 +137,19 @@ class Runtime implements ProxyRuntime {
       if (type === ResourceType.Route) return [type, states.map((state) => ({ ...state, value: this.#withHosts(state.name, state.value) }))] as const;
       return [type, type === ResourceType.Secret ? states.map((state) => ({ ...state, value: new Uint8Array() })) : states] as const;
     }));
-    return { resources, clusters: this.#clusters.states(), listeners: this.#listeners.states(), activeRequests: this.#listeners.activeRequests };
+    const clusters = this.#clusters;
+    return {
+      resources,
+      get clusters() {
+        return clusters.states();
+      },
+      get calledClusters() {
+        return clusters.calledStates();
+      },
+      clusterCounts: clusters.counts,
+      listeners: this.#listeners.states(),
+      activeRequests: this.#listeners.activeRequests,
+    };
   }
 
   /** The routes as one message. */
@@ -189,7 +201,7 @@ class Runtime implements ProxyRuntime {
     this.#tell(ResourceType.Secret, secrets);
   }
 
-  #tell(typeUrl: string, names: readonly string[]): void {
+  #tell(typeUrl: string, names: Iterable<string>): void {
     const next = new Set(names);
     const before = this.#interest.get(typeUrl);
     if (before && before.size === next.size && [...next].every((name) => before.has(name))) return;

@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 const isJson = (request: PageRequest) => request.query.get('format') === 'json';
 
 /** All metrics of the data path as Prometheus text. */
-export const dataPathMetrics = (view: ProxyView): string => expose(view.telemetry.registry.families()) + exposeEnvoyStats(collectEnvoyStats(view));
+export const dataPathMetrics = (view: ProxyView): string => expose(view.telemetry.registry.families()) + exposeEnvoyStats(collectEnvoyStats(view, 'called'));
 
 export const metricsPage = (view: ProxyView): Page => ({ type: PROMETHEUS_TYPE, body: dataPathMetrics(view) });
 
@@ -70,7 +70,7 @@ function stats(view: ProxyView, request: PageRequest): Page {
   const filter = pattern === null ? undefined : readRegex(pattern);
   if (filter === 'bad') return text(`filter is not a regular expression: ${pattern}\n`, 400);
   const select = { filter, usedOnly: query.has('usedonly') };
-  const all = collectEnvoyStats(view);
+  const all = collectEnvoyStats(view, 'all');
   return isJson(request) ? json(statsJson(all, select)) : text(statsText(all, select));
 }
 

@@ -45,6 +45,8 @@ function makeState(): ProxyState {
       [TypeUrl.Route, [resource('9080', new Uint8Array())]],
     ]),
     clusters: [cluster],
+    calledClusters: [cluster],
+    clusterCounts: { total: 1, warming: 0 },
     listeners: [{ name: 'virtualOutbound', bound: { address: '0.0.0.0', port: 15_001 }, activeConnections: 0 }, { name: '0.0.0.0_9080', activeConnections: 0 }],
     activeRequests: 1,
   };

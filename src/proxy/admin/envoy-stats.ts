@@ -15,14 +15,15 @@ export interface EnvoyStat {
 
 const STATE_NUMBER = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
 
-export function collectEnvoyStats(view: ProxyView): EnvoyStat[] {
+/** @param clusters `called`: what nobody has called has nothing to count, and a mesh may have thousands of them */
+export function collectEnvoyStats(view: ProxyView, clusters: 'all' | 'called'): EnvoyStat[] {
   const state = view.snapshot();
   const ads = view.ads();
   const memory = process.memoryUsage();
   const stats: EnvoyStat[] = [];
   const plain = (name: string, value: number, kind: EnvoyStat['kind'] = 'gauge') => stats.push({ name, metric: `envoy_${name.replaceAll(/[.-]/g, '_')}`, labels: {}, value, kind });
-  const warming = state.clusters.filter((c) => !c.warm).length;
-  plain('cluster_manager.active_clusters', state.clusters.length - warming);
+  const { total, warming } = state.clusterCounts;
+  plain('cluster_manager.active_clusters', total - warming);
   plain('cluster_manager.warming_clusters', warming);
   plain('cluster_manager.cds.update_success', ads.updates, 'counter');
   plain('cluster_manager.cds.update_rejected', ads.rejects, 'counter');
@@ -38,7 +39,7 @@ export function collectEnvoyStats(view: ProxyView): EnvoyStat[] {
   plain('tracing.opentelemetry.spans_sent', view.telemetry.spans.sent, 'counter');
   plain('tracing.opentelemetry.spans_dropped', view.telemetry.spans.dropped, 'counter');
   plain('access_log.lines_dropped', view.telemetry.accessLog.dropped, 'counter');
-  for (const cluster of state.clusters) stats.push(...clusterStats(view, cluster));
+  for (const cluster of clusters === 'all' ? state.clusters : state.calledClusters) stats.push(...clusterStats(view, cluster));
   return stats;
 }
 

@@ -1,22 +1,24 @@
 /** The clusters in force and their endpoints. A changed cluster takes over when it knows its hosts; until then the old one serves.
  * Where the change does not concern connections, they and the hosts stay. */
-import { UpstreamCluster, type ClusterDeps } from '../upstream/cluster.ts';
+import type { UpstreamCluster, ClusterDeps } from '../upstream/cluster.ts';
 import type { ClusterState } from '../runtime-contract.ts';
 import { connectsAlike } from './cluster-change.ts';
-import { type CompiledEndpoints, compileCluster, compileEndpoints } from './clusters.ts';
+import { compileCluster, compileEndpoints } from './clusters.ts';
 import { decode } from './decode.ts';
+import { LazyCluster } from './lazy-cluster.ts';
 
 interface Entry {
-  active: UpstreamCluster;
-  warming: UpstreamCluster | undefined;
-  /** As it was encoded, of the later of the two. */
-  value: Uint8Array;
+  active: LazyCluster;
+  warming: LazyCluster | undefined;
 }
 
 export class ClusterStore {
   readonly #deps: ClusterDeps;
   readonly #clusters = new Map<string, Entry>();
-  readonly #endpoints = new Map<string, CompiledEndpoints>();
+  /** Encoded, by service. */
+  readonly #endpoints = new Map<string, Uint8Array>();
+  /** Those whose endpoints are told apart from them, by service. */
+  readonly #members = new Map<string, LazyCluster[]>();
   readonly #onWarm: () => void;
 
   constructor(deps: ClusterDeps, onWarm: () => void) {
@@ -25,31 +27,27 @@ export class ClusterStore {
   }
 
   get(name: string): UpstreamCluster | undefined {
-    return this.#clusters.get(name)?.active;
+    return this.#clusters.get(name)?.active.get();
   }
 
   /** @throws ConfigError */
   setCluster(name: string, value: Uint8Array): void {
     const settings = compileCluster(decode('cluster', value));
     const entry = this.#clusters.get(name);
-    if (entry && !entry.warming && connectsAlike(entry.value, value)) {
-      entry.active.reconfigure(settings);
-      entry.value = value;
-      return;
-    }
-    const next = new UpstreamCluster(settings, this.#deps);
-    const endpoints = settings.discovery.kind === 'eds' ? this.#endpoints.get(settings.discovery.service) : undefined;
-    if (endpoints) next.setHosts(endpoints.hosts, endpoints.overprovisioning);
+    if (entry && !entry.warming && connectsAlike(entry.active.value, value)) return entry.active.reconfigure(value, settings);
+    const next = new LazyCluster(value, settings, this.#deps);
+    this.#join(next);
     if (!entry) {
-      this.#clusters.set(name, { active: next, warming: undefined, value });
+      this.#clusters.set(name, { active: next, warming: undefined });
       next.whenWarm(this.#onWarm);
       return;
     }
+    if (entry.warming) this.#leave(entry.warming);
     entry.warming?.close();
     entry.warming = next;
-    entry.value = value;
     next.whenWarm(() => {
       if (entry.warming !== next) return;
+      this.#leave(entry.active);
       entry.active.close();
       entry.active = next;
       entry.warming = undefined;
@@ -60,20 +58,17 @@ export class ClusterStore {
   removeCluster(name: string): void {
     const entry = this.#clusters.get(name);
     this.#clusters.delete(name);
-    entry?.active.close();
-    entry?.warming?.close();
+    for (const cluster of entry ? both(entry) : []) {
+      this.#leave(cluster);
+      cluster.close();
+    }
   }
 
   /** @throws ConfigError */
   setEndpoints(name: string, value: Uint8Array): void {
-    const compiled = compileEndpoints(decode('endpoints', value));
-    this.#endpoints.set(name, compiled);
-    for (const { active, warming } of this.#clusters.values()) {
-      for (const cluster of warming ? [active, warming] : [active]) {
-        const { discovery } = cluster.settings;
-        if (discovery.kind === 'eds' && discovery.service === name) cluster.setHosts(compiled.hosts, compiled.overprovisioning);
-      }
-    }
+    compileEndpoints(decode('endpoints', value));
+    this.#endpoints.set(name, value);
+    for (const cluster of this.#members.get(name) ?? []) cluster.setEndpoints(value);
   }
 
   /** Hosts stay as they were: Envoy, too, takes a removed assignment for a control plane that has nothing to say. */
@@ -90,24 +85,52 @@ export class ClusterStore {
     return [...this.#clusters.values()].every(({ active, warming }) => warming === undefined && active.warm);
   }
 
-  endpointNames(): string[] {
-    return this.#each().flatMap(({ settings }) => (settings.discovery.kind === 'eds' ? [settings.discovery.service] : []));
+  get counts(): { readonly total: number; readonly warming: number } {
+    return { total: this.#clusters.size, warming: [...this.#clusters.values()].filter(({ active }) => !active.warm).length };
+  }
+
+  endpointNames(): Iterable<string> {
+    return this.#members.keys();
   }
 
   secretNames(): string[] {
-    return this.#each().flatMap((cluster) => cluster.secretNames);
+    return this.#each().flatMap((cluster) => [...cluster.secretNames]);
   }
 
   states(): ClusterState[] {
-    return [...this.#clusters.values()].map(({ active }) => active.state());
+    return Array.from(this.#clusters.values(), ({ active }) => active.state());
+  }
+
+  /** Of those that somebody has called. */
+  calledStates(): ClusterState[] {
+    return [...this.#clusters.values()].flatMap(({ active }) => (active.called ? [active.state()] : []));
   }
 
   close(): void {
     for (const cluster of this.#each()) cluster.destroy();
     this.#clusters.clear();
+    this.#members.clear();
   }
 
-  #each(): UpstreamCluster[] {
-    return [...this.#clusters.values()].flatMap(({ active, warming }) => (warming ? [active, warming] : [active]));
+  #join(cluster: LazyCluster): void {
+    const { service } = cluster;
+    if (service === undefined) return;
+    this.#members.getOrInsertComputed(service, () => []).push(cluster);
+    const endpoints = this.#endpoints.get(service);
+    if (endpoints) cluster.setEndpoints(endpoints);
+  }
+
+  #leave(cluster: LazyCluster): void {
+    const { service } = cluster;
+    if (service === undefined) return;
+    const others = (this.#members.get(service) ?? []).filter((member) => member !== cluster);
+    if (others.length > 0) this.#members.set(service, others);
+    else this.#members.delete(service);
+  }
+
+  #each(): LazyCluster[] {
+    return [...this.#clusters.values()].flatMap(both);
   }
 }
+
+const both = ({ active, warming }: Entry): LazyCluster[] => (warming ? [active, warming] : [active]);

@@ -24,7 +24,8 @@ export type MessageOf<Name extends MessageName> = MessageShape<(typeof SCHEMAS)[
 
 const FILTER_CHAIN = 'envoy.config.listener.v3.FilterChain';
 const ACCESS_LOG_FILTER = 'envoy.config.accesslog.v3.AccessLogFilter';
-const decoder = createDecoder(table, [FILTER_CHAIN, ACCESS_LOG_FILTER]);
+const VIRTUAL_HOST = 'envoy.config.route.v3.VirtualHost';
+const decoder = createDecoder(table, { traced: [FILTER_CHAIN, ACCESS_LOG_FILTER], deferred: [VIRTUAL_HOST] });
 
 const typeName = (name: MessageName): string => table.types[table.roots[name] ?? 0]?.name ?? '';
 
@@ -67,7 +68,8 @@ export function looseConfig(any: Any): LooseConfig | undefined {
   return { type: struct.typeUrl.slice(struct.typeUrl.lastIndexOf('/') + 1), value: struct.value ?? {} };
 }
 
-/** The encoded form of a filter chain or access log filter inside of a decoded message; empty for others. */
+/** The encoded form of a filter chain, access log filter or virtual host inside of a decoded message; empty for others.
+ * Of a virtual host nothing else is there: the message is to be decoded from it. */
 export function sourceBytes(message: object): Uint8Array {
   return decoder.source(message) ?? new Uint8Array();
 }

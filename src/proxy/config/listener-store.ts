@@ -1,6 +1,7 @@
 /** The listeners in force. A new or changed listener takes effect when all of its route tables are there. */
 import type { ListenerDeps } from '../net/listener.ts';
 import { ListenerRuntime, routeNames } from '../net/listener.ts';
+import { secretNames } from '../net/tls-settings.ts';
 import type { ListenerState, SocketAddress } from '../runtime-contract.ts';
 import { decode } from './decode.ts';
 import { compileListener, type ListenerContext, type ListenerSettings } from './listeners.ts';
@@ -76,8 +77,7 @@ export class ListenerStore {
 
   secretNames(): string[] {
     const pending = [...this.#listeners.values()].flatMap((entry) => entry.pending?.chains ?? []);
-    const named = pending.flatMap(({ tls }) => (tls ? [...tls.certificates, ...(tls.trust ? [tls.trust] : [])].flatMap((ref) => ('sds' in ref ? [ref.sds] : [])) : []));
-    return [...named, ...this.#active().flatMap((listener) => listener.secretNames)];
+    return [...pending.flatMap(({ tls }) => secretNames(tls)), ...this.#active().flatMap((listener) => listener.secretNames)];
   }
 
   sweep(now: number): void {

@@ -1,16 +1,15 @@
 /** The route tables in force. Those whose virtual hosts come one by one (Envoy: `vhds`) are put together here: a change of one
  * host compiles that host. */
-import type { VirtualHost } from '../route/route.ts';
 import { indexVirtualHosts } from '../route/virtual-hosts.ts';
 import { decode, type MessageOf } from './decode.ts';
-import { compileHost, compileRoutes, edits, type RouteCompiler, type RouteTable } from './routes.ts';
+import { compileRoutes, edits, LazyHost, type RouteCompiler, type RouteTable } from './routes.ts';
 
 type RoutesMessage = MessageOf<'routes'>;
 
 interface Apart {
   readonly message: RoutesMessage;
   readonly own: RouteTable;
-  readonly hosts: Map<string, VirtualHost>;
+  readonly hosts: Map<string, LazyHost>;
   /** Undefined: hosts have changed since. */
   table: RouteTable | undefined;
 }
@@ -19,8 +18,8 @@ export class RouteStore {
   readonly #compiler: RouteCompiler;
   readonly #whole = new Map<string, RouteTable>();
   readonly #apart = new Map<string, Apart>();
-  /** By table and name: also those whose table has not come yet. */
-  readonly #hosts = new Map<string, Map<string, MessageOf<'virtualHost'>>>();
+  /** By table and name, encoded: also those whose table has not come yet. */
+  readonly #hosts = new Map<string, Map<string, Uint8Array>>();
   /** True once virtual hosts have been heard of. Until then a table without them would lead to the wrong places. */
   hasHosts = false;
 
@@ -47,7 +46,7 @@ export class RouteStore {
       this.#apart.delete(name);
       return;
     }
-    const hosts = new Map([...(this.#hosts.get(name) ?? [])].map(([host, one]) => [host, compileHost(one, edits(message), this.#compiler)]));
+    const hosts = new Map([...(this.#hosts.get(name) ?? [])].map(([host, one]) => [host, new LazyHost(one, edits(message), this.#compiler)]));
     this.#apart.set(name, { message, own, hosts, table: undefined });
     this.#whole.delete(name);
   }
@@ -61,12 +60,11 @@ export class RouteStore {
    * @throws ConfigError */
   setHost(name: string, value: Uint8Array): void {
     const { table, host } = parts(name);
-    const message = decode('virtualHost', value);
     const apart = this.#apart.get(table);
-    const compiled = compileHost(message, apart ? edits(apart.message) : NO_EDITS, this.#compiler);
-    this.#hosts.getOrInsertComputed(table, () => new Map()).set(host, message);
+    const named = new LazyHost(value, apart ? edits(apart.message) : NO_EDITS, this.#compiler);
+    this.#hosts.getOrInsertComputed(table, () => new Map()).set(host, value);
     if (!apart) return;
-    apart.hosts.set(host, compiled);
+    apart.hosts.set(host, named);
     apart.table = undefined;
   }
 

@@ -5,6 +5,7 @@ import type { RouteConfiguration } from '../../xds/generated/envoy/config/route/
 import type { Route as RouteMessage, RouteAction as RouteActionMessage, RouteMatch, VirtualHost as VirtualHostMessage, WeightedCluster_ClusterWeight } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { errorText } from '../../base/errors.ts';
 import { ConfigError } from '../errors.ts';
+import { decode, sourceBytes } from './decode.ts';
 import { compileFormat } from '../route/format.ts';
 import { compileHashPolicy } from '../route/hash-policy.ts';
 import { compileHeaderEdits, type HeaderEdits } from '../route/header-edits.ts';
@@ -16,11 +17,11 @@ import { pathOnly } from '../route/request-view.ts';
 import { compileRetryPolicy } from '../route/retry-policy.ts';
 import type { ForwardAction, HostRewrite, PerFilter, Route, RouteAction, VirtualHost, WeightedDestination } from '../route/route.ts';
 import { indexRoutes, pathShape } from '../route/route-index.ts';
-import { indexVirtualHosts, type VirtualHostIndex } from '../route/virtual-hosts.ts';
+import { indexVirtualHosts, type NamedHost, type VirtualHostIndex } from '../route/virtual-hosts.ts';
 
 export interface RouteTable extends VirtualHostIndex {
   readonly name: string;
-  readonly virtualHosts: readonly VirtualHost[];
+  readonly virtualHosts: readonly NamedHost[];
 }
 
 export interface RouteCompiler {
@@ -34,7 +35,7 @@ const NOT_FOUND_CODES: readonly number[] = [503, 404, 500];
 
 export function compileRoutes(message: RouteConfiguration, compiler: RouteCompiler): RouteTable {
   const table = edits(message);
-  const virtualHosts = message.virtualHosts.map((host) => compileHost(host, table, compiler));
+  const virtualHosts = message.virtualHosts.map((host) => new LazyHost(sourceBytes(host), table, compiler));
   const index = indexVirtualHosts(virtualHosts, message.ignorePortInHostMatching);
   return { name: message.name, virtualHosts, find: index.find };
 }
@@ -58,7 +59,35 @@ export function edits(fields: EditFields): Edits {
   };
 }
 
-export function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteCompiler): VirtualHost {
+/** A virtual host that is checked when it comes and made when it is first asked for: of the hosts that a sidecar knows it calls
+ * few, and in its encoded form each costs a fraction. */
+export class LazyHost implements NamedHost {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly #bytes: Uint8Array;
+  readonly #table: Edits;
+  readonly #compiler: RouteCompiler;
+  #made: VirtualHost | undefined;
+
+  /** @param table what the route table adds to every host
+   * @throws ConfigError */
+  constructor(bytes: Uint8Array, table: Edits, compiler: RouteCompiler) {
+    this.#bytes = bytes;
+    this.#table = table;
+    this.#compiler = compiler;
+    ({ name: this.name, domains: this.domains } = this.#compile());
+  }
+
+  get(): VirtualHost {
+    return (this.#made ??= this.#compile());
+  }
+
+  #compile(): VirtualHost {
+    return compileHost(decode('virtualHost', this.#bytes), this.#table, this.#compiler);
+  }
+}
+
+function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteCompiler): VirtualHost {
   const own = edits(message);
   const routes: Route[] = [];
   let find: VirtualHost['find'] = () => undefined;

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { errorText } from '../../base/errors.ts';
 import type { CertificateSecret, SecretSource, TlsSecret } from '../secret-source.ts';
-import { type SecretRef, type TlsSettings, uriSan } from './tls-settings.ts';
+import { type SecretRef, secretNames, type TlsSettings, uriSan } from './tls-settings.ts';
 
 export interface TlsMaterial {
   readonly context: SecureContext;
@@ -25,17 +25,16 @@ export interface TlsContextHolder {
 }
 
 export function createTlsContextHolder(settings: TlsSettings, secrets: SecretSource): TlsContextHolder {
-  const refs = [...settings.certificates, ...(settings.trust ? [settings.trust] : []), ...(settings.crl ? [settings.crl] : [])];
-  const secretNames = refs.flatMap((ref) => ('sds' in ref ? [ref.sds] : []));
+  const names = secretNames(settings);
   const listeners: (() => void)[] = [];
   let made: TlsMaterial | undefined;
   const stop = secrets.onChange((name) => {
-    if (!secretNames.includes(name)) return;
+    if (!names.includes(name)) return;
     made = undefined;
     for (const listener of listeners) listener();
   });
   return {
-    secretNames,
+    secretNames: names,
     current() {
       if (made) return made;
       const result = build(settings, secrets);

@@ -36,6 +36,12 @@ export interface TlsSettings {
   readonly curves?: string;
 }
 
+/** SDS names that it depends on. */
+export function secretNames(settings: TlsSettings | undefined): string[] {
+  const refs = settings ? [...settings.certificates, settings.trust, settings.crl] : [];
+  return refs.flatMap((ref) => (ref && 'sds' in ref ? [ref.sds] : []));
+}
+
 const VERSIONS: readonly (SecureVersion | undefined)[] = [undefined, 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 const SAN_TYPES: readonly (SanRule['type'] | undefined)[] = [undefined, 'email', 'DNS', 'URI', 'IP Address'];
 

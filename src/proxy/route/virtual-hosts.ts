@@ -1,6 +1,13 @@
 import { ConfigError } from '../errors.ts';
 import type { VirtualHost } from './route.ts';
 
+/** A virtual host by its names. What it does is made when somebody asks for it. */
+export interface NamedHost {
+  readonly name: string;
+  readonly domains: readonly string[];
+  get(): VirtualHost;
+}
+
 /** Finds the virtual host for a Host header as Envoy does: exact name, longest `*suffix`, longest `prefix*`, `*`. Case does not matter. */
 export interface VirtualHostIndex {
   find(authority: string): VirtualHost | undefined;
@@ -8,12 +15,12 @@ export interface VirtualHostIndex {
 
 /** @param ignorePort Envoy: `ignore_port_in_host_matching`
  * @param clash what happens when two hosts have a name: Envoy refuses */
-export function indexVirtualHosts(hosts: readonly VirtualHost[], ignorePort: boolean, clash: 'refuse' | 'first' = 'refuse'): VirtualHostIndex {
-  const exact = new Map<string, VirtualHost>();
-  const suffixes = new Map<string, VirtualHost>();
-  const prefixes = new Map<string, VirtualHost>();
-  let fallback: VirtualHost | undefined;
-  const claim = (map: Map<string, VirtualHost>, key: string, host: VirtualHost) => {
+export function indexVirtualHosts(hosts: readonly NamedHost[], ignorePort: boolean, clash: 'refuse' | 'first' = 'refuse'): VirtualHostIndex {
+  const exact = new Map<string, NamedHost>();
+  const suffixes = new Map<string, NamedHost>();
+  const prefixes = new Map<string, NamedHost>();
+  let fallback: NamedHost | undefined;
+  const claim = (map: Map<string, NamedHost>, key: string, host: NamedHost) => {
     if (map.has(key) && clash === 'first') return;
     if (map.has(key)) throw new ConfigError(`virtual host ${host.name}: only unique values for domains are permitted, duplicate of ${JSON.stringify(key)} in ${map.get(key)?.name ?? ''}`);
     map.set(key, host);
@@ -32,26 +39,25 @@ export function indexVirtualHosts(hosts: readonly VirtualHost[], ignorePort: boo
   }
   const suffixLengths = lengths(suffixes);
   const prefixLengths = lengths(prefixes);
-  return {
-    find(authority) {
-      const direct = ignorePort ? undefined : exact.get(authority);
-      if (direct) return direct;
-      const lower = authority.toLowerCase();
-      const name = ignorePort ? withoutPort(lower) : lower;
-      const found = exact.get(name);
-      if (found) return found;
-      for (const length of suffixLengths) {
-        // A wildcard stands for at least one character.
-        const host = length < name.length ? suffixes.get(name.slice(name.length - length)) : undefined;
-        if (host) return host;
-      }
-      for (const length of prefixLengths) {
-        const host = length < name.length ? prefixes.get(name.slice(0, length)) : undefined;
-        if (host) return host;
-      }
-      return fallback;
-    },
+  const match = (authority: string): NamedHost | undefined => {
+    const direct = ignorePort ? undefined : exact.get(authority);
+    if (direct) return direct;
+    const lower = authority.toLowerCase();
+    const name = ignorePort ? withoutPort(lower) : lower;
+    const found = exact.get(name);
+    if (found) return found;
+    for (const length of suffixLengths) {
+      // A wildcard stands for at least one character.
+      const host = length < name.length ? suffixes.get(name.slice(name.length - length)) : undefined;
+      if (host) return host;
+    }
+    for (const length of prefixLengths) {
+      const host = length < name.length ? prefixes.get(name.slice(0, length)) : undefined;
+      if (host) return host;
+    }
+    return fallback;
   };
+  return { find: (authority) => match(authority)?.get() };
 }
 
 /** `host:80` → `host`; `[::1]:80` → `[::1]`. */

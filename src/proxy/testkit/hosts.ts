@@ -1,7 +1,7 @@
 import { Host, type HostConfig, NO_LOCALITY } from '../upstream/host.ts';
 import type { UpstreamTransport } from '../upstream/transport.ts';
 
-const nowhere: UpstreamTransport = { secure: false, alpn: [], announces: false, secretNames: [], connect: () => ({ cancel() {} }), close() {} };
+const nowhere: UpstreamTransport = { secure: false, alpn: [], announces: false, connect: () => ({ cancel() {} }), close() {} };
 
 /** A host that is never connected to. @param index gives it its address */
 export function makeHost(index: number, config: Partial<HostConfig> = {}): Host {

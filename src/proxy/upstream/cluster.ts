@@ -76,7 +76,6 @@ export class UpstreamCluster {
     this.#warm = settings.discovery.kind === 'static' || settings.discovery.kind === 'original-dst';
     if (settings.discovery.kind === 'static') this.setHosts(settings.endpoints, settings.overprovisioning);
     if (settings.discovery.kind === 'dns') this.#stopDns = resolveHosts(settings.endpoints, settings.discovery, { clock: deps.clock, found: (hosts) => this.setHosts(hosts, settings.overprovisioning) });
-    this.#scheduleSweep();
   }
 
   /** Takes settings that differ only in who gets a request: connections, hosts and what is known of them stay.
@@ -116,10 +115,6 @@ export class UpstreamCluster {
   whenWarm(run: () => void): void {
     if (this.#warm) run();
     else this.#onWarm = run;
-  }
-
-  get secretNames(): string[] {
-    return [this.#transport, ...this.#matched.map((entry) => entry.transport)].flatMap((transport) => [...transport.secretNames]);
   }
 
   /** Replaces the hosts; those that stay keep their connections, counters and ejections.
@@ -180,7 +175,10 @@ export class UpstreamCluster {
       pool = new HostPool(host, { protocol, target, lifetime: this.settings.lifetime }, { clock: this.#deps.clock, breakers: this.breakers });
       // A request that had chosen its host before the end still gets its connection, for this once.
       if (this.#closed || host.removed) pool.drain();
-      else host.pools.set(key, pool);
+      else {
+        host.pools.set(key, pool);
+        this.#sweepLater();
+      }
     }
     return pool;
   }
@@ -270,8 +268,14 @@ export class UpstreamCluster {
       const config: HostConfig = { address, hostname: '', weight: 1, priority: 0, locality: NO_LOCALITY, localityWeight: 0, health: 'HEALTHY', metadata: {} };
       host = new Host(config, this.#transportFor(config));
       this.#hosts.set(key, host);
+      this.#sweepLater();
     }
     return host;
+  }
+
+  /** From its first connection on. */
+  #sweepLater(): void {
+    if (!this.#sweep) this.#scheduleSweep();
   }
 
   #scheduleSweep(): void {

@@ -40,7 +40,6 @@ export function createTlsTransport(clock: Clock, holder: TlsContextHolder, setti
     secure: true,
     alpn: settings.alpn,
     announces: settings.announce !== undefined,
-    secretNames: holder.secretNames,
     connect(target, listener) {
       const attempt = new ConnectAttempt(clock, target.timeoutMs, listener);
       const material = holder.current();

@@ -45,8 +45,6 @@ export interface UpstreamTransport {
   /** The server is told who is behind us: a connection is for one client. */
   readonly announces: boolean;
   connect(target: ConnectTarget, listener: ConnectListener): Connecting;
-  /** SDS names it needs. */
-  readonly secretNames: readonly string[];
   close(): void;
 }
 
@@ -59,7 +57,6 @@ export function createRawTransport(clock: Clock, announce?: ProxyProtocolVersion
     secure: false,
     alpn: [],
     announces: announce !== undefined,
-    secretNames: [],
     connect(target, listener) {
       const { reader } = target;
       const buffer = (readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES));

@@ -15,15 +15,23 @@ interface CompiledType {
 export interface Decoder {
   /** @throws WireError */
   decode(root: string, bytes: Uint8Array): unknown;
-  /** The bytes a nested message was read from; only of the types named when the decoder was made. */
+  /** The bytes that a nested message was, or is to be, read from; only of the types named when the decoder was made. */
   source(message: object): Uint8Array | undefined;
 }
 
-/** @param traced full names of the message types whose source bytes are remembered */
-export function createDecoder(table: SchemaTable, traced: readonly string[]): Decoder {
+export interface DecoderOptions {
+  /** Full names of the message types whose source bytes are remembered. */
+  readonly traced?: readonly string[];
+  /** Of those that are not read where they stand in another message: there they are empty, and their source bytes tell. A
+   * message of thousands of them need not be in memory as a whole. */
+  readonly deferred?: readonly string[];
+}
+
+export function createDecoder(table: SchemaTable, options: DecoderOptions = {}): Decoder {
   const types: (CompiledType | undefined)[] = [];
   const sources = new WeakMap<object, Uint8Array>();
-  const keep = new Set(traced);
+  const keep = new Set(options.traced);
+  const deferred = new Set(options.deferred);
 
   const typeAt = (index: number): CompiledType => (types[index] ??= compileType(table, index));
 
@@ -42,7 +50,10 @@ export function createDecoder(table: SchemaTable, traced: readonly string[]): De
   };
   const nested = (index: number, reader: WireReader): Message => {
     const { start, end } = reader.span();
-    return readMessage(index, new WireReader(reader.bytes, start, end));
+    if (!deferred.has(typeAt(index).name)) return readMessage(index, new WireReader(reader.bytes, start, end));
+    const message = {};
+    sources.set(message, reader.bytes.subarray(start, end));
+    return message;
   };
   const readValue = (field: FieldRow, reader: WireReader): unknown => {
     if (field.kind !== 'message') return readScalar(field.kind, reader);

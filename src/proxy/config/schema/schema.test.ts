@@ -8,7 +8,7 @@ import { buildSchemaTable } from './generate.ts';
 import { SCHEMAS } from './roots.ts';
 
 const table = buildSchemaTable();
-const decoder = createDecoder(table, []);
+const decoder = createDecoder(table);
 
 /** Without what only @bufbuild/protobuf adds. */
 function plain(value: unknown): unknown {
