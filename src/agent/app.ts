@@ -3,7 +3,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { systemClock, type Clock } from '../base/clock.ts';
+import { sleep, systemClock, type Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { LogLevels, createLog, type Log } from '../base/log.ts';
 import { createHttpService, type HttpService } from '../proxy/admin/http-service.ts';
@@ -22,6 +22,7 @@ import { PeerEnv } from '../xds/agent-contract.ts';
 import type { DeltaUpdate } from '../xds/client/delta-session.ts';
 import { createLastGoodFile } from '../xds/client/last-good-file.ts';
 import { TypeUrl } from '../xds/type-urls.ts';
+import { awaitSilence } from '../proxy/ending.ts';
 import { drainEnvoy } from './drain.ts';
 import { createEnvoyAdmin, type EnvoyAdmin } from './envoy-admin.ts';
 import { envoyBootstrap } from './envoy-bootstrap.ts';
@@ -57,6 +58,10 @@ export interface Agent {
 
 type PageName = 'status' | 'readiness' | 'prometheus';
 
+const QUIET_POLL_MS = 100;
+/** WebSockets among them: Envoy does not tell them apart. */
+const INBOUND_REQUESTS = String.raw`^http\.inbound_.*\.downstream_rq_active$`;
+
 export const createAgent = (options: AgentOptions): Agent => new App(options);
 
 class App implements Agent, StatusView {
@@ -79,6 +84,7 @@ class App implements Agent, StatusView {
   #pipe: OutcomePipe | undefined;
   #dns: DnsProxy | undefined;
   #ending = false;
+  readonly #endAnnounced = Promise.withResolvers<void>();
   #draining: Promise<void> | undefined;
   #hasBeenReady = false;
 
@@ -134,7 +140,16 @@ class App implements Agent, StatusView {
   announceEnd(): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#endAnnounced.resolve();
     this.#admin.post('/drain_listeners?inboundonly&graceful&skip_exit').catch((error: unknown) => this.#log.warn('Envoy cannot be told of the end', { error: errorText(error) }));
+  }
+
+  async quiet(limitMs: number): Promise<void> {
+    const clock = this.#clock;
+    const end = clock.monotonic() + limitMs;
+    await Promise.race([this.#endAnnounced.promise, sleep(clock, limitMs)]);
+    const incoming = async () => ({ arrivals: this.#lines.incoming, unanswered: sum((await this.#admin.stats(INBOUND_REQUESTS)).values()) });
+    await awaitSilence(incoming, { clock, limitMs: end - clock.monotonic(), pollMs: QUIET_POLL_MS }).catch((error: unknown) => this.#log.warn('Envoy does not say what it is asked', { error: errorText(error) }));
   }
 
   drain(): Promise<void> {
@@ -215,3 +230,5 @@ class App implements Agent, StatusView {
     return [page('status', status, statusRoutes(this, log)), page('readiness', readiness, readinessRoutes(this)), page('prometheus', prometheus, prometheusRoutes(this))];
   }
 }
+
+const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);

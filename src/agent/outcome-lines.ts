@@ -16,6 +16,8 @@ export class OutcomeLines {
   readonly #workloads = new Cache<PeerMetadata>();
   /** Connections that have been told of and not ended, by Envoy's number. */
   readonly #open = new Map<number, { received: number; sent: number }>();
+  /** Lines about what others asked of the workload. */
+  incoming = 0;
   /** Lines that could not be read. */
   broken = 0;
 
@@ -30,6 +32,7 @@ export class OutcomeLines {
       this.broken += 1;
       return;
     }
+    if (line.reporter === 'destination') this.incoming += 1;
     if (!line.type.startsWith('Tcp')) return this.#sink.record(this.#http(line));
     this.#connection(line);
   }

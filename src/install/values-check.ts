@@ -5,7 +5,7 @@ import { isTree, type Tree } from './tree.ts';
 /** Paths under `values`; a path stands for everything below it, `*` for one key. */
 const KNOWN: readonly string[] = [
   ...'hub tag istioNamespace imagePullPolicy imagePullSecrets caAddress multiCluster.clusterName meshID network logging.level logAsJson proxy_init.image'.split(' ').map((name) => `global.${name}`),
-  ...'image clusterDomain resources logLevel componentLogLevel statusPort readinessInitialDelaySeconds readinessPeriodSeconds readinessFailureThreshold startupProbe privileged includeIPRanges excludeIPRanges includeInboundPorts excludeInboundPorts includeOutboundPorts excludeOutboundPorts holdApplicationUntilProxyStarts agentCommand drainCommand autoInject'
+  ...'image clusterDomain resources logLevel componentLogLevel statusPort readinessInitialDelaySeconds readinessPeriodSeconds readinessFailureThreshold startupProbe privileged includeIPRanges excludeIPRanges includeInboundPorts excludeInboundPorts includeOutboundPorts excludeOutboundPorts holdApplicationUntilProxyStarts holdApplicationUntilQuiet agentCommand drainCommand autoInject'
     .split(' ')
     .map((name) => `global.proxy.${name}`),
   ...'env resources replicaCount traceSampling'.split(' ').map((name) => `pilot.${name}`),

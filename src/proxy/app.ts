@@ -1,5 +1,5 @@
 /** The composition root of sidecar and gateway: bootstrap → identity → configuration → data path → admin pages. */
-import { systemClock } from '../base/clock.ts';
+import { sleep, systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { LogLevels, createLog } from '../base/log.ts';
@@ -84,6 +84,7 @@ class App implements ProxyApp, ProxyView {
   #dns: DnsProxy | undefined;
   #healthFailed = false;
   #ending = false;
+  readonly #endAnnounced = Promise.withResolvers<void>();
   #draining: Promise<void> | undefined;
   #hasBeenReady = false;
 
@@ -126,8 +127,15 @@ class App implements ProxyApp, ProxyView {
   announceEnd(): void {
     if (this.#ending) return;
     this.#ending = true;
+    this.#endAnnounced.resolve();
     this.#log.info('the end is announced to clients');
     this.runtime.announceEnd();
+  }
+
+  async quiet(limitMs: number): Promise<void> {
+    const end = this.#clock.monotonic() + limitMs;
+    await Promise.race([this.#endAnnounced.promise, sleep(this.#clock, limitMs)]);
+    await this.runtime.silence(end - this.#clock.monotonic());
   }
 
   drain(): Promise<void> {

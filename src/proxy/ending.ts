@@ -20,6 +20,40 @@ const IDLE_PATIENCE_MS = 700;
 const QUIET_MS = 300;
 const POLL_MS = 25;
 
+/** Callers that have not heard of the end yet come within this time. */
+const SILENCE_MS = 500;
+
+/** What others ask of the workload. */
+export interface Incoming {
+  /** Requests and connections that have come; any number that changes with each. */
+  readonly arrivals: number;
+  /** Requests that are not answered yet. A WebSocket is answered when it is open. */
+  readonly unanswered: number;
+}
+
+export interface SilenceOptions {
+  readonly clock: Clock;
+  /** Some ask for ever. */
+  readonly limitMs: number;
+  /** Default 25. */
+  readonly pollMs?: number;
+}
+
+/** Resolves when nothing is asked of the workload any more, so that it can be told to end without a request meeting its end. */
+export async function awaitSilence(incoming: () => Incoming | Promise<Incoming>, { clock, limitMs, pollMs = POLL_MS }: SilenceOptions): Promise<void> {
+  const started = clock.monotonic();
+  let seen: number | undefined;
+  let since = started;
+  for (;;) {
+    const { arrivals, unanswered } = await incoming();
+    const now = clock.monotonic();
+    if (arrivals !== seen || unanswered > 0) since = now;
+    seen = arrivals;
+    if (now - since >= SILENCE_MS || now - started >= limitMs) return;
+    await sleep(clock, pollMs);
+  }
+}
+
 /** Resolves when nobody is left and nobody new has come for a while.
  * @param acceptMs so long new clients are waited for in any case: of a gateway, which is told of its end before they are */
 export async function awaitQuiet(served: Served, clock: Clock, acceptMs: number): Promise<void> {

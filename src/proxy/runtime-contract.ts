@@ -119,6 +119,8 @@ export interface ProxyRuntime {
   ready(): boolean;
   /** Tells clients to go away (`connection: close`, GOAWAY). Everything is still accepted and answered. */
   announceEnd(): void;
+  /** Resolves when nothing has been asked of the workload for a while, or after `limitMs`. */
+  silence(limitMs: number): Promise<void>;
   /** Announces the end and resolves when nobody is left. @param acceptMs so long new clients are waited for; default 0 */
   drain(acceptMs?: number): Promise<void>;
   /** Ends everything now. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Agent, type ServerResponse } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { eventually } from '../testkit/eventually.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from './testkit/proxy.ts';
@@ -138,3 +138,49 @@ test('an application that is about to close its idle connections gets each reque
   for (let i = 0; i < 2; i++) await call(port, { method: 'POST', body: 'x' });
   assert.equal(new Set(sockets).size, 3);
 });
+
+test('a workload is quiet when every request has its answer and nobody has come for a while, or when the time is up', async (t) => {
+  const open: ServerResponse[] = [];
+  const upstream = await httpUpstream(t, (_request, response) => open.push(response));
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))], { traffic_direction: 'INBOUND' })] });
+  const answer = call(await proxy.port());
+  await eventually(() => assert.equal(open.length, 1));
+  await proxy.runtime.silence(100);
+  const quiet = proxy.runtime.silence(60_000);
+  const isOver = watch(quiet);
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  assert.equal(isOver(), false, 'a request waits for its answer');
+  const answeredMs = performance.now();
+  open[0]?.end();
+  await Promise.all([answer, quiet]);
+  assert.ok(performance.now() - answeredMs > 400, 'another one might have come');
+});
+
+test('what the workload itself asks of others does not count, nor do open WebSockets', async (t) => {
+  const upstream = await httpUpstream(t, () => {});
+  const server = await wsUpstream(t);
+  const proxy = startProxy(t, {
+    clusters: [staticCluster('up', [upstream]), staticCluster('ws', [server])],
+    listeners: [
+      { ...listener([hcm(inlineRoutes([routeTo('up')]))], { traffic_direction: 'OUTBOUND' }), name: 'out' },
+      listener([hcm(inlineRoutes([routeTo('ws')]), { upgrade_configs: [{ upgrade_type: 'websocket' }] })], { traffic_direction: 'INBOUND' }),
+    ],
+  });
+  const pending = call(await proxy.port('out')).catch(() => {});
+  const socket = connect(await proxy.port(), '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+  await new Promise((resolve) => socket.once('data', resolve));
+  const started = performance.now();
+  await proxy.runtime.silence(10_000);
+  assert.ok(performance.now() - started < 5000);
+  await proxy.runtime.close();
+  await pending;
+});
+
+/** Agrees to another protocol, and says nothing more. */
+async function wsUpstream(t: TestContext): Promise<number> {
+  const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')));
+  t.after(() => server.close());
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)));
+}

@@ -4,7 +4,7 @@ import { bytesField, concat } from '../xds/wire.ts';
 import { errorText } from '../base/errors.ts';
 import { ClusterStore } from './config/cluster-store.ts';
 import { decode, ResourceType } from './config/decode.ts';
-import { awaitQuiet } from './ending.ts';
+import { awaitQuiet, awaitSilence } from './ending.ts';
 import { routeCompiler } from './config/http-manager.ts';
 import { ListenerStore } from './config/listener-store.ts';
 import { ResourceTable } from './config/resource-table.ts';
@@ -110,6 +110,10 @@ class Runtime implements ProxyRuntime {
   announceEnd(): void {
     this.#end.isAnnounced = true;
     this.#listeners.announceEnd();
+  }
+
+  silence(limitMs: number): Promise<void> {
+    return awaitSilence(() => this.#listeners.incoming(), { clock: this.#deps.clock, limitMs });
   }
 
   async drain(acceptMs = 0): Promise<void> {

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Envoy instead of our data path: only what stands around a data path.
   'src/agent': [
     'src/base', 'src/xds', 'src/proxy/admin', 'src/proxy/bootstrap', 'src/proxy/dns', 'src/proxy/secrets', 'src/proxy/telemetry',
-    'src/proxy/commands.ts', 'src/proxy/outcome.ts', 'src/proxy/peer-metadata.ts', 'src/proxy/secret-source.ts',
+    'src/proxy/commands.ts', 'src/proxy/ending.ts', 'src/proxy/outcome.ts', 'src/proxy/peer-metadata.ts', 'src/proxy/secret-source.ts',
   ],
   'src/observe': ['src/base', 'src/kube'],
   'src/console': ['src/base', 'src/kube'],

@@ -32,6 +32,8 @@ export interface InjectorValues {
   readonly includeOutboundPorts: string;
   readonly excludeOutboundPorts: string;
   readonly holdApplicationUntilProxyStarts: boolean;
+  /** The application is told of its end only when its proxy is asked for nothing more. */
+  readonly holdApplicationUntilQuiet: boolean;
   readonly rewriteAppHttpProbe: boolean;
   /** The proxy is an init container that keeps running, so that it starts before and stops after the application. */
   readonly nativeSidecars: boolean;
@@ -84,6 +86,7 @@ export function decodeInjectorValues(values: unknown): InjectorValues {
     includeOutboundPorts: proxy.text('includeOutboundPorts', ''),
     excludeOutboundPorts: proxy.text('excludeOutboundPorts', ''),
     holdApplicationUntilProxyStarts: proxy.flag('holdApplicationUntilProxyStarts', false),
+    holdApplicationUntilQuiet: proxy.flag('holdApplicationUntilQuiet', true),
     rewriteAppHttpProbe: webhook.flag('rewriteAppHTTPProbe', true),
     nativeSidecars: pilot.at('env').text('ENABLE_NATIVE_SIDECARS', 'true') !== 'false',
     agentCommand,

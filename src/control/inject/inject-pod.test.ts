@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { Pod, PodSpec } from 'kubernetes-types/core/v1.d.ts';
 import { defaultInjectConfig } from '../../api/proxy-pod/config.ts';
 import { decodeInjectorValues } from '../../api/proxy-pod/values.ts';
 import { ownerUrl, workloadOf } from '../../api/proxy-pod/workload.ts';
@@ -67,6 +67,20 @@ test('the proxy is told at once when the pod is to end, by its own command or by
   const lifecycle = (values: unknown) => injectPod(pod(), 'default', defaultInjectConfig({ values: decodeInjectorValues(values) })).pod.spec?.initContainers?.find((container) => container.name === 'istio-proxy')?.lifecycle;
   assert.deepEqual(lifecycle({}), { preStop: { exec: { command: ['node', '/lateen/dist/proxy.js', 'request', '--debug-port=15020', 'POST', 'drain'] } } });
   assert.deepEqual(lifecycle({ global: { proxy: { drainCommand: ['drain', '$(STATUS_PORT)'] } } }), { preStop: { exec: { command: ['drain', '15020'] } } });
+});
+
+test('an application is told of its end when nothing more is asked of it, unless it has a hook of its own', () => {
+  const hooks = (spec: Partial<PodSpec>, values: unknown = {}) => {
+    const { pod: injected } = injectPod(pod({}, spec), 'default', defaultInjectConfig({ values: decodeInjectorValues(values) }));
+    return injected.spec?.containers.map(({ lifecycle }) => lifecycle?.preStop);
+  };
+  const quiet = (seconds: string) => ({ httpGet: { path: `/quiet?seconds=${seconds}`, port: 15020 } });
+  const own = { exec: { command: ['bye'] } };
+  assert.deepEqual(hooks({}), [quiet('5.0')]);
+  assert.deepEqual(hooks({ terminationGracePeriodSeconds: 6 }), [quiet('2.0')]);
+  assert.deepEqual(hooks({ containers: [{ name: 'a' }, { name: 'b', lifecycle: { preStop: own } }] }), [quiet('5.0'), own]);
+  assert.deepEqual(hooks({}, { global: { proxy: { holdApplicationUntilQuiet: false } } }), [undefined]);
+  assert.deepEqual(hooks({}, { pilot: { env: { ENABLE_NATIVE_SIDECARS: 'false' } } })?.[0], undefined);
 });
 
 const DECISIONS: readonly (readonly [string, Pod, string, Injection['inject']])[] = [

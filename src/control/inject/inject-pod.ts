@@ -9,6 +9,7 @@ import { mergeContainer } from './merge-container.ts';
 import { addDefaultContainer, addLabels, mergeMetrics } from './metadata.ts';
 import { podSettings, type PodSettings } from '../../api/proxy-pod/pod-settings.ts';
 import { rewriteProbes } from './probes.ts';
+import { holdUntilQuiet } from './quiet-end.ts';
 import { holdsApplication, namedObjects, PROXY_NAME, proxyContainer, type ProxyInput } from '../../api/proxy-pod/proxy-container.ts';
 import { proxyVolumes } from '../../api/proxy-pod/volumes.ts';
 import { workloadOf, type Workload } from '../../api/proxy-pod/workload.ts';
@@ -29,6 +30,7 @@ export function injectPod(pod: Pod, namespace: string, config: InjectConfig, wor
   const overrides = takeOverrides(result, role === 'sidecar' && settings.native);
   const metrics = mergeMetrics(result, config, settings);
   const probers = settings.statusPort !== 0 && settings.rewriteProbes && role === 'sidecar' ? rewriteProbes(result, settings.statusPort) : {};
+  if (role === 'sidecar') holdUntilQuiet(result, config, settings);
   const proxy = proxyContainer({ role, pod: result, namespace, workload, config, settings });
   if (metrics !== undefined) proxy.env?.push({ name: 'ISTIO_PROMETHEUS_ANNOTATIONS', value: metrics });
   if (Object.keys(probers).length > 0) proxy.env?.push({ name: 'ISTIO_KUBE_APP_PROBERS', value: JSON.stringify(probers) });

@@ -79,7 +79,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 function configFor(setting: Setting): InjectConfig {
   const mesh = defaultMeshConfig();
   const given = structuredClone(setting.values ?? {}) as { global?: { proxy?: object } };
-  const values = { ...given, global: { ...given.global, proxy: { agentCommand: ['pilot-agent'], ...given.global?.proxy } } };
+  const values = { ...given, global: { ...given.global, proxy: { agentCommand: ['pilot-agent'], holdApplicationUntilQuiet: false, ...given.global?.proxy } } };
   return defaultInjectConfig({ mesh: { ...mesh, defaultConfig: { ...mesh.defaultConfig, ...setting.mesh } }, values: decodeInjectorValues(values) });
 }
 

@@ -70,6 +70,7 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
     notReady() { return this.reason; },
     failHealth(fail) { this.reason = fail ? 'failed' : undefined; },
     announceEnd: () => void calls.push('drain'),
+    quiet: async (limitMs: number) => void calls.push(`quiet ${limitMs}`),
     quit: () => void calls.push('quit'),
   };
   const service = createHttpService({ name: 'test', host: '127.0.0.1', port: 0, routes: [...adminRoutes(view).filter((r) => r.path !== '/stats/prometheus' && r.path !== '/quitquitquit'), ...statusRoutes(view, silentLog), ...readinessRoutes(view)], log: silentLog });
@@ -131,6 +132,12 @@ test('server_info, certs, stats and ready answer what tools ask', async (t) => {
   assert.match((await get('/stats?filter=upstream_rq_total')).body, new RegExp(`^cluster.${REVIEWS.replaceAll('|', '\\|')}.upstream_rq_total: 5\n$`));
   assert.equal((await get('/ready')).body, 'LIVE\n');
   assert.equal((await get('/nowhere')).status, 404);
+});
+
+test('a hook waits until the workload is quiet, and not for longer than it says', async (t) => {
+  const { get, calls } = await start(t);
+  for (const query of ['', '?seconds=2', '?seconds=900', '?seconds=x']) assert.equal((await get(`/quiet${query}`)).status, 200);
+  assert.deepEqual(calls, ['quiet 5000', 'quiet 2000', 'quiet 5000', 'quiet 5000']);
 });
 
 test('readiness says why not', async (t) => {

@@ -25,6 +25,8 @@ export interface StatusView {
   dns(): DnsView | undefined;
   /** Tells clients to go; everything is still served. */
   announceEnd(): void;
+  /** Resolves when the application may be told to end: clients have been, and ask nothing more; or after that time. */
+  quiet(limitMs: number): Promise<void>;
   /** Drains and ends the process. */
   quit(): void;
 }

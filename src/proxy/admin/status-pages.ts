@@ -1,4 +1,4 @@
-/** The pages of ports 15020 (what Istio's agent serves), 15021 (readiness) and 15090 (metrics of the data path). */
+/** The pages of ports 15020 (what Istio's agent serves, and `/quiet`, which the preStop hooks of applications ask), 15021 (readiness) and 15090 (metrics of the data path). */
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { PROMETHEUS_TYPE, expose } from '../telemetry/exposition.ts';
@@ -55,9 +55,18 @@ export function statusRoutes(view: StatusView, log: Log): Route[] {
     { path: '/debug/ndsz', handle: local(() => ({ type: 'application/json', body: JSON.stringify(view.dns()?.list() ?? []) })) },
     { path: '/app-health/', isPrefix: true, handle: probe },
     { path: '/app-lifecycle/', isPrefix: true, handle: probe },
+    { path: '/quiet', handle: async ({ query }) => { await view.quiet(atMost(query)); return text('OK\n'); } },
     { path: '/quitquitquit', isMutation: true, handle: local(() => { setImmediate(() => view.quit()); return text('OK\n'); }) },
     { path: '/drain', isMutation: true, handle: local(() => { view.announceEnd(); return text('OK\n'); }) },
   ];
+}
+
+/** Of `?seconds=N`; whoever asks for more waits for no more than this. */
+const MOST_QUIET_MS = 5000;
+
+function atMost(query: URLSearchParams): number {
+  const seconds = Number(query.get('seconds') ?? '');
+  return seconds > 0 ? Math.min(seconds * 1000, MOST_QUIET_MS) : MOST_QUIET_MS;
 }
 
 async function readiness(view: StatusView): Promise<Page> {

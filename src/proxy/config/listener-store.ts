@@ -1,4 +1,5 @@
 /** The listeners in force. A new or changed listener takes effect when all of its route tables are there. */
+import type { Incoming } from '../ending.ts';
 import type { ListenerDeps } from '../net/listener.ts';
 import { ListenerRuntime, routeNames } from '../net/listener.ts';
 import { secretNames } from '../net/tls-settings.ts';
@@ -96,6 +97,12 @@ export class ListenerStore {
   announceEnd(): void {
     this.#ending = true;
     for (const listener of this.#all()) listener.announceEnd();
+  }
+
+  /** What others ask of this workload. */
+  incoming(): Incoming {
+    const all = this.#all().filter(({ settings }) => settings.reporter === 'destination').map(({ incoming }) => incoming);
+    return { arrivals: all.reduce((sum, { arrivals }) => sum + arrivals, 0), unanswered: all.reduce((sum, { unanswered }) => sum + unanswered, 0) };
   }
 
   /** Stops accepting; resolves when every connection has ended. */

@@ -102,6 +102,11 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     return this.#response !== undefined;
   }
 
+  /** Bytes for as long as both sides like. */
+  get isTunnel(): boolean {
+    return this.#response !== undefined && (this.request.upgrade !== undefined || this.request.method === 'CONNECT');
+  }
+
   get requestEnded(): boolean {
     return this.#requestEnded;
   }

@@ -26,13 +26,18 @@ export class HttpManager {
   /** Monotonic ms at the last sweep: exact enough for time-outs of silence, and free. */
   #coarseNow: number;
   #activeRequests = 0;
+  /** Requests that have come, since the start. */
+  begun = 0;
   #draining = false;
   #ending = false;
   #whenEmpty: (() => void)[] = [];
 
   constructor(services: Omit<ManagerServices, 'load'>) {
     const load: Load = {
-      begin: () => void this.#activeRequests++,
+      begin: () => {
+        this.#activeRequests++;
+        this.begun++;
+      },
       end: () => {
         this.#activeRequests--;
         this.#checkEmpty();
@@ -48,6 +53,13 @@ export class HttpManager {
 
   get activeRequests(): number {
     return this.#activeRequests;
+  }
+
+  /** Requests without an answer. What has become a tunnel has one. */
+  get unanswered(): number {
+    let count = 0;
+    for (const client of this.#connections) for (const exchange of client.exchanges()) if (!exchange.isTunnel) count++;
+    return count;
   }
 
   /** @internal */

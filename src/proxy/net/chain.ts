@@ -42,6 +42,14 @@ export class Chain {
     return this.http?.activeRequests ?? 0;
   }
 
+  get begunRequests(): number {
+    return this.http?.begun ?? 0;
+  }
+
+  get unansweredRequests(): number {
+    return this.http?.unanswered ?? 0;
+  }
+
   /** Why the policies on connections refuse this one, in Envoy's words; undefined: they do not. */
   denies(connection: DownstreamConnection): string | undefined {
     for (const rules of this.settings.access) {

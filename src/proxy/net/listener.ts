@@ -6,6 +6,7 @@ import { formatAddress, netAddress } from './format-address.ts';
 import type { ChainSettings, ListenerSettings } from '../config/listeners.ts';
 import type { DownstreamConnection } from '../http/connection.ts';
 import type { ProxyServices } from '../http/services.ts';
+import type { Incoming } from '../ending.ts';
 import type { ConnectionFacts, TcpOutcome } from '../outcome.ts';
 import type { BindOptions, ListenerState, SocketAddress } from '../runtime-contract.ts';
 import type { SecretSource } from '../secret-source.ts';
@@ -53,6 +54,7 @@ export class ListenerRuntime {
   readonly #firstWord: FirstWord;
   #draining = false;
   #ending = false;
+  #accepted = 0;
   /** Monotonic ms. */
   lastAcceptedAt = -Infinity;
 
@@ -102,6 +104,12 @@ export class ListenerRuntime {
 
   get activeRequests(): number {
     return [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + chain.activeRequests, 0);
+  }
+
+  /** Of listeners that others call: what they ask. */
+  get incoming(): Incoming {
+    const chains = [...this.#all(), ...this.#retired];
+    return { arrivals: chains.reduce((sum, chain) => sum + chain.begunRequests, this.#accepted), unanswered: chains.reduce((sum, chain) => sum + chain.unansweredRequests, 0) };
   }
 
   /** New settings, also for the requests to come on connections that are open. Chains that did not change keep theirs. */
@@ -202,6 +210,7 @@ export class ListenerRuntime {
 
   #choose(socket: Socket, destination: SocketAddress): void {
     this.lastAcceptedAt = this.#deps.services.clock.monotonic();
+    this.#accepted++;
     if (this.#draining) {
       socket.destroy();
       return;
