@@ -4,7 +4,7 @@ import type { DeltaUpdate } from '../xds/client/delta-session.ts';
 import type { LastGoodFile } from '../xds/client/last-good-file.ts';
 import { EncodedResource } from '../xds/resource.ts';
 import { ResourceSet } from '../xds/resource-set.ts';
-import type { ResourceSource } from '../xds/session.ts';
+import type { ResourceSource, Target } from '../xds/target.ts';
 
 export class HeldConfiguration implements ResourceSource {
   readonly #file: LastGoodFile;
@@ -38,8 +38,8 @@ export class HeldConfiguration implements ResourceSource {
     return [this.#types.get(typeUrl) ?? ResourceSet.empty];
   }
 
-  version(): string {
-    return 'held by the agent';
+  target(): Target {
+    return { number: 0, version: 'held by the agent', resources: (typeUrl) => this.resources(typeUrl) };
   }
 
   close(): Promise<void> {

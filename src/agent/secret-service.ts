@@ -51,7 +51,7 @@ export function createSecretService(deps: { secrets: WorkloadSecrets; clock: Clo
     admit: async (_node, session) => {
       await secrets.ready();
       sessions.add(session);
-      return { client: { source: { version: () => String(secrets.renewals), resources: (_type, names) => resources(names) }, closed: () => void sessions.delete(session) } };
+      return { client: { source: { target: () => ({ number: secrets.renewals, version: String(secrets.renewals), resources: (_type, names) => resources(names) }) }, closed: () => void sessions.delete(session) } };
     },
   });
   return {

@@ -228,7 +228,7 @@ class RelayedStream {
       return this.end(end.message);
     }
     deps.log.warn('the control plane cannot be reached; Envoy goes on with what it has accepted', { error: end.message });
-    this.#offline = new AdsSession({ mode: 'delta', source: deps.held, clock: deps.clock, write: (pieces) => void (this.#isOver || this.#call.write(Buffer.concat(pieces))) });
+    this.#offline = new AdsSession({ mode: 'delta', source: deps.held, clock: deps.clock, write: (message) => void (this.#isOver || this.#call.write(message.bytes)) });
     for (const bytes of early) this.#offline.receiveDelta(fromBinary(DeltaDiscoveryRequestSchema, bytes));
     this.#early = undefined;
     this.#tryAgain();

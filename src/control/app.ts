@@ -95,6 +95,7 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   const metrics = createPilotMetrics(config.version);
   const generator = new Generator(builder.build(sources.inputs(), clock.now()));
   const discovery = createDiscovery({ generator, metrics, clock, log: log.scope('ads') });
+  closers.push(() => discovery.close());
   const reviewToken = createTokenReviewer({ client: parts.client, audiences: config.ca.audiences, trustDomain: config.ca.trustDomain });
   const authenticator = createAuthenticator({ reviewToken, issuers: [root.authority.certificatePem], trustDomain: config.ca.trustDomain, clock });
   const expiryMs = readCertificate(root.authority.certificatePem).notAfterMs;

@@ -7,8 +7,9 @@ import { errorText } from '../base/errors.ts';
 import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema, type DeltaDiscoveryRequest, type DiscoveryRequest } from './generated/envoy/service/discovery/v3/discovery_pb.js';
 import type { Node } from './generated/envoy/config/core/v3/base_pb.js';
 import type { Doubts } from './refusals.ts';
-import { AdsSession, type ResourceSource, type SessionEvents } from './session.ts';
+import { AdsSession, type SessionEvents } from './session.ts';
 import type { Decision } from './subscription.ts';
+import type { ResourceSource, Target } from './target.ts';
 
 /** Who is at the other end, as far as the transport tells. */
 export interface AdsPeer {
@@ -82,17 +83,16 @@ function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Re
   let early: Request[] | undefined;
   let isOver = false;
   const source: ResourceSource = {
-    resources: (typeUrl, names) => client?.source.resources(typeUrl, names) ?? [],
+    target: () => client?.source.target() ?? NOTHING,
     absent: (typeUrl, name) => client?.source.absent?.(typeUrl, name),
-    version: () => client?.source.version() ?? '',
   };
   const session = new AdsSession({
     mode: protocol.mode,
     source,
     clock: deps.clock,
     doubts: () => client?.doubts,
-    write: (pieces) => {
-      if (!isOver) call.write(Buffer.concat(pieces));
+    write: (message) => {
+      if (!isOver) call.write(message.bytes);
     },
     events: {
       sent: (typeUrl, facts) => client?.events?.sent?.(typeUrl, facts),
@@ -143,6 +143,8 @@ function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Re
   call.on('cancelled', over);
   call.on('error', over);
 }
+
+const NOTHING: Target = { number: 0, version: '', resources: () => [] };
 
 function peerOf<Request>(call: Stream<Request>): AdsPeer {
   return { address: call.getPeer(), metadata: call.metadata, certificate: call.getAuthContext().sslPeerCertificate?.raw };

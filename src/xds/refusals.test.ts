@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Refusals, type Trial } from './refusals.ts';
+import { Piece } from './piece.ts';
+import { Refusals, type Doubts } from './refusals.ts';
 import { assemble, EncodedResource } from './resource.ts';
 import { TypeUrl } from './type-urls.ts';
 
@@ -15,24 +16,29 @@ class Client {
   responses = 0;
   readonly #bad: readonly string[];
 
-  constructor(bad: readonly string[], refusals = new Refusals()) {
+  /** As it was when everything had been taken. */
+  #taken = new Map<string, EncodedResource>();
+
+  constructor(bad: readonly string[], doubts?: Doubts) {
     this.#bad = bad;
-    this.refusals = refusals;
+    this.refusals = new Refusals(doubts, (name) => this.#taken.get(name));
   }
 
   /** Sends, and whatever follows from the answers. */
   take(sent: readonly EncodedResource[], answer: (all: readonly string[]) => string = () => 'no'): void {
     const newest = new Map(sent.map((r) => [r.name, r.whole]));
-    let trial: Trial | undefined = { upserts: sent, removed: [] };
+    const first = new Piece(sent, []);
+    let trial: Piece | undefined = first;
     while (trial) {
       this.responses += 1;
-      this.refusals.sent(trial.upserts, trial.removed);
+      this.refusals.sent(trial, trial !== first);
       const values = trial.upserts.map((r) => new TextDecoder().decode(r.value));
       const wrong = this.#bad.filter((bad) => values.some((value) => value.includes(bad)));
       if (wrong.length > 0) this.refusals.nacked(answer(wrong));
       else {
         trial.upserts.forEach((r, i) => this.holds.set(r.name, values[i] ?? ''));
         this.refusals.acked();
+        if (!this.refusals.isSearching) this.#taken = newest;
       }
       trial = this.refusals.next((name) => newest.get(name));
     }
@@ -60,7 +66,7 @@ test('a text that names the bad resource finds it at once', () => {
 test('what was refused stays refused until it has been sent anew and taken, or is taken away', () => {
   const refusals = new Refusals();
   const answer = (list: EncodedResource[], message?: string) => {
-    refusals.sent(list, []);
+    refusals.sent(new Piece(list, []));
     if (message === undefined) refusals.acked();
     else refusals.nacked(message);
   };
@@ -70,20 +76,21 @@ test('what was refused stays refused until it has been sent anew and taken, or i
   assert.deepEqual(said(refusals), ['a: no', 'b: never'], 'another resource was taken');
   answer([resource('a', 2)]);
   assert.deepEqual(said(refusals), ['b: never']);
-  refusals.sent([], ['b']);
+  refusals.sent(new Piece([], ['b']));
   assert.deepEqual(said(refusals), []);
 });
 
 test('removals of a refused response are sent again', () => {
   const refusals = new Refusals();
-  refusals.sent([resource('a')], ['gone', 'back']);
+  refusals.sent(new Piece([resource('a')], ['gone', 'back']));
   refusals.nacked('no');
-  assert.deepEqual(refusals.next((name) => (name === 'back' ? resource('back') : undefined)), { upserts: [], removed: ['gone'] });
+  const again = refusals.next((name) => (name === 'back' ? resource('back') : undefined));
+  assert.deepEqual([again?.upserts, again?.removed], [[], ['gone']]);
 });
 
 test('what has changed meanwhile is not sent as it was', () => {
   const refusals = new Refusals();
-  refusals.sent([resource('a'), resource('b')], []);
+  refusals.sent(new Piece([resource('a'), resource('b')], []));
   refusals.nacked('no');
   const trial = () => refusals.next((name) => resource(name, name === 'a' ? 2 : 1))?.upserts.map((r) => r.name);
   assert.deepEqual(trial(), ['b']);
@@ -111,7 +118,7 @@ test('of a resource with parts only the bad part is kept away: what was there be
   ];
   for (const { title, bad, steps, holds, refused } of cases) {
     const client = new Client(bad);
-    for (const hosts of steps) client.take(client.refusals.admit([routes(...hosts)]));
+    for (const hosts of steps) client.take(client.refusals.admit(new Piece([routes(...hosts)], [])).upserts);
     assert.deepEqual([client.holds.get('80') ?? '', said(client.refusals).map((s) => s.replace(/^80: .*/, '80: no'))], [holds, refused], title);
   }
 });

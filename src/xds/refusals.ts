@@ -3,6 +3,7 @@
  * smaller ones, until each that the client takes is taken and each that it does not take is known; of a resource with parts
  * it is found out which part is meant. */
 import { PartSearch, split } from './part-search.ts';
+import { Piece } from './piece.ts';
 import { samePart, type EncodedResource, type ResourcePart } from './resource.ts';
 
 export interface Refusal {
@@ -26,31 +27,27 @@ export interface Doubts {
   add(resource: EncodedResource, part?: ResourcePart): void;
 }
 
-/** What is sent in one response. */
-export interface Trial {
-  readonly upserts: readonly EncodedResource[];
-  readonly removed: readonly string[];
-}
-
-const NOTHING: Trial = { upserts: [], removed: [] };
-
 type Find = (name: string) => EncodedResource | undefined;
 
 export class Refusals {
   readonly #doubts: Doubts | undefined;
   readonly #refused = new Map<string, { resource: EncodedResource; message: string }>();
   readonly #searches = new Map<string, PartSearch>();
-  /** Resources with parts, as the client took them last. */
-  readonly #taken = new Map<string, EncodedResource>();
+  /** Of resources with parts, where it is not what `before` says: as the client took them last. */
+  readonly #taken = new Map<string, EncodedResource | undefined>();
   /** To be sent by themselves. */
   #groups: (readonly EncodedResource[])[] = [];
   /** Names whose removal was in a refused response. */
   #removals: readonly string[] = [];
   /** The last response, until it is answered. */
-  #unanswered: Trial | undefined;
+  #unanswered: Piece | undefined;
+  #isTrial = false;
+  /** What the client held when it had taken everything that it had been sent. */
+  readonly #before: Find;
 
-  constructor(doubts?: Doubts) {
+  constructor(doubts?: Doubts, before: Find = () => undefined) {
     this.#doubts = doubts;
+    this.#before = before;
   }
 
   /** True when the last response has been answered, whichever way. */
@@ -65,28 +62,46 @@ export class Refusals {
     return false;
   }
 
-  /** A response has been written. */
-  sent(upserts: readonly EncodedResource[], removed: readonly string[]): void {
-    this.#unanswered = { upserts, removed };
-    for (const name of removed) this.#forget(name);
+  /** A response has been written. @param isTrial it came from `next` */
+  sent(piece: Piece, isTrial = false): void {
+    this.#unanswered = piece;
+    this.#isTrial = isTrial;
+    if (!this.#isClean) for (const name of piece.removed) this.#forget(name);
   }
 
   acked(): void {
-    for (const resource of this.#unanswered?.upserts ?? []) {
+    const piece = this.#unanswered;
+    this.#unanswered = undefined;
+    if (this.#isClean) return;
+    for (const resource of piece?.upserts ?? []) {
       this.#refused.delete(resource.name);
       this.#searches.get(resource.name)?.acked();
-      if (resource.parts) this.#taken.set(resource.name, resource);
+      if (this.#isTrial || resource.whole !== resource) this.#note(resource, resource);
+      else this.#taken.delete(resource.name);
     }
-    this.#unanswered = undefined;
   }
 
   nacked(message: string): void {
-    const { upserts, removed } = this.#unanswered ?? NOTHING;
+    const { upserts, removed } = this.#unanswered ?? Piece.empty;
     this.#unanswered = undefined;
+    if (!this.#isTrial) for (const resource of upserts) if (!this.#taken.has(resource.name)) this.#note(resource, this.#before(resource.name));
     this.#removals = [...this.#removals, ...removed];
     const [only] = upserts;
     if (upserts.length === 1 && only) this.#refuse(only, message);
     else if (upserts.length > 1) this.#groups.push(...split(upserts, message));
+  }
+
+  /** Nothing has been refused of late: then nothing has to be kept of each resource. */
+  get #isClean(): boolean {
+    return this.#refused.size + this.#searches.size + this.#taken.size === 0;
+  }
+
+  #note({ name, parts }: EncodedResource, taken: EncodedResource | undefined): void {
+    if (parts) this.#taken.set(name, taken);
+  }
+
+  #takenOf(name: string): EncodedResource | undefined {
+    return this.#taken.has(name) ? this.#taken.get(name) : this.#before(name);
   }
 
   /** State of the world: the whole list is refused, and what was taken last stays; nothing can be sent by itself. */
@@ -99,31 +114,34 @@ export class Refusals {
 
   /** What is to be sent by itself now. What has been changed meanwhile is sent as a change.
    * @param find the resource that the client is to hold, as it was sent last */
-  next(find: Find): Trial | undefined {
+  next(find: Find): Piece | undefined {
+    if (this.#groups.length + this.#removals.length + this.#searches.size === 0) return undefined;
     const removed = this.#removals.filter((name) => find(name) === undefined);
     this.#removals = [];
-    if (removed.length > 0) return { upserts: [], removed };
+    if (removed.length > 0) return new Piece([], removed);
     for (let group = this.#groups.shift(); group; group = this.#groups.shift()) {
       const current = group.filter((resource) => find(resource.name)?.version === resource.whole.version);
-      if (current.length > 0) return { upserts: current, removed: [] };
+      if (current.length > 0) return new Piece(current, []);
     }
     for (const search of this.#searches.values()) {
       const trial = find(search.target.name)?.version === search.target.version ? search.next() : undefined;
-      if (trial) return { upserts: [trial], removed: [] };
+      if (trial) return new Piece([trial], []);
     }
     return undefined;
   }
 
   /** What can be sent of resources together: parts that have been refused are replaced, and what is in doubt comes later. */
-  admit(resources: readonly EncodedResource[]): readonly EncodedResource[] {
-    if (this.#searches.size === 0 && (this.#doubts?.isEmpty ?? true)) return resources;
-    return resources.flatMap((resource) => {
+  admit(piece: Piece): Piece {
+    if (this.#searches.size === 0 && (this.#doubts?.isEmpty ?? true)) return piece;
+    const upserts = piece.upserts.flatMap((resource) => {
       if (this.#doubts?.about(resource)) {
         this.#groups.push([resource]);
+        if (!this.#taken.has(resource.name)) this.#note(resource, this.#before(resource.name));
         return [];
       }
       return [this.#withoutBad(resource)];
     });
+    return sameItems(upserts, piece.upserts) ? piece : Piece.of(upserts, piece.removed);
   }
 
   get any(): boolean {
@@ -139,7 +157,7 @@ export class Refusals {
     const { name, whole, parts } = resource;
     const running = this.#searches.get(name);
     const isTrial = running?.isTrying === true;
-    const search = isTrial ? (running.nacked(message) ? running : undefined) : parts && PartSearch.after({ target: whole, held: this.#taken.get(name), message });
+    const search = isTrial ? (running.nacked(message) ? running : undefined) : parts && PartSearch.after({ target: whole, held: this.#takenOf(name), message });
     if (search) this.#searches.set(name, search);
     else {
       this.#searches.delete(name);
@@ -161,7 +179,7 @@ export class Refusals {
     }
     const doubtful = new Set(parts.list.filter((part) => !bad.has(part) && this.#doubts?.aboutPart(resource, part)));
     if (bad.size + doubtful.size === 0) return resource;
-    const search = PartSearch.without(resource, this.#taken.get(name), { bad, doubtful });
+    const search = PartSearch.without(resource, this.#takenOf(name), { bad, doubtful });
     this.#searches.set(name, search);
     return search.current();
   }
@@ -172,3 +190,5 @@ export class Refusals {
     this.#taken.delete(name);
   }
 }
+
+const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean => a.length === b.length && a.every((item, i) => item === b[i]);

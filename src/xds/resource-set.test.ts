@@ -3,17 +3,17 @@ import test from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
 import * as fc from 'fast-check';
 import { DeltaDiscoveryResponseSchema } from './generated/envoy/service/discovery/v3/discovery_pb.js';
-import { ResourceSet, type Difference } from './resource-set.ts';
+import type { Piece } from './piece.ts';
+import { ResourceSet } from './resource-set.ts';
 import { EncodedResource } from './resource.ts';
 import { TypeUrl } from './type-urls.ts';
-import { concat } from './wire.ts';
 
 const resource = (name: string, content: number, origins: string[] = []) => new EncodedResource(TypeUrl.Route, name, new Uint8Array([content]), { origins });
 const contents = (set: ResourceSet) => new Map([...set].map((r) => [r.name, r.version]).sort() as [string, string][]);
 
 /** What a client that held `before` has when it was sent the difference. */
-function after(before: Map<string, string>, difference: Difference): Map<string, string> {
-  const response = fromBinary(DeltaDiscoveryResponseSchema, concat([difference.upsertBytes, difference.removedBytes]));
+function after(before: Map<string, string>, difference: Piece): Map<string, string> {
+  const response = fromBinary(DeltaDiscoveryResponseSchema, difference.message({ typeUrl: TypeUrl.Route, version: '' }, '').bytes);
   const held = new Map(before);
   for (const { name, version } of response.resources) held.set(name, version);
   for (const name of response.removedResources) held.delete(name);

@@ -1,5 +1,5 @@
 import type { EncodedResource } from './resource.ts';
-import { concat, stringField } from './wire.ts';
+import { Piece } from './piece.ts';
 
 type Entries = ReadonlyMap<string, EncodedResource | undefined>;
 
@@ -36,7 +36,7 @@ export class ResourceSet implements Iterable<EncodedResource> {
   readonly size: number;
   readonly #history: History;
   readonly #turn: number;
-  readonly #differences = new WeakMap<ResourceSet, Difference>();
+  readonly #differences = new WeakMap<ResourceSet, Piece>();
 
   private constructor(parts: { base: Entries; over: Entries; size: number; history: History | undefined }) {
     this.#base = parts.base;
@@ -96,10 +96,10 @@ export class ResourceSet implements Iterable<EncodedResource> {
   }
 
   /** What one who holds `older` lacks of this set. */
-  since(older: ResourceSet): Difference {
+  since(older: ResourceSet): Piece {
     let difference = this.#differences.get(older);
     if (!difference) {
-      difference = new Difference(older, this, older.#history === this.#history ? this.#history.between(older.#turn, this.#turn) : undefined);
+      difference = differenceOf(older, this, older.#history === this.#history ? this.#history.between(older.#turn, this.#turn) : undefined);
       this.#differences.set(older, difference);
     }
     return difference;
@@ -109,45 +109,15 @@ export class ResourceSet implements Iterable<EncodedResource> {
 /** Of the overlay's size, to the square, against the base's size: reading is fast, and a change copies little. */
 const FLATTEN = 16;
 
-export class Difference {
-  readonly upserts: readonly EncodedResource[];
-  readonly removed: readonly string[];
-  #upsertBytes: Uint8Array | undefined;
-  #removedBytes: Uint8Array | undefined;
-
-  constructor(from: ResourceSet, to: ResourceSet, touched: Iterable<string> | undefined) {
-    const names = touched ?? new Set([...from, ...to].map((r) => r.name));
-    const upserts: EncodedResource[] = [];
-    const removed: string[] = [];
-    for (const name of names) {
-      const before = from.get(name);
-      const after = to.get(name);
-      if (after && after.version !== before?.version) upserts.push(after);
-      else if (!after && before) removed.push(name);
-    }
-    this.upserts = upserts;
-    this.removed = removed;
+function differenceOf(from: ResourceSet, to: ResourceSet, touched: Iterable<string> | undefined): Piece {
+  const names = touched ?? new Set([...from, ...to].map((r) => r.name));
+  const upserts: EncodedResource[] = [];
+  const removed: string[] = [];
+  for (const name of names) {
+    const before = from.get(name);
+    const after = to.get(name);
+    if (after && after.version !== before?.version) upserts.push(after);
+    else if (!after && before) removed.push(name);
   }
-
-  get isEmpty(): boolean {
-    return this.upserts.length === 0 && this.removed.length === 0;
-  }
-
-  /** The `resources` of a DeltaDiscoveryResponse. */
-  get upsertBytes(): Uint8Array {
-    this.#upsertBytes ??= resourcesBytes(this.upserts);
-    return this.#upsertBytes;
-  }
-
-  /** Its `removed_resources`. */
-  get removedBytes(): Uint8Array {
-    this.#removedBytes ??= removedBytes(this.removed);
-    return this.#removedBytes;
-  }
+  return new Piece(upserts, removed);
 }
-
-/** Field numbers: envoy.service.discovery.v3.DeltaDiscoveryResponse. */
-export const resourcesBytes = (resources: readonly EncodedResource[]): Uint8Array => joined(resources.map((r) => r.delta));
-export const removedBytes = (names: readonly string[]): Uint8Array => joined(names.flatMap((name) => stringField(6, name)));
-
-const joined = (parts: readonly Uint8Array[]): Uint8Array => (parts.length === 1 && parts[0] ? parts[0] : concat(parts));

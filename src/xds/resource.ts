@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { bytesField, concat, encodeAny, encodeDeltaResource } from './wire.ts';
+import { concat, encodeResource } from './wire.ts';
 
 /** What is known of a resource that a client holds; one that it brought along has a version and nothing else. */
 export interface Held {
@@ -51,31 +51,24 @@ export class EncodedResource implements Held {
   readonly parts: ResourceParts | undefined;
   /** The resource itself, or what it stands for. */
   readonly whole: EncodedResource;
-  #any: Uint8Array | undefined;
-  #delta: Uint8Array | undefined;
+  /** As an encoded `google.protobuf.Any`: how state-of-the-world responses carry it. */
+  readonly any: Uint8Array;
+  /** As a `resources` field of a DeltaDiscoveryResponse. */
+  readonly delta: Uint8Array;
 
   constructor(typeUrl: string, name: string, value: Uint8Array, facts: ResourceFacts = {}) {
     this.typeUrl = typeUrl;
     this.name = name;
-    this.value = value;
     this.needsEndpoints = facts.needsEndpoints;
     this.parts = facts.parts;
     this.whole = facts.whole ?? this;
     const origins = new Set(facts.origins);
     this.origins = origins.size === 0 ? NO_ORIGINS : origins;
     this.version = hash('sha1', value, 'hex').slice(0, 16);
-  }
-
-  /** As an encoded `google.protobuf.Any`: how state-of-the-world responses carry it. */
-  get any(): Uint8Array {
-    this.#any ??= encodeAny(this.typeUrl, this.value);
-    return this.#any;
-  }
-
-  /** As a `resources` field of a DeltaDiscoveryResponse. */
-  get delta(): Uint8Array {
-    this.#delta ??= concat(bytesField(2, encodeDeltaResource(this.name, this.version, encodeAny(this.typeUrl, this.value))));
-    return this.#delta;
+    const encoded = encodeResource(typeUrl, this, value);
+    this.delta = encoded.delta;
+    this.any = encoded.any;
+    this.value = encoded.value;
   }
 }
 

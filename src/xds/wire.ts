@@ -28,10 +28,40 @@ export function encodeAny(typeUrl: string, value: Uint8Array): Uint8Array {
   return concat([...stringField(1, typeUrl), ...bytesField(2, value)]);
 }
 
-/** envoy.service.discovery.v3.Resource */
-export function encodeDeltaResource(name: string, version: string, any: Uint8Array): Uint8Array {
-  return concat([...stringField(1, version), ...bytesField(2, any), ...stringField(3, name)]);
+/** A `resources` field of a DeltaDiscoveryResponse (envoy.service.discovery.v3.Resource), with the parts of it that are of use by
+ * themselves: the google.protobuf.Any and the message in it, which take no memory of their own. */
+export function encodeResource(typeUrl: string, facts: { name: string; version: string }, value: Uint8Array): { delta: Uint8Array; any: Uint8Array; value: Uint8Array } {
+  const [name, type] = [stringField(3, facts.name), [...stringField(1, typeUrl), ...bytesField(2, value)]];
+  const before = [...stringField(1, facts.version), ...bytesField(2, NOTHING)];
+  before.splice(-2, 2, varint(sizeOf(type)));
+  const inner = [...before, ...type, ...name];
+  const delta = concat([varint((2 << 3) | 2), varint(sizeOf(inner)), ...inner]);
+  const end = delta.length - sizeOf(name);
+  return { delta, any: delta.subarray(end - sizeOf(type), end), value: delta.subarray(end - value.length, end) };
 }
+
+const NOTHING = new Uint8Array();
+const sizeOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+
+/** A response as it goes to a client, or to thousands of them. */
+export class Message {
+  readonly nonce: string;
+  /** With the prefix that gRPC puts before each message: flag of compression, length in four bytes. */
+  readonly framed: Buffer;
+
+  constructor(nonce: string, parts: readonly Uint8Array[]) {
+    this.nonce = nonce;
+    this.framed = Buffer.from(concat([PREFIX, ...parts]).buffer);
+    this.framed.writeUInt32BE(this.framed.length - PREFIX.length, 1);
+  }
+
+  /** The message alone. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.framed.buffer, this.framed.byteOffset + PREFIX.length);
+  }
+}
+
+const PREFIX = new Uint8Array(5);
 
 export interface ResponseParts {
   typeUrl: string;
@@ -39,12 +69,11 @@ export interface ResponseParts {
   version: string;
 }
 
-/** envoy.service.discovery.v3.DeltaDiscoveryResponse, in pieces that follow one another: those that many clients get alike are
- * shared between them.
- * @param fields its `resources` and `removed_resources`, as encoded fields */
-export const encodeDeltaResponse = ({ typeUrl, nonce, version }: ResponseParts, fields: readonly Uint8Array[]): Uint8Array[] => [
-  head(typeUrl, version), concat(stringField(5, nonce)), ...fields,
-];
+/** envoy.service.discovery.v3.DeltaDiscoveryResponse.
+ * @param resources as encoded `resources` fields
+ * @param removed names */
+export const encodeDeltaResponse = ({ typeUrl, nonce, version }: ResponseParts, resources: readonly Uint8Array[], removed: readonly string[]): Message =>
+  new Message(nonce, [head(typeUrl, version), ...stringField(5, nonce), ...resources, ...removed.flatMap((name) => stringField(6, name))]);
 
 /** Version and type: alike in most responses that are sent one after the other. */
 function head(typeUrl: string, version: string): Uint8Array {
@@ -60,10 +89,9 @@ const MAX_HEADS = 32;
 
 const heads = new Map<string, { readonly version: string; readonly bytes: Uint8Array }>();
 
-/** envoy.service.discovery.v3.DiscoveryResponse, in pieces; `resources` are encoded `Any` messages. */
-export const encodeSotwResponse = ({ typeUrl, nonce, version }: ResponseParts, resources: readonly Uint8Array[]): Uint8Array[] => [
-  concat([...stringField(1, version), ...stringField(4, typeUrl), ...stringField(5, nonce)]), ...resources.flatMap((resource) => bytesField(2, resource)),
-];
+/** envoy.service.discovery.v3.DiscoveryResponse; `resources` are encoded `Any` messages. */
+export const encodeSotwResponse = ({ typeUrl, nonce, version }: ResponseParts, resources: readonly Uint8Array[]): Message =>
+  new Message(nonce, [...stringField(1, version), ...stringField(4, typeUrl), ...stringField(5, nonce), ...resources.flatMap((resource) => bytesField(2, resource))]);
 
 function varint(value: number): Uint8Array {
   const out: number[] = [];

@@ -1,4 +1,5 @@
 import type { EncodedResource } from '../../xds/resource.ts';
+import { sameSets, type Sets, type Target } from '../../xds/target.ts';
 import { ResourceSet } from '../../xds/resource-set.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import type { LabelTerms } from '../registry/label-terms.ts';
@@ -24,8 +25,6 @@ export interface Shelf {
   secret(name: string, proxy: Proxy): Made | undefined;
 }
 
-type Sets = readonly ResourceSet[];
-
 const NONE: Sets = [];
 
 /** What one proxy is to hold: what is for all that see what it sees, and what is its own. Asked often, so that nothing is looked
@@ -40,7 +39,9 @@ export class ProxyView {
   #own: OwnResources | undefined;
   #edge: EdgeResources | undefined;
   #secrets: { readonly made: readonly Made[]; readonly sets: Sets } = { made: [], sets: [ResourceSet.empty] };
-  readonly #sets = new Map<string, Sets>();
+  /** Never changed: targets keep it. */
+  #sets: ReadonlyMap<string, Sets> = new Map();
+  #target: Target | undefined;
   readonly #proxyless: ProxylessResources | undefined;
 
   constructor(proxy: Proxy, shelf: Shelf) {
@@ -55,6 +56,18 @@ export class ProxyView {
     this.#refresh();
     if (typeUrl === TypeUrl.Secret) return this.#secretSets(names);
     return this.#sets.get(typeUrl) ?? NONE;
+  }
+
+  /** What there is now; does not change afterwards, except what cannot be listed. */
+  target(): Target {
+    const { snapshot } = this.#shelf;
+    if (this.#target?.number === snapshot.number) return this.#target;
+    this.resources(TypeUrl.Cluster);
+    const { number, version } = snapshot;
+    const sets = this.#sets;
+    const isListed = (typeUrl: string) => !this.#proxyless && typeUrl !== TypeUrl.Secret;
+    this.#target = { number, version, resources: (typeUrl, names) => (isListed(typeUrl) ? (sets.get(typeUrl) ?? NONE) : this.resources(typeUrl, names)) };
+    return this.#target;
   }
 
   #refresh(): void {
@@ -87,17 +100,16 @@ export class ProxyView {
   #collect(): void {
     const { clusters, endpoints, routes, virtualHosts, names } = this.#audience ?? EMPTY;
     const own = this.#own ?? EMPTY;
-    this.#put(TypeUrl.Cluster, [clusters, own.clusters, ...(this.#edge ? [this.#edge.clusters] : [])]);
-    this.#put(TypeUrl.Endpoints, [endpoints]);
-    this.#put(TypeUrl.Listener, this.#edge ? [this.#edge.listeners] : [own.sharedListeners, own.listeners]);
-    this.#put(TypeUrl.Route, [this.#edge?.routes ?? routes]);
-    this.#put(TypeUrl.VirtualHost, [virtualHosts]);
-    this.#put(TypeUrl.NameTable, [names]);
-  }
-
-  #put(typeUrl: string, sets: Sets): void {
-    const before = this.#sets.get(typeUrl);
-    if (!before || sets.some((set, i) => set !== before[i])) this.#sets.set(typeUrl, sets);
+    const sets: readonly (readonly [typeUrl: string, sets: Sets])[] = [
+      [TypeUrl.Cluster, [clusters, own.clusters, ...(this.#edge ? [this.#edge.clusters] : [])]],
+      [TypeUrl.Endpoints, [endpoints]],
+      [TypeUrl.Listener, this.#edge ? [this.#edge.listeners] : [own.sharedListeners, own.listeners]],
+      [TypeUrl.Route, [this.#edge?.routes ?? routes]],
+      [TypeUrl.VirtualHost, [virtualHosts]],
+      [TypeUrl.NameTable, [names]],
+    ];
+    const before = this.#sets;
+    if (sets.some(([typeUrl, now]) => !sameSets(before.get(typeUrl) ?? NONE, now))) this.#sets = new Map(sets.map(([typeUrl, now]) => [typeUrl, kept(before.get(typeUrl), now)]));
   }
 
   #secretSets(names: Iterable<string>): Sets {
@@ -108,5 +120,8 @@ export class ProxyView {
     return this.#secrets.sets;
   }
 }
+
+/** The same array as before when nothing in it differs. */
+const kept = (before: Sets | undefined, now: Sets): Sets => (before && sameSets(before, now) ? before : now);
 
 const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, virtualHosts: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };

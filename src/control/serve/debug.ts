@@ -1,5 +1,5 @@
 /** What the control plane knows and has sent, for people and tools. Paths and shapes follow Istio's debug endpoints. */
-import type { TypeStatus } from '../../xds/session.ts';
+import type { TypeStatus } from '../../xds/type-stream.ts';
 import { shortType, TypeUrl } from '../../xds/type-urls.ts';
 import { originOf, parseOrigin } from '../registry/origin.ts';
 import { configDump } from './config-dump.ts';
@@ -91,7 +91,8 @@ function remains(query: URLSearchParams, { discovery, generator }: DebugDeps): D
   const { kind, namespace, name } = parseOrigin(origin);
   const isKnown = generator.snapshot.objects.get(kind)?.some(({ metadata }) => metadata.name === name && (metadata.namespace ?? '') === namespace) ?? false;
   if (isKnown) return ok({ remains: 'the control plane has not seen yet that it is gone' });
-  const late = discovery.connections().filter((c) => c.settledAt < generator.snapshot.number || c.holds(origin)).map(proxyName);
+  const holds = discovery.holdersOf(origin);
+  const late = discovery.connections().filter((c) => c.settledAt < generator.snapshot.number || holds(c)).map(proxyName);
   return ok(late.length === 0 ? {} : { remains: `not acknowledged yet by ${late.slice(0, 5).join(', ')}${late.length > 5 ? ` and ${late.length - 5} more` : ''}` });
 }
 

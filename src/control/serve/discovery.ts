@@ -4,13 +4,16 @@ import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { createAdsService, type AdsAdmission, type AdsPeer, type AdsService } from '../../xds/ads-server.ts';
 import { createDoubts } from '../../xds/doubts.ts';
 import type { Doubts, Refusal } from '../../xds/refusals.ts';
-import type { AdsSession, TypeStatus } from '../../xds/session.ts';
+import type { AdsSession } from '../../xds/session.ts';
+import type { TypeStatus } from '../../xds/type-stream.ts';
 import { shortType } from '../../xds/type-urls.ts';
 import type { Origin } from '../registry/origin.ts';
 import { isEmptyDiff, type MeshSnapshot } from '../registry/snapshot.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
 import type { Generator } from '../generate/generator.ts';
+import { holdersOf } from './holders.ts';
 import type { PilotMetrics } from './metrics.ts';
+import { PushQueue, type Pushed } from './push-queue.ts';
 
 /** Who may connect as whom. Undefined: anybody, as on the plaintext port. */
 export interface Authenticator {
@@ -25,8 +28,6 @@ export interface ConnectedProxy {
   status(): TypeStatus[];
   /** Number of the newest snapshot of which it has answered everything. */
   readonly settledAt: number;
-  /** True when it holds something that was made from the object. */
-  holds(origin: Origin): boolean;
   /** What it was sent last and did not take. */
   refusals(): readonly Refusal[];
 }
@@ -36,16 +37,21 @@ export type ProxyEvent = 'connected' | 'disconnected' | 'settled' | 'refused';
 export interface Discovery {
   /** An ADS service; several may share the connections, one for each way of authenticating. */
   service(authenticator?: Authenticator): AdsService;
-  /** Sends what the new snapshot changes to those whom it concerns. */
-  push(snapshot: MeshSnapshot): void;
+  /** Sends what the new snapshot changes to those whom it concerns, in the turns of the event loop that follow.
+   * @param done everybody has been told, except who has not answered yet what went before */
+  push(snapshot: MeshSnapshot, done?: () => void): void;
+  /** Somebody is to be told still. */
+  readonly isPushing: boolean;
   connections(): readonly ConnectedProxy[];
+  /** Tells whether a proxy holds something that was made from the object; to be asked of many proxies at once. */
+  holdersOf(origin: Origin): (proxy: ConnectedProxy) => boolean;
   /** Tells how proxies come along. */
   watch(listener: (event: ProxyEvent, connection: ConnectedProxy) => void): void;
+  close(): void;
 }
 
-interface Connection extends ConnectedProxy {
+interface Connection extends ConnectedProxy, Pushed {
   readonly session: AdsSession;
-  lastSettledAt: number;
 }
 
 export interface DiscoveryDeps {
@@ -58,10 +64,14 @@ export interface DiscoveryDeps {
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { generator, metrics, clock, log } = deps;
   const connections = new Set<Connection>();
+  let listed: readonly Connection[] | undefined;
+  const queue = new PushQueue<Connection>({ clock, soon: (run) => void setImmediate(run) });
   /** By the programs that proxies say they are. */
   const doubts = new Map<string, Doubts>();
   /** Number of the newest snapshot. */
   let newest = generator.snapshot.number;
+  /** Number of the newest snapshot that was another for somebody. */
+  let effective = newest;
   let tell: (event: ProxyEvent, connection: ConnectedProxy) => void = () => {};
 
   const doubtsOf = (node: Node): Doubts => {
@@ -82,24 +92,28 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       return refusal;
     }
     const connection: Connection = {
-      proxy, session, peer: peer.address, connectedAtMs: clock.now(), lastSettledAt: 0,
+      proxy, session, peer: peer.address, connectedAtMs: clock.now(),
       get settledAt() {
-        // Whoever asks for more is not there yet, although it was.
-        return session.isSettled ? this.lastSettledAt : Math.min(this.lastSettledAt, newest - 1);
+        const { answeredAt } = session;
+        return answeredAt >= effective ? newest : answeredAt;
       },
+      get isReady() {
+        return session.isSettled;
+      },
+      push: () => session.notify(),
       status: () => session.status(),
-      holds: (origin) => holds(session, generator, origin),
       refusals: () => session.refusals(),
     };
     const view = generator.viewOf(proxy);
     connections.add(connection);
+    listed = undefined;
     const shared = doubtsOf(node);
     metrics.connections(connections.size);
     log.info('proxy connected', { proxy: proxy.id, peer: peer.address });
     tell('connected', connection);
     return {
       client: {
-        source: { resources: (typeUrl, names) => view.resources(typeUrl, names), absent: (typeUrl, name) => generator.absent(typeUrl, name), version: () => generator.snapshot.version },
+        source: { target: () => view.target(), absent: (typeUrl, name) => generator.absent(typeUrl, name) },
         events: {
           sent: (typeUrl, facts) => metrics.sent(shortType(typeUrl), facts.bytes),
           refused: (typeUrl, message) => {
@@ -108,7 +122,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
             tell('refused', connection);
           },
           settled: () => {
-            connection.lastSettledAt = newest;
+            queue.ready(connection);
             tell('settled', connection);
           },
           stalled: () => log.warn('proxy does not answer; going on without it', { proxy: proxy.id }),
@@ -116,6 +130,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
         doubts: shared,
         closed: () => {
           if (!connections.delete(connection)) return;
+          listed = undefined;
+          queue.remove(connection);
           metrics.connections(connections.size);
           log.info('proxy disconnected', { proxy: proxy.id });
           tell('disconnected', connection);
@@ -126,29 +142,33 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
 
   return {
     service: (authenticator) => createAdsService({ admit: admit(authenticator), clock }),
-    push(snapshot) {
+    push(snapshot, done = () => {}) {
       const startedMs = clock.monotonic();
       const before = generator.snapshot;
       generator.use(snapshot);
       const diff = generator.changesSince(before);
       newest = snapshot.number;
-      if (isEmptyDiff(diff)) {
-        // Whoever has answered everything so far has answered this too.
-        for (const connection of connections) if (connection.lastSettledAt === before.number) connection.lastSettledAt = newest;
-        return;
-      }
-      for (const { session } of connections) session.notify();
-      metrics.pushed(diff.config.size > 0 ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
-      log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: [...diff.config], endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
+      // Whoever has answered everything so far has answered this too.
+      if (isEmptyDiff(diff)) return done();
+      effective = newest;
+      queue.add(connections, () => {
+        metrics.pushed(diff.config.size > 0 ? 'config' : 'endpoint', (clock.monotonic() - startedMs) / 1000);
+        log.debug('pushed', () => ({ version: snapshot.version, proxies: connections.size, config: [...diff.config], endpoints: diff.endpoints.size, ms: clock.monotonic() - startedMs }));
+        done();
+      });
     },
-    connections: () => [...connections],
+    get isPushing() {
+      return queue.size > 0;
+    },
+    connections: () => (listed ??= [...connections]),
+    holdersOf(origin) {
+      const holds = holdersOf(origin, generator.origins.get(origin));
+      // It is one of ours.
+      return (connection) => holds((connection as Connection).session);
+    },
     watch: (listener) => void (tell = listener),
+    close: () => queue.close(),
   };
-}
-
-function holds(session: AdsSession, generator: Generator, origin: Origin): boolean {
-  for (const [typeUrl, names] of generator.origins.get(origin)) for (const name of names) if (session.held(typeUrl, name)?.origins?.has(origin)) return true;
-  return false;
 }
 
 /** Name and version, as far as the node tells: what one refuses another of its kind refuses. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { createDebounce } from '../../xds/debounce.ts';
@@ -22,23 +22,34 @@ export interface PushLoopDeps {
   readonly log: Log;
 }
 
+/** While proxies are told of one snapshot, changes wait for the next: under load it is made once for each round of all proxies.
+ * But not for longer than this. */
+const ROUND_MS = 500;
+
 /** From changes in the API server to pushes: a burst of changes is one snapshot. */
 export function startPushLoop(deps: PushLoopDeps): { close(): void } {
   const { sources, builder, generator, discovery, metrics, clock, log } = deps;
   let firstAtMs: number | undefined;
+  let round: Timer | undefined;
+  let isDue = false;
   const run = () => {
+    isDue = false;
+    round?.cancel();
+    round = undefined;
     const since = firstAtMs ?? clock.monotonic();
     firstAtMs = undefined;
     try {
       const snapshot = builder.build(sources.inputs(), clock.now());
-      discovery.push(snapshot);
+      discovery.push(snapshot, () => {
+        metrics.converged((clock.monotonic() - since) / 1000);
+        if (isDue && !discovery.isPushing) run();
+      });
       deps.pushed?.(snapshot);
       reportLeftOut();
       metrics.inventory(inventory(generator));
     } catch (error) {
       log.error('the mesh could not be read; proxies keep what they have', { error: errorText(error) });
     }
-    metrics.converged((clock.monotonic() - since) / 1000);
   };
   let reported = '';
   const reportLeftOut = () => {
@@ -47,14 +58,26 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
     if (text !== reported) for (const object of leftOut) log.warn('object left out of the configuration', { ...object });
     reported = text;
   };
-  const debounced = createDebounce({ ...deps.debounce, clock }, run);
+  const due = () => {
+    if (!discovery.isPushing) return run();
+    isDue = true;
+    round ??= clock.after(ROUND_MS, run);
+    round.unref();
+  };
+  const debounced = createDebounce({ ...deps.debounce, clock }, due);
   sources.onChange((kind) => {
     metrics.updated(kind);
     firstAtMs ??= clock.monotonic();
     debounced.trigger();
   });
   run();
-  return { close: () => debounced.close() };
+  return {
+    close() {
+      debounced.close();
+      round?.cancel();
+      isDue = false;
+    },
+  };
 }
 
 function inventory({ snapshot }: Generator): { services: number; virtualServices: number; subsets: number } {

@@ -41,7 +41,6 @@ interface Entry {
   object: Stored<MeshObject<unknown>>;
   /** Number of the first snapshot that has this generation. */
   since: number;
-  changedAtMs: number;
   /** What of its status depends on other objects, as it was told last. */
   told: string;
 }
@@ -70,8 +69,8 @@ export class StatusBoard {
   readonly #deps: BoardDeps;
   readonly #entries = new Map<Origin, Entry>();
   readonly #lists = new Map<string, readonly Stored<MeshObject<unknown>>[]>();
-  /** Objects that are looked at until every proxy has answered. */
-  readonly #open = new Set<Entry>();
+  /** Objects that are looked at until every proxy has answered, and when to look again although some have not. */
+  readonly #open = new Map<Entry, number>();
   /** Objects whose number of proxies may be another. */
   readonly #recount = new Set<Entry>();
   readonly #refused = new Map<ConnectedProxy, ReadonlySet<string>>();
@@ -97,13 +96,14 @@ export class StatusBoard {
 
   proxyEvent(event: ProxyEvent, proxy: ConnectedProxy): void {
     const before = this.#refused.get(proxy) ?? NOTHING;
-    const now: ReadonlySet<string> = event === 'disconnected' ? NOTHING : new Set(proxy.refusals().flatMap(({ origins }) => [...origins]));
+    const refusals = event === 'disconnected' ? [] : proxy.refusals();
+    const now = refusals.length === 0 ? NOTHING : new Set(refusals.flatMap(({ origins }) => [...origins]));
     if (now.size > 0) this.#refused.set(proxy, now);
-    else this.#refused.delete(proxy);
-    for (const origin of before.symmetricDifference(now)) {
+    else if (before.size > 0) this.#refused.delete(proxy);
+    if (before.size + now.size > 0) for (const origin of before.symmetricDifference(now)) {
       // The control plane's own resources have no other origins.
       const entry = this.#entries.get(origin as Origin);
-      if (entry) this.#open.add(entry);
+      if (entry) this.#open.set(entry, 0);
     }
     if (event === 'connected' || event === 'disconnected') {
       this.#countAgain();
@@ -127,10 +127,10 @@ export class StatusBoard {
       const known = this.#entries.get(origin);
       if (known?.object === object) continue;
       const isSame = known?.object.metadata.uid === object.metadata.uid && known.object.metadata.generation === object.metadata.generation;
-      const change = isSame ? { object } : { object, since: number, changedAtMs: this.#deps.clock.monotonic() };
-      const entry = Object.assign(known ?? { kind, origin, since: number, changedAtMs: 0, told: '' }, change);
+      const change = isSame ? { object } : { object, since: number };
+      const entry = Object.assign(known ?? { kind, origin, since: number, told: '' }, change);
       this.#entries.set(origin, entry);
-      this.#open.add(entry);
+      this.#open.set(entry, this.#deps.clock.monotonic() + (isSame ? 0 : LATE_MS));
     }
     for (const origin of gone) this.#drop(origin);
   }
@@ -164,11 +164,13 @@ export class StatusBoard {
     const settled = this.#deps.proxies.allSettledAt();
     const nowMs = this.#deps.clock.monotonic();
     let nextMs = Infinity;
-    for (const entry of this.#open) {
-      const ageMs = nowMs - entry.changedAtMs;
-      if (entry.since > settled && ageMs < LATE_MS) nextMs = Math.min(nextMs, LATE_MS - ageMs);
+    for (const [entry, dueMs] of this.#open) {
+      if (entry.since > settled && nowMs < dueMs) nextMs = Math.min(nextMs, dueMs - nowMs);
       else if (this.#tell(entry, true)) this.#open.delete(entry);
-      else nextMs = Math.min(nextMs, AGAIN_MS);
+      else {
+        this.#open.set(entry, nowMs + AGAIN_MS);
+        nextMs = Math.min(nextMs, AGAIN_MS);
+      }
     }
     if (nextMs < Infinity) this.#in(nextMs, 'open', () => this.#lookAtOpen());
   }

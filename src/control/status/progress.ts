@@ -7,6 +7,8 @@ export interface ProxyView {
   all(): readonly ConnectedProxy[];
   /** Number of the newest snapshot of which every proxy has answered everything; Infinity when there is no proxy. */
   allSettledAt(): number;
+  /** Tells whether a proxy holds something that is made from the object; to be asked of many proxies at once. */
+  holdersOf(origin: Origin): (proxy: ConnectedProxy) => boolean;
   /** True when the proxy is to hold something that is made from the object, whether it holds it yet or not. */
   wants(proxy: ConnectedProxy, origin: Origin): boolean;
 }
@@ -20,16 +22,18 @@ export function progressOf(origin: Origin, since: number, proxies: ProxyView): P
   const waitingFor: string[] = [];
   let interested = 0;
   let acknowledged = 0;
+  const holds = proxies.holdersOf(origin);
   for (const connection of proxies.all()) {
     const isSettled = connection.settledAt >= since;
     // Whoever has not answered may be about to get something of it; who is not concerned must not be waited for.
-    if (!connection.holds(origin) && (isSettled || !proxies.wants(connection, origin))) continue;
+    if (!holds(connection) && (isSettled || !proxies.wants(connection, origin))) continue;
     interested += 1;
-    const name = `${connection.proxy.name}.${connection.proxy.namespace}`;
     const refusal = connection.refusals().find(({ origins }) => origins.has(origin));
-    if (refusal) refusals.push({ proxy: name, message: refusal.message });
+    if (refusal) refusals.push({ proxy: nameOf(connection), message: refusal.message });
     else if (isSettled) acknowledged += 1;
-    else if (waitingFor.length < MAX_NAMES) waitingFor.push(name);
+    else if (waitingFor.length < MAX_NAMES) waitingFor.push(nameOf(connection));
   }
   return { interested, acknowledged, waitingFor, refusals };
 }
+
+const nameOf = ({ proxy }: ConnectedProxy): string => `${proxy.name}.${proxy.namespace}`;

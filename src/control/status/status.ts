@@ -33,6 +33,7 @@ export function createStatuses(deps: StatusDeps): MeshStatuses {
     proxies: {
       all: () => discovery.connections(),
       allSettledAt: () => discovery.connections().reduce((least, { settledAt }) => Math.min(least, settledAt), Infinity),
+      holdersOf: (origin) => discovery.holdersOf(origin),
       wants: ({ proxy }, origin) => generator.wants(proxy, origin),
     },
     leftOut: () => generator.leftOut,

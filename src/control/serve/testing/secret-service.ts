@@ -24,7 +24,7 @@ export function secretService(certificateOf: (nodeId: string) => WorkloadCertifi
     admit: (node) => {
       const own = secretsOf(certificateOf(node.id));
       const resources = (_type: string, names: NameSet) => [ResourceSet.of([...own.values(), ...[...names].flatMap((name) => fileSecret(name) ?? [])])];
-      return Promise.resolve({ client: { source: { version: () => '1', resources }, closed() {} } });
+      return Promise.resolve({ client: { source: { target: () => ({ number: 1, version: '1', resources }) }, closed() {} } });
     },
   });
   const method = definition['StreamAggregatedResources'];

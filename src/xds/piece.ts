@@ -1,0 +1,69 @@
+import type { NameSet } from './name-set.ts';
+import type { EncodedResource } from './resource.ts';
+import { encodeDeltaResponse, type Message } from './wire.ts';
+
+/** What a response says, or a part of it: a value. Most pieces are shared by all clients that go from one set of resources to
+ * another, and so is what is made of them: to send the same to a thousand clients is to encode it once. */
+export class Piece {
+  static readonly empty = new Piece([], []);
+
+  readonly upserts: readonly EncodedResource[];
+  readonly removed: readonly string[];
+  #kept: Piece | undefined;
+  #asked: WeakMap<NameSet, Piece> | undefined;
+  #message: Message | undefined;
+
+  constructor(upserts: readonly EncodedResource[], removed: readonly string[]) {
+    this.upserts = upserts;
+    this.removed = removed;
+  }
+
+  static of(upserts: readonly EncodedResource[], removed: readonly string[]): Piece {
+    return upserts.length + removed.length === 0 ? Piece.empty : new Piece(upserts, removed);
+  }
+
+  /** Several as one. */
+  static join(pieces: readonly Piece[]): Piece {
+    const some = pieces.filter((piece) => !piece.isEmpty);
+    const [only] = some;
+    if (some.length <= 1) return only ?? Piece.empty;
+    return new Piece(some.flatMap((piece) => piece.upserts), some.flatMap((piece) => piece.removed));
+  }
+
+  get isEmpty(): boolean {
+    return this.upserts.length === 0 && this.removed.length === 0;
+  }
+
+  /** Without the removals. */
+  get kept(): Piece {
+    this.#kept ??= this.removed.length === 0 ? this : Piece.of(this.upserts, []);
+    return this.#kept;
+  }
+
+  /** What it means for those who have asked for some names only. */
+  within(names: NameSet): Piece {
+    this.#asked ??= new WeakMap();
+    let piece = this.#asked.get(names);
+    if (!piece) {
+      const upserts = this.upserts.filter(({ name }) => names.has(name));
+      const removed = this.removed.filter((name) => names.has(name));
+      piece = upserts.length + removed.length === this.upserts.length + this.removed.length ? this : Piece.of(upserts, removed);
+      this.#asked.set(names, piece);
+    }
+    return piece;
+  }
+
+  /** As a delta response. A client whose last nonce was the same gets one of its own.
+   * @param head `version`: of the configuration with which it was sent first */
+  message(head: { typeUrl: string; version: string }, lastNonce: string): Message {
+    if (this.#message && this.#message.nonce !== lastNonce) return this.#message;
+    const message = encodeDeltaResponse({ ...head, nonce: nextNonce() }, this.upserts.map((r) => r.delta), this.removed);
+    // That there is nothing can be said of any type.
+    if (!this.isEmpty) this.#message = message;
+    return message;
+  }
+}
+
+/** Unique in the process, so that clients can share responses. */
+export const nextNonce = (): string => (nonces += 1).toString(36);
+let nonces = 0;
