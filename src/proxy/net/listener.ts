@@ -12,6 +12,7 @@ import type { BindOptions, ListenerState, SocketAddress } from '../runtime-contr
 import type { SecretSource } from '../secret-source.ts';
 import { Chain } from './chain.ts';
 import { type ConnectionView, matchChain, narrowByDestination, needsContent } from './chain-match.ts';
+import { descriptor } from './descriptor.ts';
 import { closeGently } from './ending.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { FirstWord, type Waiting } from './first-word.ts';
@@ -353,11 +354,6 @@ function usualSpeaker({ reporter, address }: ListenerSettings): 'client' | 'serv
 /** How a connection looks whose client says nothing. */
 function rawView(base: ConnectionView): ConnectionView {
   return { ...base, transport: 'raw_buffer', applications: [] };
-}
-
-/** The kernel's number for the socket; Node has no public way to it. */
-function descriptor(socket: Socket): number {
-  return (socket as Socket & { _handle?: { fd?: number } })._handle?.fd ?? -1;
 }
 
 function noop(): void {}

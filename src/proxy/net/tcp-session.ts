@@ -8,6 +8,7 @@ import type { UpstreamCluster } from '../upstream/cluster.ts';
 import { xxHash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
 import type { Connecting, UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
+import { BytePump } from './byte-pump.ts';
 import { closeGently, isReset, resetConnection } from './ending.ts';
 import type { TcpProxySettings } from './tcp-proxy.ts';
 import { openTunnel, tunnelHead } from './tunnel.ts';
@@ -32,6 +33,7 @@ export class TcpSession {
   #host: Host | undefined;
   #facts: UpstreamConnectionFacts | undefined;
   #attempts = 0;
+  #pumps: readonly BytePump[] = [];
   #received = 0;
   #sent = 0;
   #failure: string | undefined;
@@ -175,14 +177,16 @@ export class TcpSession {
     upstream.removeListener('data', this.#onEarlyData).removeListener('end', this.#onEarlyEnd);
     upstream.on('error', (error) => this.#broken('upstream', error));
     upstream.on('close', () => this.#finish('', ''));
-    pump(socket, upstream, (bytes) => {
-      this.#received += bytes;
-      this.lastActive = services.clock.monotonic();
-    });
-    pump(upstream, socket, (bytes) => {
-      this.#sent += bytes;
-      this.lastActive = services.clock.monotonic();
-    });
+    this.#pumps = [
+      new BytePump(socket, upstream, (octets) => {
+        this.#received += octets;
+        this.lastActive = services.clock.monotonic();
+      }),
+      new BytePump(upstream, socket, (octets) => {
+        this.#sent += octets;
+        this.lastActive = services.clock.monotonic();
+      }),
+    ];
     if (this.#upstreamEnded) socket.end();
     if (upstream.destroyed) this.#finish('', '');
   }
@@ -232,6 +236,7 @@ export class TcpSession {
     this.#over = true;
     const { services, settings, connection } = this.#input;
     this.#letGo();
+    for (const pump of this.#pumps) pump.flush();
     if (reset) resetConnection(reset);
     if (this.#socket) closeGently(this.#socket);
     if (this.#upstream) closeGently(this.#upstream);
@@ -242,17 +247,6 @@ export class TcpSession {
     services.outcomes.record(outcome);
     this.#onOver();
   }
-}
-
-/** Moves bytes one way: stops reading while the other side does not take them, passes the end on. */
-function pump(from: Duplex, to: Duplex, count: (bytes: number) => void): void {
-  from.on('data', (chunk: Buffer) => {
-    count(chunk.length);
-    if (!to.write(chunk)) from.pause();
-  });
-  to.on('drain', () => from.resume());
-  from.on('end', () => to.end());
-  from.resume();
 }
 
 function noop(): void {}
