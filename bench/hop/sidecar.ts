@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { registry } from '../../src/testkit/static-proxy/registry.ts';
 import type { StaticResources } from '../../src/testkit/static-proxy/start.ts';
 import { encodeResources } from '../../src/xds/client/delta-codec.ts';
-import { encodeFrame } from '../../src/xds/client/grpc-frames.ts';
+import { encodeFrame } from '../../src/grpc/frames.ts';
 import { ClusterSchema } from '../../src/xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../../src/xds/generated/envoy/config/listener/v3/listener_pb.js';
 

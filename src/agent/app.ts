@@ -2,10 +2,10 @@
  * sidecar serves. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { sleep, systemClock, type Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { LogLevels, createLog, type Log } from '../base/log.ts';
+import { createGrpcServer, type GrpcServer } from '../grpc/server.ts';
 import { createHttpService, type HttpService } from '../proxy/admin/http-service.ts';
 import type { StatusView } from '../proxy/admin/proxy-view.ts';
 import { prometheusRoutes, readinessRoutes, statusRoutes } from '../proxy/admin/status-pages.ts';
@@ -75,7 +75,7 @@ class App implements Agent, StatusView {
   readonly #sds: SecretService;
   readonly #held: HeldConfiguration;
   readonly #relay: XdsRelay;
-  readonly #server = new Server();
+  readonly #server: GrpcServer;
   readonly #admin: EnvoyAdmin;
   readonly #envoy: EnvoyProcess;
   readonly #lines: OutcomeLines;
@@ -103,6 +103,7 @@ class App implements Agent, StatusView {
     this.#held = new HeldConfiguration(createLastGoodFile({ path: file('last-good.bin'), log: log.scope('xds') }));
     const own = { typeUrls: settings.dns.captures ? [TypeUrl.NameTable] : [], apply: (update: DeltaUpdate) => this.#dns?.apply(update) ?? [] };
     this.#relay = createXdsRelay({ connect: () => connectDiscovery(settings), held: this.#held, own, clock, log: log.scope('xds') });
+    this.#server = createGrpcServer({ services: [this.#relay.service, this.#sds.service], clock });
     this.#admin = createEnvoyAdmin(settings.ports.admin);
     const codec = createPeerCodec(settings.workload, settings.nodeId);
     this.#lines = new OutcomeLines(createStandardMetrics(this.#registry, settings, log.scope('telemetry')), codec);
@@ -129,8 +130,7 @@ class App implements Agent, StatusView {
     await this.#startDns();
     this.#relay.start();
     this.#secrets.start();
-    for (const { definition, implementation } of [this.#relay.service, this.#sds.service]) this.#server.addService(definition, implementation);
-    await new Promise<void>((resolve, reject) => this.#server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
+    await this.#server.listen({ path: socket });
     this.#pipe = openOutcomePipe(outcomes, (line) => this.#lines.take(line));
     for (const [name, service] of this.#pages) this.ports.set(name, await service.start());
     this.#envoy.start();
@@ -162,7 +162,7 @@ class App implements Agent, StatusView {
     this.#sds.close();
     await this.#envoy.close();
     this.#relay.close();
-    this.#server.forceShutdown();
+    await this.#server.close();
     this.#pipe?.close();
     await Promise.all([this.#held.close(), this.#dns?.close(), ...this.#pages.map(([, service]) => service.close())]);
   }

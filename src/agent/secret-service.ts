@@ -3,10 +3,11 @@
  * Spec: envoy.service.secret.v3.SecretDiscoveryService. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../base/clock.ts';
+import type { GrpcService } from '../grpc/call.ts';
 import { createFileSecrets } from '../proxy/secrets/file-secrets.ts';
 import type { TlsSecret } from '../proxy/secret-source.ts';
 import { ROOT_SECRET, WORKLOAD_SECRET, type WorkloadSecrets } from '../proxy/secrets/workload-secrets.ts';
-import { createAdsService, type AdsService } from '../xds/ads-server.ts';
+import { createAdsService, SECRET_PATHS } from '../xds/ads-server.ts';
 import { SecretSchema } from '../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { EncodedResource } from '../xds/resource.ts';
 import type { NameSet } from '../xds/name-set.ts';
@@ -15,11 +16,10 @@ import type { AdsSession } from '../xds/session.ts';
 import { TypeUrl } from '../xds/type-urls.ts';
 
 export interface SecretService {
-  readonly service: AdsService;
+  readonly service: GrpcService;
   close(): void;
 }
 
-const PREFIX = '/envoy.service.secret.v3.SecretDiscoveryService/';
 const NAMES = [WORKLOAD_SECRET, ROOT_SECRET] as const;
 
 export function createSecretService(deps: { secrets: WorkloadSecrets; clock: Clock }): SecretService {
@@ -45,7 +45,7 @@ export function createSecretService(deps: { secrets: WorkloadSecrets; clock: Clo
     if (fresh.length > 0) refresh();
     return [held];
   };
-  const { definition, implementation } = createAdsService({
+  const service = createAdsService({
     clock,
     // An empty answer would be an error to Envoy: it waits as we do.
     admit: async (_node, session) => {
@@ -53,26 +53,14 @@ export function createSecretService(deps: { secrets: WorkloadSecrets; clock: Clo
       sessions.add(session);
       return { client: { source: { target: () => ({ number: secrets.renewals, version: String(secrets.renewals), resources: (_type, names) => resources(names) }) }, closed: () => void sessions.delete(session) } };
     },
-  });
+  }, SECRET_PATHS);
   return {
-    service: {
-      definition: Object.fromEntries(RENAMED.map(([ours, theirs]) => [theirs, { ...method(definition, ours), path: PREFIX + theirs }])),
-      implementation: Object.fromEntries(RENAMED.map(([ours, theirs]) => [theirs, method(implementation, ours)])),
-    },
+    service,
     close() {
       stop();
       files.close();
     },
   };
-}
-
-/** The same protocol under another name. */
-const RENAMED = [['StreamAggregatedResources', 'StreamSecrets'], ['DeltaAggregatedResources', 'DeltaSecrets']] as const;
-
-function method<T>(methods: Readonly<Record<string, T>>, name: string): T {
-  const found = methods[name];
-  if (found === undefined) throw new Error(`no method ${name}`);
-  return found;
 }
 
 function encodeSecret(name: string, secret: TlsSecret): EncodedResource {

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
+import { createGrpcServer } from '../grpc/server.ts';
 import { openDelta } from '../control/serve/testing/ads-client.ts';
 import { eventually } from '../testkit/eventually.ts';
 import { createGrpcChannel } from '../xds/client/grpc-channel.ts';
@@ -47,13 +47,12 @@ async function start(t: TestContext, dir: string, control: () => Pick<TestContro
     held, clock: systemClock, log: silentLog,
   });
   relay.start();
-  const server = new Server();
-  server.addService(relay.service.definition, relay.service.implementation);
+  const server = createGrpcServer({ services: [relay.service] });
   const socket = join(dir, `${Math.random()}.sock`);
-  await new Promise<void>((resolve, reject) => server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
+  await server.listen({ path: socket });
   const close = async () => {
     relay.close();
-    server.forceShutdown();
+    await server.close();
     await held.close();
   };
   t.after(close);

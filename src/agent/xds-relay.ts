@@ -2,11 +2,11 @@
  * the trust in the control plane are the agent's affair. Bytes pass unchanged. While the control plane is away, Envoy is
  * answered from what it has accepted before. */
 import { fromBinary } from '@bufbuild/protobuf';
-import { status as Code, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { AdsService } from '../xds/ads-server.ts';
+import type { GrpcCall, GrpcReceiver, GrpcService } from '../grpc/call.ts';
+import { GrpcCode } from '../grpc/errors.ts';
 import { DELTA_ADS_PATH } from '../xds/client/ads-client.ts';
 import { createBackoff } from '../xds/client/backoff.ts';
 import { decodeDeltaResponse, encodeDeltaRequest } from '../xds/client/delta-codec.ts';
@@ -39,14 +39,12 @@ export interface RelayStatus {
 }
 
 export interface XdsRelay {
-  readonly service: AdsService;
+  readonly service: GrpcService;
   /** Applies what is held of the agent's own. */
   start(): void;
   status(): RelayStatus;
   close(): void;
 }
-
-type EnvoyStream = ServerDuplexStream<Buffer, Uint8Array>;
 
 export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
   const { own, held } = deps;
@@ -54,13 +52,13 @@ export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
   for (const typeUrl of own?.typeUrls ?? []) session.subscribeAll(typeUrl);
   const shared: Shared = { deps, session, status: { connected: false, connects: 0, rejects: 0, lastError: undefined }, backoff: createBackoff({ baseMs: 100, maxMs: 5000 }) };
   const streams = new Set<RelayedStream>();
-  const serve = (call: EnvoyStream): void => {
+  const serve = (call: GrpcCall): GrpcReceiver => {
     const stream = new RelayedStream(call, shared, () => void streams.delete(stream));
     streams.add(stream);
+    return stream;
   };
-  const method = { path: DELTA_ADS_PATH, requestStream: true, responseStream: true, requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: asBuffer, responseDeserialize: (b: Buffer) => b };
   return {
-    service: { definition: { DeltaAggregatedResources: method }, implementation: { DeltaAggregatedResources: serve } },
+    service: { [DELTA_ADS_PATH]: serve },
     start() {
       for (const typeUrl of own?.typeUrls ?? []) {
         const upserted = held.resources(typeUrl).flatMap((set) => [...set]);
@@ -76,8 +74,6 @@ export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
   };
 }
 
-const asBuffer = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-
 interface Shared {
   /** Of the agent's own types. */
   readonly session: DeltaSession;
@@ -88,8 +84,8 @@ interface Shared {
 
 /** One stream of Envoy's. It is passed on, or answered here until the control plane is back; then it is ended, since Envoy
  * opens the next one with all that it holds. */
-class RelayedStream {
-  readonly #call: EnvoyStream;
+class RelayedStream implements GrpcReceiver {
+  readonly #call: GrpcCall;
   readonly #shared: Shared;
   readonly #ended: () => void;
   /** Until the control plane has answered: what to say again elsewhere. */
@@ -104,16 +100,12 @@ class RelayedStream {
   /** The agent has asked for its own on this stream. */
   #hasAsked = false;
 
-  constructor(call: EnvoyStream, shared: Shared, ended: () => void) {
+  constructor(call: GrpcCall, shared: Shared, ended: () => void) {
     this.#call = call;
     this.#shared = shared;
     this.#ended = ended;
-    call.on('data', (request: Buffer) => this.#onRequest(request));
-    call.on('end', () => this.end());
-    call.on('cancelled', () => this.#finish());
-    call.on('error', () => this.#finish());
     const { held, patienceMs = 2000, clock } = shared.deps;
-    if (!held.isEmpty) this.#timer = clock.after(patienceMs, () => this.#upstreamEnded({ code: Code.UNAVAILABLE, message: `no answer within ${patienceMs} ms` }));
+    if (!held.isEmpty) this.#timer = clock.after(patienceMs, () => this.#upstreamEnded({ code: GrpcCode.Unavailable, message: `no answer within ${patienceMs} ms` }));
     this.#connect();
   }
 
@@ -121,8 +113,15 @@ class RelayedStream {
   end(reason?: string): void {
     if (this.#isOver) return;
     this.#finish();
-    if (reason === undefined) this.#call.end();
-    else this.#call.emit('error', { code: Code.UNAVAILABLE, details: reason });
+    this.#call.end(reason === undefined ? undefined : { code: GrpcCode.Unavailable, details: reason });
+  }
+
+  ended(): void {
+    this.end();
+  }
+
+  lost(): void {
+    this.#finish();
   }
 
   #finish(): void {
@@ -150,11 +149,12 @@ class RelayedStream {
         this.#upstream = channel.open(DELTA_ADS_PATH, headers, { onMessage: (message) => this.#onMessage(message), onEnd: (status) => this.#upstreamEnded(status) });
         for (const request of this.#early ?? []) this.#sendUp(request);
       },
-      (error: unknown) => this.#upstreamEnded({ code: Code.UNAVAILABLE, message: errorText(error) }),
+      (error: unknown) => this.#upstreamEnded({ code: GrpcCode.Unavailable, message: errorText(error) }),
     );
   }
 
-  #onRequest(bytes: Buffer): void {
+  message(bytes: Buffer): void {
+    if (this.#isOver) return;
     const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
     if (this.#offline) return void this.#offline.receiveDelta(request);
     this.#noteAnswer(request);
@@ -177,7 +177,7 @@ class RelayedStream {
     const response = decodeDeltaResponse(bytes);
     if (this.#shared.deps.own?.typeUrls.includes(response.typeUrl)) return this.#takeOwn(response);
     this.#pending.set(response.nonce, response);
-    this.#call.write(bytes);
+    this.#call.send(bytes);
   }
 
   #takeOwn(response: DeltaResponse): void {
@@ -228,7 +228,7 @@ class RelayedStream {
       return this.end(end.message);
     }
     deps.log.warn('the control plane cannot be reached; Envoy goes on with what it has accepted', { error: end.message });
-    this.#offline = new AdsSession({ mode: 'delta', source: deps.held, clock: deps.clock, write: (message) => void (this.#isOver || this.#call.write(message.bytes)) });
+    this.#offline = new AdsSession({ mode: 'delta', source: deps.held, clock: deps.clock, write: (message) => void (this.#isOver || this.#call.sendFramed(message.framed)) });
     for (const bytes of early) this.#offline.receiveDelta(fromBinary(DeltaDiscoveryRequestSchema, bytes));
     this.#early = undefined;
     this.#tryAgain();

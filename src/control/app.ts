@@ -2,19 +2,18 @@
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import type { ConfigMap } from 'kubernetes-types/core/v1.d.ts';
 import { DestinationRules, type DestinationRule } from '../api/destination-rule.ts';
 import { contextOf, type ValidationContext } from '../api/validation/context.ts';
 import { decodeInjectConfig, defaultInjectConfig, type InjectConfig } from '../api/proxy-pod/config.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { createGrpcServer } from '../grpc/server.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createInformer, type Informer } from '../kube/informer.ts';
 import type { Stored } from '../kube/object.ts';
 import { ConfigMaps } from '../kube/resource.ts';
 import { readCertificate } from '../pki/certificate.ts';
-import type { AdsService } from '../xds/ads-server.ts';
 import { createTokenReviewer } from './ca/caller.ts';
 import { createCaMetrics } from './ca/metrics.ts';
 import { createRootDistributor, ROOT_CONFIG_MAP } from './ca/root-distributor.ts';
@@ -106,9 +105,11 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   closers.push(() => statuses.close());
   const loop = startPushLoop({ sources, builder, generator, discovery, metrics, pushed: (snapshot) => statuses.observe(snapshot), debounce: config.debounce, clock, log: log.scope('push') });
   closers.push(() => loop.close());
-  const plaintext = await listenPlaintext(discovery.service(), config, closers);
-  const secureServer = grpcServer([discovery.service(authenticator), ca]);
-  closers.push(() => secureServer.forceShutdown());
+  const plain = createGrpcServer({ services: [discovery.service()], clock });
+  closers.push(() => plain.close());
+  const plaintext = await plain.listen({ port: config.ports.plaintext, host: config.host });
+  const secureServer = createGrpcServer({ services: [discovery.service(authenticator), ca], clock });
+  closers.push(() => secureServer.close());
   const front = createTlsFront({ server: secureServer, serving, log: log.scope('tls') });
   closers.push(() => front.close());
   const secure = await front.listen(config.ports.secure, config.host);
@@ -119,20 +120,6 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   const monitoring = await listen(createMonitoringServer(monitor), config.ports.monitoring, config.host, closers);
   const http = await listen(createMonitoringServer(monitor), config.ports.http, config.host, closers);
   return { plaintext, secure, webhook, monitoring, http };
-}
-
-function grpcServer(services: readonly Pick<AdsService, 'definition' | 'implementation'>[]): GrpcServer {
-  const server = new GrpcServer({ 'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.max_receive_message_length': 4 * 1024 * 1024 });
-  for (const { definition, implementation } of services) server.addService(definition, implementation);
-  return server;
-}
-
-async function listenPlaintext(service: AdsService, config: ControlConfig, closers: Closers): Promise<number> {
-  const server = grpcServer([service]);
-  closers.push(() => server.forceShutdown());
-  return new Promise((resolve, reject) => {
-    server.bindAsync(`${config.host}:${config.ports.plaintext}`, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port)));
-  });
 }
 
 /** The root certificate as a ConfigMap in every namespace. */

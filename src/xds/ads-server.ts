@@ -1,23 +1,17 @@
-/** Aggregated discovery over grpc-js: the transport around `AdsSession`. Responses are bytes already, and are written as
+/** Aggregated discovery as a gRPC service: the transport around `AdsSession`. Responses are bytes already, and are written as
  * they are. Spec: envoy.service.discovery.v3.AggregatedDiscoveryService. */
 import { fromBinary } from '@bufbuild/protobuf';
-import { status as Code, type Metadata, type ServerDuplexStream, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
-import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema, type DeltaDiscoveryRequest, type DiscoveryRequest } from './generated/envoy/service/discovery/v3/discovery_pb.js';
-import type { Node } from './generated/envoy/config/core/v3/base_pb.js';
+import type { GrpcCall, GrpcFailure, GrpcPeer, GrpcReceiver, GrpcService } from '../grpc/call.ts';
+import { GrpcCode } from '../grpc/errors.ts';
+import { decodeDeltaRequest, decodeSotwRequest, type Decoded } from './request-codec.ts';
+import { type Node, NodeSchema } from './generated/envoy/config/core/v3/base_pb.js';
+import type { DeltaRequest } from './delta.ts';
 import type { Doubts } from './refusals.ts';
 import { AdsSession, type SessionEvents } from './session.ts';
-import type { Decision } from './subscription.ts';
+import type { SotwRequest } from './sotw.ts';
 import type { ResourceSource, Target } from './target.ts';
-
-/** Who is at the other end, as far as the transport tells. */
-export interface AdsPeer {
-  readonly address: string;
-  readonly metadata: Metadata;
-  /** Of a client certificate, DER; it has not been verified. */
-  readonly certificate?: Buffer;
-}
 
 export interface AdsClient {
   readonly source: ResourceSource;
@@ -28,57 +22,41 @@ export interface AdsClient {
   closed(): void;
 }
 
-export type AdsAdmission = { readonly client: AdsClient } | { readonly refuse: 'UNAUTHENTICATED' | 'PERMISSION_DENIED' | 'INVALID_ARGUMENT' | 'UNAVAILABLE'; readonly reason: string };
+export type AdsAdmission = { readonly client: AdsClient } | { readonly refuse: 'Unauthenticated' | 'PermissionDenied' | 'InvalidArgument' | 'Unavailable'; readonly reason: string };
 
 export interface AdsServerDeps {
   /** Decides on the first request of a stream, which carries the node. */
-  admit(node: Node, session: AdsSession, peer: AdsPeer): Promise<AdsAdmission>;
+  admit(node: Node, session: AdsSession, peer: GrpcPeer): Promise<AdsAdmission>;
   readonly clock: Clock;
 }
 
-type Stream<Request> = ServerDuplexStream<Request, Uint8Array>;
+/** Paths of the methods: of aggregated discovery, or of one type's own service. */
+export interface AdsPaths {
+  readonly sotw: string;
+  readonly delta: string;
+}
 
 const PREFIX = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
-const bytes = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+/** SDS speaks the same under names of its own. */
+const SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/';
+export const SECRET_PATHS: AdsPaths = { sotw: `${SECRETS}StreamSecrets`, delta: `${SECRETS}DeltaSecrets` };
+const AGGREGATED: AdsPaths = { sotw: `${PREFIX}StreamAggregatedResources`, delta: `${PREFIX}DeltaAggregatedResources` };
 
-export interface AdsService {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-}
-
-/** `definition` and `implementation` go to `Server.addService`. */
-export function createAdsService(deps: AdsServerDeps): AdsService {
+export function createAdsService(deps: AdsServerDeps, paths: AdsPaths = AGGREGATED): GrpcService {
   return {
-    definition: {
-      StreamAggregatedResources: method<DiscoveryRequest>('StreamAggregatedResources', (buffer) => fromBinary(DiscoveryRequestSchema, buffer)),
-      DeltaAggregatedResources: method<DeltaDiscoveryRequest>('DeltaAggregatedResources', (buffer) => fromBinary(DeltaDiscoveryRequestSchema, buffer)),
-    },
-    implementation: {
-      StreamAggregatedResources: (call: Stream<DiscoveryRequest>) => serve(call, deps, { mode: 'sotw', receive: (session, request) => session.receiveSotw(request) }),
-      DeltaAggregatedResources: (call: Stream<DeltaDiscoveryRequest>) => serve(call, deps, { mode: 'delta', receive: (session, request) => session.receiveDelta(request) }),
-    },
-  };
-}
-
-function method<Request>(name: string, decode: (buffer: Buffer) => Request): ServiceDefinition[string] {
-  return {
-    path: PREFIX + name,
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: () => Buffer.alloc(0),
-    requestDeserialize: decode,
-    responseSerialize: bytes,
-    responseDeserialize: (buffer: Buffer) => buffer,
+    [paths.sotw]: (call) => serve<SotwRequest>(call, deps, { mode: 'sotw', decode: decodeSotwRequest, receive: (session, request) => session.receiveSotw(request) }),
+    [paths.delta]: (call) => serve<DeltaRequest>(call, deps, { mode: 'delta', decode: decodeDeltaRequest, receive: (session, request) => session.receiveDelta(request) }),
   };
 }
 
 interface Protocol<Request> {
   readonly mode: 'sotw' | 'delta';
-  receive(session: AdsSession, request: Request): Decision;
+  decode(bytes: Uint8Array): Decoded<Request>;
+  receive(session: AdsSession, request: Request): void;
 }
 
 /** The session exists before its client is admitted, so that requests that arrive meanwhile wait in order. */
-function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Request>, deps: AdsServerDeps, protocol: Protocol<Request>): void {
+function serve<Request extends { typeUrl: string }>(call: GrpcCall, deps: AdsServerDeps, protocol: Protocol<Request>): GrpcReceiver {
   let client: AdsClient | undefined;
   let early: Request[] | undefined;
   let isOver = false;
@@ -92,7 +70,7 @@ function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Re
     clock: deps.clock,
     doubts: () => client?.doubts,
     write: (message) => {
-      if (!isOver) call.write(message.bytes);
+      if (!isOver) call.sendFramed(message.framed);
     },
     events: {
       sent: (typeUrl, facts) => client?.events?.sent?.(typeUrl, facts),
@@ -102,50 +80,54 @@ function serve<Request extends { node?: Node; typeUrl: string }>(call: Stream<Re
       settled: () => client?.events?.settled?.(),
     },
   });
-  const fail = (code: Code, details: string) => {
-    if (isOver) return;
-    over();
-    call.emit('error', { code, details });
-  };
   const over = () => {
     if (isOver) return;
     isOver = true;
     session.close();
     client?.closed();
   };
+  const fail = (failure: GrpcFailure) => {
+    if (isOver) return;
+    over();
+    call.end(failure);
+  };
+  const broken = (error: unknown) => fail({ code: GrpcCode.Internal, details: errorText(error) });
   const take = (request: Request) => {
     try {
-      if (request.typeUrl === '') return fail(Code.INVALID_ARGUMENT, 'the request names no resource type');
+      if (request.typeUrl === '') return fail({ code: GrpcCode.InvalidArgument, details: 'the request names no resource type' });
       protocol.receive(session, request);
     } catch (error) {
-      fail(Code.INTERNAL, errorText(error));
+      broken(error);
     }
   };
-  const admit = async (request: Request) => {
-    const admission = request.node ? await deps.admit(request.node, session, peerOf(call)) : { refuse: 'INVALID_ARGUMENT' as const, reason: 'the first request of a stream must carry the node' };
-    if ('refuse' in admission) return fail(Code[admission.refuse], admission.reason);
+  const admit = async (node: Node | undefined) => {
+    const admission = node ? await deps.admit(node, session, call.peer) : { refuse: 'InvalidArgument' as const, reason: 'the first request of a stream must carry the node' };
+    if ('refuse' in admission) return fail({ code: GrpcCode[admission.refuse], details: admission.reason });
     client = admission.client;
     if (isOver) return client.closed();
     const waiting = early ?? [];
     early = undefined;
-    for (const held of [request, ...waiting]) take(held);
+    for (const held of waiting) take(held);
   };
-  call.on('data', (request: Request) => {
-    if (client) return take(request);
-    if (early) return void early.push(request);
-    early = [];
-    admit(request).catch((error: unknown) => fail(Code.INTERNAL, errorText(error)));
-  });
-  call.on('end', () => {
-    over();
-    call.end();
-  });
-  call.on('cancelled', over);
-  call.on('error', over);
+  return {
+    message(bytes) {
+      if (isOver) return;
+      try {
+        const { request, node } = protocol.decode(bytes);
+        if (client) return take(request);
+        if (early) return void early.push(request);
+        early = [request];
+        admit(node && fromBinary(NodeSchema, node)).catch(broken);
+      } catch (error) {
+        fail({ code: GrpcCode.InvalidArgument, details: `the request cannot be read: ${errorText(error)}` });
+      }
+    },
+    ended() {
+      over();
+      call.end();
+    },
+    lost: over,
+  };
 }
 
 const NOTHING: Target = { number: 0, version: '', resources: () => [] };
-
-function peerOf<Request>(call: Stream<Request>): AdsPeer {
-  return { address: call.getPeer(), metadata: call.metadata, certificate: call.getAuthContext().sslPeerCertificate?.raw };
-}

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { X509Certificate } from 'node:crypto';
-import { create } from '@bufbuild/protobuf';
-import { Client, Metadata, Server, credentials } from '@grpc/grpc-js';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import type { Namespace, ConfigMap, Secret } from 'kubernetes-types/core/v1.d.ts';
 import { silentLog } from '../../base/log.ts';
+import { createGrpcServer } from '../../grpc/server.ts';
 import { KubeApiError } from '../../kube/client.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Informer, InformerEvent } from '../../kube/informer.ts';
@@ -16,14 +17,14 @@ import { createAuthority } from '../../pki/authority.ts';
 import { readCertificate } from '../../pki/certificate.ts';
 import { createCsr } from '../../pki/csr.ts';
 import { FakeClock } from '../../testkit/fake-clock.ts';
-import { IstioCertificateRequestSchema } from '../../xds/generated/istio/ca_pb.js';
+import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '../../xds/generated/istio/ca_pb.js';
 import type { IstioCertificateResponse } from '../../xds/generated/istio/ca_pb.js';
 import { createTokenReviewer } from './caller.ts';
 import { createCaMetrics } from './metrics.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createRootDistributor } from './root-distributor.ts';
 import { loadOrCreateRoot } from './root-secret.ts';
-import { createCaService } from './service.ts';
+import { createCaService, CREATE_CERTIFICATE } from './service.ts';
 import { createServingCertificate } from './serving-certificate.ts';
 import { readCaSettings } from './settings.ts';
 import { createTlsFront } from './tls-front.ts';
@@ -90,15 +91,14 @@ async function startCa(t: TestContext, env: Record<string, string> = {}) {
   const metrics = createCaMetrics({ rootMs: root.authority.notAfterMs, chainMs: root.authority.notAfterMs });
   const reviewToken = createTokenReviewer({ client: cluster.client, audiences: settings.audiences, trustDomain: settings.trustDomain });
   const service = createCaService({ root, settings, reviewToken, metrics, log: silentLog });
-  const server = new Server();
-  server.addService(service.definition, service.implementation);
+  const server = createGrpcServer({ services: [service] });
   const serving = createServingCertificate({ root, settings });
   const front = createTlsFront({ server, serving, log: silentLog });
   const port = await front.listen(0, '127.0.0.1');
   t.after(async () => {
     serving.close();
     await front.close();
-    server.forceShutdown();
+    await server.close();
   });
   const call = (request: { csr: string; seconds?: number; token?: string; client?: { keyPem: string; chain: string } }) => {
     const pair = request.client;
@@ -107,10 +107,9 @@ async function startCa(t: TestContext, env: Record<string, string> = {}) {
     t.after(() => client.close());
     const metadata = new Metadata();
     if (request.token !== undefined) metadata.set('authorization', `Bearer ${request.token}`);
-    const method = service.definition.CreateCertificate;
     const message = create(IstioCertificateRequestSchema, { csr: request.csr, validityDuration: BigInt(request.seconds ?? 0) });
     return new Promise<IstioCertificateResponse>((resolve, reject) => {
-      client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, message, metadata, {}, (error: ServiceError | null, value) =>
+      client.makeUnaryRequest(CREATE_CERTIFICATE, (m: typeof message) => Buffer.from(toBinary(IstioCertificateRequestSchema, m)), (bytes) => fromBinary(IstioCertificateResponseSchema, bytes), message, metadata, {}, (error: ServiceError | null, value) =>
         (error || !value ? reject(error ?? new Error('no answer')) : resolve(value)));
     });
   };

@@ -1,12 +1,10 @@
-/** TLS in front of a grpc-js server: asks for a client certificate without insisting on one (a first certificate request
- * has none, a renewal may), and takes a new serving certificate without dropping connections. grpc-js' own server
- * credentials can do neither, so sockets are handed to it after the handshake. */
+/** TLS in front of a gRPC server: asks for a client certificate without insisting on one (a first certificate request has none, a
+ * renewal may), and takes a new serving certificate without dropping connections. */
 import { createServer } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { ServerCredentials } from '@grpc/grpc-js';
-import type { Server } from '@grpc/grpc-js';
 import type { Log } from '../../base/log.ts';
+import type { GrpcServer } from '../../grpc/server.ts';
 import type { ServingCertificate } from './serving-certificate.ts';
 
 export interface TlsFront {
@@ -17,9 +15,8 @@ export interface TlsFront {
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-export function createTlsFront(deps: { server: Server; serving: ServingCertificate; log: Log }): TlsFront {
+export function createTlsFront(deps: { server: Pick<GrpcServer, 'accept'>; serving: ServingCertificate; log: Log }): TlsFront {
   const { server, serving, log } = deps;
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<TLSSocket>();
   const context = () => {
     const { certificatePem, keyPem } = serving.current();
@@ -29,7 +26,8 @@ export function createTlsFront(deps: { server: Server; serving: ServingCertifica
   front.on('secureConnection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    injector.injectConnection(socket);
+    socket.setNoDelay(true);
+    server.accept(socket);
   });
   front.on('tlsClientError', (error, socket) => {
     log.debug('TLS handshake failed', { error, peer: socket.remoteAddress });
@@ -49,7 +47,6 @@ export function createTlsFront(deps: { server: Server; serving: ServingCertifica
     close: () =>
       new Promise((resolve) => {
         stop();
-        injector.destroy();
         front.close(() => resolve());
         for (const socket of sockets) socket.destroy();
       }),

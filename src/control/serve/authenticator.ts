@@ -16,8 +16,9 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const read = (result: CallerResult) =>
     result.ok ? { namespace: result.identity.namespace } : { reason: result.reason, unavailable: result.unavailable === true };
   return {
-    async namespaceOf({ metadata, certificate }) {
-      const token = bearerToken(metadata);
+    async namespaceOf(peer) {
+      const { certificate } = peer;
+      const token = bearerToken(peer);
       if (token !== undefined) return read(await deps.reviewToken(token));
       if (!certificate) return { reason: 'no bearer token and no client certificate' };
       return read(identifyCertificate(certificate, deps));

@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
-import { createAdsService, type AdsAdmission, type AdsPeer, type AdsService } from '../../xds/ads-server.ts';
+import type { GrpcPeer, GrpcService } from '../../grpc/call.ts';
+import { createAdsService, type AdsAdmission } from '../../xds/ads-server.ts';
 import { createDoubts } from '../../xds/doubts.ts';
 import type { Doubts, Refusal } from '../../xds/refusals.ts';
 import type { AdsSession } from '../../xds/session.ts';
@@ -18,7 +19,7 @@ import { PushQueue, type Pushed } from './push-queue.ts';
 /** Who may connect as whom. Undefined: anybody, as on the plaintext port. */
 export interface Authenticator {
   /** The namespace of the caller's service account, or why it is not known. */
-  namespaceOf(peer: AdsPeer): Promise<{ namespace: string } | { reason: string; unavailable?: boolean }>;
+  namespaceOf(peer: GrpcPeer): Promise<{ namespace: string } | { reason: string; unavailable?: boolean }>;
 }
 
 export interface ConnectedProxy {
@@ -36,7 +37,7 @@ export type ProxyEvent = 'connected' | 'disconnected' | 'settled' | 'refused';
 
 export interface Discovery {
   /** An ADS service; several may share the connections, one for each way of authenticating. */
-  service(authenticator?: Authenticator): AdsService;
+  service(authenticator?: Authenticator): GrpcService;
   /** Sends what the new snapshot changes to those whom it concerns, in the turns of the event loop that follow.
    * @param done everybody has been told, except who has not answered yet what went before */
   push(snapshot: MeshSnapshot, done?: () => void): void;
@@ -82,9 +83,9 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return shared;
   };
 
-  const admit = (authenticator: Authenticator | undefined) => async (node: Node, session: AdsSession, peer: AdsPeer): Promise<AdsAdmission> => {
+  const admit = (authenticator: Authenticator | undefined) => async (node: Node, session: AdsSession, peer: GrpcPeer): Promise<AdsAdmission> => {
     const read = readProxy(node);
-    if ('error' in read) return { refuse: 'INVALID_ARGUMENT', reason: read.error };
+    if ('error' in read) return { refuse: 'InvalidArgument', reason: read.error };
     const { proxy } = read;
     const refusal = authenticator && (await checkCaller(authenticator, proxy, peer));
     if (refusal) {
@@ -181,9 +182,9 @@ function programOf({ userAgentName, userAgentVersionType }: Node): string {
 /** Whoever invents programs without end shares the last with others. */
 const MAX_PROGRAMS = 20;
 
-async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: AdsPeer): Promise<Extract<AdsAdmission, { refuse: unknown }> | undefined> {
+async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: GrpcPeer): Promise<Extract<AdsAdmission, { refuse: unknown }> | undefined> {
   const caller = await authenticator.namespaceOf(peer);
-  if ('reason' in caller) return { refuse: caller.unavailable ? 'UNAVAILABLE' : 'UNAUTHENTICATED', reason: caller.reason };
+  if ('reason' in caller) return { refuse: caller.unavailable ? 'Unavailable' : 'Unauthenticated', reason: caller.reason };
   if (caller.namespace === proxy.namespace) return undefined;
-  return { refuse: 'PERMISSION_DENIED', reason: `the caller's service account is of namespace ${caller.namespace}, but the node says ${proxy.namespace}` };
+  return { refuse: 'PermissionDenied', reason: `the caller's service account is of namespace ${caller.namespace}, but the node says ${proxy.namespace}` };
 }

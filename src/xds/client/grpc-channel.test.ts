@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { createGrpcChannel } from './grpc-channel.ts';
-import { FrameReader, encodeFrame } from './grpc-frames.ts';
+import { FrameReader, encodeFrame } from '../../grpc/frames.ts';
 
 const raw = { requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: (b: Buffer) => b, responseDeserialize: (b: Buffer) => b };
 

@@ -6,8 +6,8 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import { systemClock } from '../../base/clock.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
-import { GrpcCode, GrpcError } from './errors.ts';
-import { FrameReader, encodeFrame } from './grpc-frames.ts';
+import { GrpcCode, GrpcError } from '../../grpc/errors.ts';
+import { FrameReader, encodeFrame } from '../../grpc/frames.ts';
 
 export interface ChannelTls {
   /** Roots that are trusted, PEM; the system's are not. */

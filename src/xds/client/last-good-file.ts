@@ -8,7 +8,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { decodeDeltaResponse, encodeResources } from './delta-codec.ts';
 import type { DeltaResource, DeltaUpdate } from './delta-session.ts';
-import { FrameReader, encodeFrame } from './grpc-frames.ts';
+import { FrameReader, encodeFrame } from '../../grpc/frames.ts';
 
 export interface LastGoodFileOptions {
   readonly path: string;

@@ -10,7 +10,7 @@ import { createRuntime } from '../../../src/proxy/runtime.ts';
 import { createPeerCodec } from '../../../src/proxy/telemetry/peer-codec.ts';
 import { assignment, encode, hcm, inlineRoutes, listener, routeTo, staticCluster, typed } from '../../../src/proxy/testkit/proxy.ts';
 import { decodeDeltaResponse, encodeResources } from '../../../src/xds/client/delta-codec.ts';
-import { encodeFrame, FrameReader } from '../../../src/xds/client/grpc-frames.ts';
+import { encodeFrame, FrameReader } from '../../../src/grpc/frames.ts';
 import { DeltaDiscoveryResponseSchema } from '../../../src/xds/generated/envoy/service/discovery/v3/discovery_pb.js';
 import { protobufMessage } from '../shape.ts';
 import { allowing, pieces, singles, text, type Target } from '../target.ts';

@@ -2,17 +2,16 @@
 import { chmodSync } from 'node:fs';
 import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import { SnapshotBuilder } from '../../../src/control/registry/snapshot-builder.ts';
 import type { LeftOut, MeshInputs } from '../../../src/control/registry/snapshot.ts';
 import { createDiscovery, type ConnectedProxy, type Discovery } from '../../../src/control/serve/discovery.ts';
 import { Generator } from '../../../src/control/generate/generator.ts';
+import { createGrpcServer, type GrpcServer } from '../../../src/grpc/server.ts';
 import { createPilotMetrics } from '../../../src/control/serve/metrics.ts';
 import { secretService, type WorkloadCertificate } from '../../../src/control/serve/testing/secret-service.ts';
 import { eventually } from '../../../src/testkit/eventually.ts';
-import type { AdsService } from '../../../src/xds/ads-server.ts';
 import { ListenerSchema } from '../../../src/xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { HttpConnectionManagerSchema } from '../../../src/xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { EncodedResource } from '../../../src/xds/resource.ts';
@@ -20,14 +19,14 @@ import { shortType, TypeUrl } from '../../../src/xds/type-urls.ts';
 
 export class ControlPlane {
   readonly socket: string;
-  readonly #server: Server;
+  readonly #server: GrpcServer;
   readonly #builder: SnapshotBuilder;
   readonly #generator: Generator;
   readonly #discovery: Discovery;
   /** Names of the routes that a listener needs, by the listener's digest. */
   readonly #routeNames = new Map<string, readonly string[]>();
 
-  private constructor(parts: { socket: string; server: Server; builder: SnapshotBuilder; generator: Generator; discovery: Discovery }) {
+  private constructor(parts: { socket: string; server: GrpcServer; builder: SnapshotBuilder; generator: Generator; discovery: Discovery }) {
     this.socket = parts.socket;
     this.#server = parts.server;
     this.#builder = parts.builder;
@@ -39,9 +38,8 @@ export class ControlPlane {
     const builder = new SnapshotBuilder();
     const generator = new Generator(builder.build(first, Date.now()));
     const discovery = createDiscovery({ generator, metrics: createPilotMetrics('lab'), clock: systemClock, log: silentLog });
-    const server = new Server();
-    for (const { definition, implementation } of [discovery.service(), secretService(certificateOf)] satisfies AdsService[]) server.addService(definition, implementation);
-    await new Promise<void>((resolve, reject) => server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
+    const server = createGrpcServer({ services: [discovery.service(), secretService(certificateOf)] });
+    await server.listen({ path: socket });
     // Proxies run as another user.
     chmodSync(socket, 0o777);
     return new ControlPlane({ socket, server, builder, generator, discovery });
@@ -77,13 +75,15 @@ export class ControlPlane {
     return Object.fromEntries(Object.entries(all).sort());
   }
 
-  close(): void {
-    this.#server.forceShutdown();
+  async close(): Promise<void> {
+    this.#discovery.close();
+    await this.#server.close();
   }
 
   #check(connection: ConnectedProxy): void {
     const { proxy } = connection;
     const status = new Map(connection.status().map((s) => [s.typeUrl, s]));
+    if (connection.settledAt < this.#generator.snapshot.number) throw new Error(`${proxy.name} has not answered the newest snapshot`);
     const waiting = [...status.values()].find((s) => s.waiting);
     if (waiting) throw new Error(`${proxy.name} has not answered ${shortType(waiting.typeUrl)}`);
     for (const [typeUrl, count] of this.#expected(proxy.name)) {

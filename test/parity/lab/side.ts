@@ -98,7 +98,7 @@ export class Side {
   async close(): Promise<void> {
     for (const { server } of this.#serving.values()) server.close();
     this.app.forget();
-    this.control.close();
+    await this.control.close();
     for (const place of PLACES) this.logs[place].close();
     await Promise.all(PLACES.map((place) => this.#proxies[place].close()));
     await this.network.close();

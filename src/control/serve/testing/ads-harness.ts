@@ -2,11 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLog } from '../../../base/log.ts';
+import { createGrpcServer } from '../../../grpc/server.ts';
 import { createAuthority } from '../../../pki/authority.ts';
-import type { AdsService } from '../../../xds/ads-server.ts';
 import { SnapshotBuilder } from '../../registry/snapshot-builder.ts';
 import type { MeshInputs } from '../../registry/snapshot.ts';
 import { createDiscovery, type Discovery } from '../discovery.ts';
@@ -30,23 +29,20 @@ export async function startHarness(inputs: MeshInputs): Promise<AdsHarness> {
   const generator = new Generator(builder.build(inputs, Date.now()));
   const metrics = createPilotMetrics('test');
   const discovery = createDiscovery({ generator, metrics, clock: systemClock, log: silentLog });
-  const server = new Server();
-  add(server, discovery.service());
-  add(server, secretService(testCertificates()));
+  const server = createGrpcServer({ services: [discovery.service(), secretService(testCertificates())] });
   const dir = mkdtempSync(join(tmpdir(), 'lateen-ads-'));
   const socket = join(dir, 'xds.sock');
-  await new Promise<void>((resolve, reject) => server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
+  await server.listen({ path: socket });
   return {
     address: `unix:${socket}`, socket, discovery, generator, metrics,
     update: (next) => discovery.push(builder.build(next, Date.now())),
     async close() {
-      server.forceShutdown();
-      await Promise.resolve(rmSync(dir, { recursive: true, force: true }));
+      await server.close();
+      discovery.close();
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }
-
-const add = (server: Server, { definition, implementation }: AdsService): void => server.addService(definition, implementation);
 
 function testCertificates(): () => WorkloadCertificate {
   const authority = createAuthority({ commonName: 'test root', lifetimeMs: 3_600_000 });

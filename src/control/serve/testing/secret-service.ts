@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { systemClock } from '../../../base/clock.ts';
-import { createAdsService, type AdsService } from '../../../xds/ads-server.ts';
+import type { GrpcService } from '../../../grpc/call.ts';
+import { createAdsService, SECRET_PATHS } from '../../../xds/ads-server.ts';
 import { SecretSchema } from '../../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import type { NameSet } from '../../../xds/name-set.ts';
 import type { EncodedResource } from '../../../xds/resource.ts';
@@ -18,21 +18,15 @@ export interface WorkloadCertificate {
 }
 
 /** @param certificateOf by the id of the node that asks */
-export function secretService(certificateOf: (nodeId: string) => WorkloadCertificate): AdsService {
-  const { definition, implementation } = createAdsService({
+export function secretService(certificateOf: (nodeId: string) => WorkloadCertificate): GrpcService {
+  return createAdsService({
     clock: systemClock,
     admit: (node) => {
       const own = secretsOf(certificateOf(node.id));
       const resources = (_type: string, names: NameSet) => [ResourceSet.of([...own.values(), ...[...names].flatMap((name) => fileSecret(name) ?? [])])];
       return Promise.resolve({ client: { source: { target: () => ({ number: 1, version: '1', resources }) }, closed() {} } });
     },
-  });
-  const method = definition['StreamAggregatedResources'];
-  if (!method) throw new Error('no such method');
-  return {
-    definition: { StreamSecrets: { ...method, path: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets' } },
-    implementation: { StreamSecrets: (call: ServerDuplexStream<unknown, unknown>) => (implementation['StreamAggregatedResources'] as (c: typeof call) => void)(call) },
-  };
+  }, SECRET_PATHS);
 }
 
 /** `file-cert:CHAIN~KEY`, `file-root:PATH`: undefined when the files are not there. */
