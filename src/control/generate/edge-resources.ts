@@ -6,6 +6,7 @@ import type { Context } from '../translate/context.ts';
 import { buildEdgeListener } from '../translate/gateway-listeners.ts';
 import { planEdge, type EdgePlan } from '../translate/gateway-plan.ts';
 import { edgeHosts } from '../translate/gateway-routes.ts';
+import { guardsOf } from '../translate/guards.ts';
 import { encode } from './encode.ts';
 import { sniClusters } from './outbound-resources.ts';
 import { edgeOrigins, securityOrigins, telemetryOrigins } from './origins.ts';
@@ -84,9 +85,10 @@ export class EdgeResources {
 
   #makeRoutes(plan: EdgePlan, context: Context): Made[] {
     const { settings, scope, snapshot, proxy } = context;
+    const guards = guardsOf(context).join();
     return [...plan.routes.keys()].map((name) => {
       const what = { kind: 'RouteConfiguration', namespace: proxy.namespace, name };
-      const made = this.#workshop.make(`routes ${this.#key} ${name}`, [scope, snapshot.hostPolicies, settings, plan], what, () => routesResource(name, edgeHosts(name, plan, context).map(({ host, origins }) => wholeHost(host, origins))));
+      const made = this.#workshop.make(`routes ${this.#key} ${name}`, [scope, snapshot.hostPolicies, settings, plan, guards], what, () => routesResource(name, edgeHosts(name, plan, context).map(({ host, origins }) => wholeHost(host, origins))));
       return made.resource ? made : { ...made, resource: noRoutes(name) };
     });
   }

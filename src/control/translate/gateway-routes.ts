@@ -6,6 +6,7 @@ import { originOf, type Origin } from '../registry/origin.ts';
 import type { RoutingRules } from '../registry/virtual-services.ts';
 import { countsAttempts, type Context } from './context.ts';
 import { boundRules, foreignHosts, type EdgeChain, type EdgePlan } from './gateway-plan.ts';
+import { guardsOf } from './guards.ts';
 import { originMetadata } from './names.ts';
 import { routesHead, type VirtualHostInit } from './outbound-routes.ts';
 import { routesOf, type RouteInit, type RouteView } from './route.ts';
@@ -39,12 +40,14 @@ function misdirected(chain: EdgeChain, plan: EdgePlan): EdgeHost[] {
     host: {
       name: `misdirected:${host}:${chain.serverPort}`,
       domains: [host],
+      metadata: originMetadata(chain.servers.map((server) => originOf('Gateway', server))),
       routes: [{ name: 'misdirected', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 421 } } }],
     },
   }));
 }
 
 function virtualHosts(chain: EdgeChain, plan: EdgePlan, context: Context): EdgeHost[] {
+  const guards = guardsOf(context);
   const foreign = new Set(foreignHosts(chain, plan));
   const byHost = new Map<string, { routes: RouteInit[]; redirects: boolean; origins: Set<Origin> }>();
   for (const { rules, hosts, server } of boundRules(chain, context)) {
@@ -69,7 +72,8 @@ function virtualHosts(chain: EdgeChain, plan: EdgePlan, context: Context): EdgeH
       name: `${host}:${chain.serverPort}`,
       domains: [host],
       routes: sorted(routes),
-      metadata: originMetadata([...origins].filter((origin) => !origin.startsWith('Gateway '))),
+      // Who sends to https is the Gateway; none of the rules is asked then.
+      metadata: originMetadata([...[...origins].filter((origin) => origin.startsWith('Gateway ') === redirects), ...guards]),
       includeRequestAttemptCount: countsAttempts(context),
       ...(redirects ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
     },

@@ -3,11 +3,11 @@ import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/
 import type { RouteSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { isDetected, isHttp, type Protocol } from '../registry/model.ts';
-import { originsOf, type Origin } from '../registry/origin.ts';
-import { effectiveMtls, mtlsOnPort, policiesFor, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
+import { effectiveMtls, mtlsOnPort, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
 import { introduced } from './agent.ts';
 import type { Context } from './context.ts';
 import { hidesDelivery } from './delivery.ts';
+import { guardsOf } from './guards.ts';
 import { tcpStats } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
 import type { InboundPort } from './inbound-services.ts';
@@ -148,14 +148,6 @@ function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundPa
   return [...security.tcp, ...tcpStats(context.proxy), tcpProxy({ statPrefix: plan.cluster, targets: [{ cluster: plan.cluster, weight: 1 }], telemetry })];
 }
 
-/** Policies that ask a request who it is: what refuses it does not say which of them it was. */
-function askingPolicies({ snapshot, settings, proxy, labels }: Context): Origin[] {
-  const subject = { namespace: proxy.namespace, labels };
-  const { rootNamespace } = settings.config;
-  const custom = policiesFor(snapshot.authorizationPolicies, subject, rootNamespace).filter((policy) => policy.spec?.action === 'CUSTOM');
-  return [...originsOf('RequestAuthentication', policiesFor(snapshot.requestAuthentications, subject, rootNamespace)), ...originsOf('AuthorizationPolicy', custom)];
-}
-
 function inboundRoutes(plan: ChainPlan, context: Context): Init<typeof RouteConfigurationSchema> {
   const { proxy } = context;
   const { cluster, destinationPort = 0 } = plan;
@@ -169,7 +161,7 @@ function inboundRoutes(plan: ChainPlan, context: Context): Init<typeof RouteConf
       {
         name: `inbound|http|${destinationPort}`,
         domains: ['*'],
-        metadata: originMetadata(askingPolicies(context)),
+        metadata: originMetadata(guardsOf(context)),
         routes: proxy.outcomes === undefined ? [route] : [introduced(route), route],
       },
     ],

@@ -14,7 +14,8 @@ export function failureReply({ flag, phrase, transport, attempts }: Failure): Lo
   const latest = attempts > 1 ? 'retried and the latest ' : '';
   const suffix = transport === undefined ? '' : `|${transport}`;
   return {
-    status: 503,
+    // Somebody is there, but does not speak HTTP.
+    status: flag === 'UPE' ? 502 : 503,
     body: `upstream connect error or disconnect/reset before headers. ${latest}reset reason: ${phrase}`,
     flag,
     details: `upstream_reset_before_response_started{${`${phrase}${suffix}`.replaceAll(' ', '_')}}`,

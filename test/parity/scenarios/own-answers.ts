@@ -1,5 +1,6 @@
 /** What a proxy answers by itself carries a reason and the object behind it. */
-import { ask, destinationRule, gateway, get, object, outside, sidecar, virtualService, type Ask, type AskExpectation, type AskOptions, type Scenario, type Step } from '../scenario.ts';
+import type { MeshConfig } from '../../../src/api/mesh-config.ts';
+import { ask, destinationRule, gateway, get, object, outside, raw, sidecar, together, virtualService, type Ask, type AskExpectation, type AskOptions, type Scenario, type Step } from '../scenario.ts';
 import { ADDRESS, WORLD_PODS } from '../lab/network.ts';
 
 const path = (kind: string, name: string, group = 'networking'): string => `/apis/${group}.istio.io/v1/namespaces/default/${kind}/${name}`;
@@ -26,7 +27,12 @@ const rules = (text: string) => virtualService(`{hosts: [one], http: [${text}]}`
 const forward = 'route: [{destination: {host: one}}]';
 const one = (expect: AskExpectation, options?: AskOptions): Ask => get('one/x', expect, options);
 /** From outside straight to the pod with the sidecar. */
-const inbound = (expect: AskExpectation): Step => ask('GET', 'server/x', { from: 'world', at: `${ADDRESS.server}:8080` }, expect);
+const inbound = (expect: AskExpectation, options: AskOptions = {}): Step => ask('GET', 'server/x', { from: 'world', at: `${ADDRESS.server}:8080`, ...options }, expect);
+
+const HTTPS_ONLY = gateway('{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*.shop.test"], tls: {httpsRedirect: true}}]}');
+/** The authorizer is an application like others: it answers as it is told in `x-app`. */
+const AUTHORIZERS: Partial<MeshConfig> = { extensionProviders: [{ name: 'authorizer', envoyExtAuthzHttp: { service: 'one.default.svc.cluster.local', port: 80, includeRequestHeadersInCheck: ['x-app'] } }] };
+const custom = (provider: string) => security('AuthorizationPolicy', `{selector: {matchLabels: {app: server}}, action: CUSTOM, provider: {name: ${provider}}, rules: [{}]}`, 'ask');
 
 /** Well-formed, of the issuer, and signed by nobody. */
 const TOKEN = [...[{ alg: 'RS256', kid: 'nobody' }, { iss: 'me' }].map((part) => JSON.stringify(part)), 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.');
@@ -50,6 +56,57 @@ const ROWS: readonly Row[] = [
     what: 'an endpoint refuses the connection', mesh: [destinationRule('{host: one, trafficPolicy: {loadBalancer: {simple: RANDOM}}}')],
     step: one({ status: 503, log: log('URX,UF', /^upstream_reset_before_response_started\{remote_connection_failure/, { cluster: DR }) }),
     over: { refuses: [`${WORLD_PODS[4]}:8080`] },
+  },
+  {
+    what: 'an endpoint does not answer the connection', mesh: [destinationRule('{host: one, trafficPolicy: {connectionPool: {tcp: {connectTimeout: 0.1s}}}}'), rules(`{retries: {attempts: 0}, ${forward}}`)],
+    step: one({ status: 503, log: log('UF', 'upstream_reset_before_response_started{connection_timeout}', { route: VS, host: VS, cluster: DR }) }),
+    over: { silent: [`${WORLD_PODS[4]}:8080`] },
+  },
+  {
+    what: 'the certificate of an endpoint is of nobody who is trusted', mesh: [destinationRule('{host: one, trafficPolicy: {tls: {mode: SIMPLE, sni: app.example}}}'), rules(`{retries: {attempts: 0}, ${forward}}`)],
+    step: one({ status: 503, log: log('UF', /^upstream_reset_before_response_started\{remote_connection_failure\|TLS_error/, { route: VS, host: VS, cluster: DR }) }),
+  },
+  {
+    what: 'more requests than a DestinationRule lets be in flight', mesh: [destinationRule('{host: one, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}}')],
+    step: together(one({ status: 200 }, { app: { delayMs: 400 } }), one({ status: 503, log: log('UO', 'upstream_reset_before_response_started{overflow}', { cluster: DR }) }, { app: { delayMs: 400 } })),
+  },
+  {
+    what: 'an application resets the connection', mesh: [destinationRule('{host: one, trafficPolicy: {loadBalancer: {simple: RANDOM}}}'), rules(`{retries: {attempts: 0}, ${forward}}`)],
+    step: one({ status: 503, log: log('UC', 'upstream_reset_before_response_started{connection_termination}', { route: VS, host: VS, cluster: DR }) }, { app: { reset: 'at-head' } }),
+  },
+  {
+    what: 'an application answers something else than HTTP', mesh: [rules(`{retries: {attempts: 0}, ${forward}}`)],
+    step: one({ status: 502, log: log('UPE', 'upstream_reset_before_response_started{protocol_error}', { route: VS, host: VS }) }),
+    over: { apps: { 8080: 'greets' } },
+  },
+  {
+    what: 'no try is answered in its time', mesh: [rules(`{retries: {attempts: 1, perTryTimeout: 0.05s, retryOn: 5xx}, ${forward}}`)],
+    step: one({ status: 504, log: log('URX,UT', 'upstream_per_try_timeout', { route: VS, host: VS }) }, { app: { delayMs: 1000 } }),
+  },
+  { what: 'the host is missing', mesh: [rules(`{${forward}}`)], step: raw('one/x', 'GET /x HTTP/1.1\r\n{id}\r\n\r\n', { status: 400, log: log('-', 'missing_host_header', {}) }) },
+  { what: 'an upgrade is not on offer', mesh: [rules(`{${forward}}`)], step: one({ status: 403, log: log('-', 'upgrade_failed', { route: VS, host: VS }) }, { headers: { connection: 'upgrade', upgrade: 'something' } }) },
+  {
+    what: 'a Gateway sends to https', mesh: [HTTPS_ONLY, virtualService(`{hosts: [a.shop.test], gateways: [gw], http: [{${forward}}]}`)],
+    step: outside('a.shop.test/x', { status: 301, log: log('-', 'direct_response', { host: GW }) }),
+  },
+  {
+    what: 'no policy allows', mesh: [security('AuthorizationPolicy', '{selector: {matchLabels: {app: server}}, rules: [{to: [{operation: {paths: [/y]}}]}]}', 'allow')],
+    step: inbound({ status: 403, log: log('-', 'rbac_access_denied_matched_policy[none]', { host: path('authorization-policy', 'allow', 'security') }) }),
+  },
+  {
+    what: 'a policy of a gateway allows nobody', mesh: [GATEWAY, virtualService(`{hosts: [a.shop.test], gateways: [gw], http: [{${forward}}]}`), object('security.istio.io/v1', 'AuthorizationPolicy', { name: 'allow', namespace: 'istio-system', spec: '{selector: {matchLabels: {istio: ingressgateway}}}' })],
+    step: outside('a.shop.test/x', { status: 403, log: log('-', 'rbac_access_denied_matched_policy[none]', { route: VS, host: `${VS},/apis/security.istio.io/v1/namespaces/istio-system/authorization-policy/allow` }) }),
+  },
+  {
+    what: 'an authorizer says no', mesh: [custom('authorizer')],
+    step: inbound({ status: 403, log: log('UAEX', 'ext_authz_denied', { host: path('authorization-policy', 'ask', 'security') }) }, { app: { status: 403 } }),
+    // Envoy passes on how long it has waited for the authorizer, too.
+    over: { config: AUTHORIZERS, ignores: ['answer.headers.x-envoy-upstream-service-time'] },
+  },
+  {
+    what: 'an authorizer cannot be asked', mesh: [custom('authorizer')],
+    step: inbound({ status: 403, log: log('UAEX', 'ext_authz_error', { host: path('authorization-policy', 'ask', 'security') }) }),
+    over: { config: AUTHORIZERS, refuses: [`${WORLD_PODS[4]}:8080`] },
   },
   {
     what: 'a policy denies', mesh: [security('AuthorizationPolicy', '{selector: {matchLabels: {app: server}}, action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]}', 'deny')],
