@@ -1,8 +1,7 @@
 /** The agent with a real Envoy, against the real control plane's discovery. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -10,6 +9,7 @@ import { silentLog } from '../base/log.ts';
 import { decodeSettings } from '../proxy/bootstrap/decode-settings.ts';
 import { createPeerCodec } from '../proxy/telemetry/peer-codec.ts';
 import { eventually } from '../testkit/eventually.ts';
+import { deadPort, httpUpstream } from '../testkit/loopback.ts';
 import { createAgent } from './app.ts';
 import { readEnvoyOptions } from './envoy-options.ts';
 import { startTestControlPlane, testAuthority, type TestControlPlane } from './test-control-plane.ts';
@@ -17,29 +17,18 @@ import { startTestControlPlane, testAuthority, type TestControlPlane } from './t
 const skip = process.env['LATEEN_ENVOY'] ? false : 'no envoy binary: set LATEEN_ENVOY';
 const IDENTITY = 'spiffe://cluster.local/ns/istio-system/sa/gateway';
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  // A TCP server's address is never a path.
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** A server that says who it is as a sidecar would, and a service of the mesh that it is. */
 async function startUpstream(t: TestContext) {
   const seen: IncomingHttpHeaders[] = [];
   const labels = new Map([['app', 'web'], ['version', 'v7']]);
   const facts = { name: 'web-1', namespace: 'default', workload: 'web-v7', serviceAccount: 'web', labels, annotations: new Map<string, string>(), app: 'web', version: 'v7', canonicalName: 'web', canonicalRevision: 'v7', clusterId: 'Kubernetes', meshId: 'm' };
   const codec = createPeerCodec(facts, 'sidecar~web');
-  const server = createHttpServer((request, response) => {
+  const port = await httpUpstream(t, (request, response) => {
     seen.push(request.headers);
     response.setHeader('x-envoy-peer-metadata', codec.ownValue).setHeader('x-envoy-peer-metadata-id', codec.ownId);
     setTimeout(() => response.end(`you asked for ${request.url}`), request.url === '/slow' ? 700 : 0);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
-  return { port: (server.address() as AddressInfo).port, seen };
+  return { port, seen };
 }
 
 const meshOf = (gatewayPort: number, upstreamPort: number) => `
@@ -70,7 +59,7 @@ async function startAgent(t: TestContext, control: Pick<TestControlPlane, 'port'
   const env = {
     ...process.env, POD_NAME: 'gateway-abc-0', POD_NAMESPACE: 'istio-system', INSTANCE_IP: '10.244.0.2', SERVICE_ACCOUNT: 'gateway', ISTIO_META_WORKLOAD_NAME: 'gateway',
     LATEEN_TOKEN_FILE: join(dir, 'token'), XDS_ROOT_CA: join(dir, 'root.pem'), LATEEN_DATA_DIR: join(dir, 'data'), ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0',
-    PROXY_CONFIG: JSON.stringify({ proxyAdminPort: await freePort(), statusPort: 0, concurrency: 1, discoveryAddress: `localhost:${control.port}`, terminationDrainDuration: '1s' }),
+    PROXY_CONFIG: JSON.stringify({ proxyAdminPort: await deadPort(t), statusPort: 0, concurrency: 1, discoveryAddress: `localhost:${control.port}`, terminationDrainDuration: '1s' }),
   };
   const argv = ['proxy', 'router', '--proxyLogLevel=error'];
   const settings = decodeSettings({ argv, env, labels: new Map([['app', 'gateway'], ['istio', 'gateway']]), annotations: new Map() });
@@ -98,7 +87,7 @@ const callGateway = async (port: number, path: string) => {
 
 test('Envoy gets identity and configuration, serves, is counted under Istio’s names, and goes on without the control plane, also after a fall', { skip }, async (t) => {
   const upstream = await startUpstream(t);
-  const gatewayPort = await freePort();
+  const gatewayPort = await deadPort(t);
   const ca = testAuthority();
   const mesh = meshOf(gatewayPort, upstream.port);
   const control = await startTestControlPlane({ mesh, identity: IDENTITY, ca });
@@ -142,7 +131,7 @@ test('Envoy gets identity and configuration, serves, is counted under Istio’s 
 
 test('draining lets the request under way finish, takes callers that come late, and then ends', { skip }, async (t) => {
   const upstream = await startUpstream(t);
-  const gatewayPort = await freePort();
+  const gatewayPort = await deadPort(t);
   const control = await startTestControlPlane({ mesh: meshOf(gatewayPort, upstream.port), identity: IDENTITY });
   t.after(() => control.stop());
   const { agent, page, ready } = await startAgent(t, control, makeDirectory(t));

@@ -27,7 +27,7 @@ import type { ClusterCredentials } from './host/credentials.ts';
 import { POD_FOLDERS, PROJECT_ROOT } from './host/layout.ts';
 import type { ClusterConfig, PublishedPortInfo, PublishedService } from './host/messages.ts';
 import { wantedHostPort } from './host/ports.ts';
-import { CLUSTER_DOMAIN, DNS_SERVICE_ADDRESS, NODE_ADDRESS } from './network/addresses.ts';
+import { CLUSTER_DOMAIN, DNS_PORT, DNS_SERVICE_ADDRESS, NODE_ADDRESS } from './network/addresses.ts';
 import { runCommand } from './network/command.ts';
 import { createDnsServer } from './network/dns/server.ts';
 import { createZoneView } from './network/dns/view.ts';
@@ -140,7 +140,7 @@ async function startBehind({ options, api, clock, credentials, admission }: Behi
 
   const [skeleton] = await Promise.all([
     buildSkeleton(join(RUN, 'skeleton'), lateenMounts(), runCommand),
-    dns.start([NODE_ADDRESS, DNS_SERVICE_ADDRESS]), controllers.start(), admission.start(),
+    dns.start([NODE_ADDRESS, DNS_SERVICE_ADDRESS], DNS_PORT), controllers.start(), admission.start(),
     ...[services, endpointSlices, namespaces, configMaps, secrets].map((i: Pick<Informer<KubeObject>, 'start'>) => i.start()),
   ]);
   proxy.start();

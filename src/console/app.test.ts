@@ -1,23 +1,18 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { httpUpstream } from '../testkit/loopback.ts';
 import { ConsoleApp } from './app.ts';
 
 /** An upstream that answers with what it was asked. */
 async function startEcho(t: TestContext): Promise<string> {
-  const server = createServer((incoming, response) => {
+  const port = await httpUpstream(t, (incoming, response) => {
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ method: incoming.method, url: incoming.url, authorization: incoming.headers.authorization, cookie: incoming.headers.cookie }));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 async function startConsole(t: TestContext, urls: { prometheus?: string; kube?: string } = {}) {

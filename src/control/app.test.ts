@@ -1,34 +1,20 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
-import { parseAllDocuments } from 'yaml';
-import { renderCrds } from '../api/crds.ts';
 import { ServiceEntries } from '../api/service-entry.ts';
 import { VirtualServices, type VirtualService } from '../api/virtual-service.ts';
-import { silentLog } from '../base/log.ts';
-import type { ApiServer } from '../cluster/apiserver/options.ts';
-import { createApiServer } from '../cluster/apiserver/server.ts';
-import type { KubeClient } from '../kube/client.ts';
-import { createHttpClient } from '../kube/http-client.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { ConfigMaps, CustomResourceDefinitions, EndpointSlices, Namespaces, Pods, ServiceAccounts, Services, type Resource } from '../kube/resource.ts';
+import { ConfigMaps, ServiceAccounts } from '../kube/resource.ts';
+import { startControlMesh } from '../testkit/control-mesh.ts';
+import { eventually } from '../testkit/eventually.ts';
 import { RouteConfigurationSchema, type RouteConfiguration } from '../xds/generated/envoy/config/route/v3/route_pb.js';
 import { decodeNameTable } from '../xds/name-table.ts';
 import { TypeUrl } from '../xds/type-urls.ts';
-import { eventually } from '../testkit/eventually.ts';
-import { startControlPlane, type ControlPlane } from './app.ts';
-import { readControlConfig } from './config.ts';
 import { openDelta } from './serve/testing/ads-client.ts';
 
-const ANY_PORT = ['--host=127.0.0.1', '--grpcAddr=:0', '--secureGRPCAddr=:0', '--httpsAddr=:0', '--monitoringAddr=:0', '--httpAddr=:0'];
-
 const NODE = { id: 'sidecar~10.244.0.2~productpage-v1.default~default.svc.cluster.local', metadata: { NAMESPACE: 'default' } };
-
-const RESOURCES: Readonly<Record<string, Resource>> = { Service: Services, EndpointSlice: EndpointSlices, Pod: Pods, VirtualService: VirtualServices, ServiceAccount: ServiceAccounts, ServiceEntry: ServiceEntries };
 
 const REVIEWS = `
 apiVersion: v1
@@ -44,45 +30,6 @@ spec:
   http: [{route: [{destination: {host: reviews, subset: v1}, weight: 90}, {destination: {host: reviews, subset: v2}, weight: 10}]}]
 `;
 
-async function apply(client: KubeClient, yaml: string): Promise<void> {
-  for (const document of parseAllDocuments(yaml)) {
-    // Written above by hand.
-    const object = document.toJS() as KubeObject;
-    const resource = RESOURCES[object.kind ?? ''];
-    assert.ok(resource);
-    await client.create(resource, object, { namespace: object.metadata?.namespace });
-  }
-}
-
-async function startMesh(t: TestContext): Promise<{ api: ApiServer; plane: ControlPlane; restart(): Promise<ControlPlane> }> {
-  const api = createApiServer({ allowAll: true, tokens: new Map([['admin', { username: 'admin', groups: ['system:masters'] }]]) });
-  for (const name of ['default', 'istio-system']) await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, crd);
-  const server = createServer((request, response) => api.handle(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A TCP server's address is never a path.
-  const { port } = server.address() as AddressInfo;
-  const client = createHttpClient({ server: `http://127.0.0.1:${port}`, token: 'admin' });
-  const start = () => startControlPlane({ client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
-  const plane = await start();
-  let newest = plane;
-  t.after(async () => {
-    await newest.close();
-    await client.close();
-    server.closeAllConnections();
-    server.close();
-    await api.close();
-  });
-  return {
-    api, plane,
-    async restart() {
-      await newest.close();
-      newest = await start();
-      return newest;
-    },
-  };
-}
-
 function weights(bytes: Uint8Array | undefined): Record<string, number> {
   assert.ok(bytes);
   const routes: RouteConfiguration = fromBinary(RouteConfigurationSchema, bytes);
@@ -92,9 +39,9 @@ function weights(bytes: Uint8Array | undefined): Record<string, number> {
 }
 
 test('a change of weights in the API server reaches a connected proxy', async (t) => {
-  const { api, plane } = await startMesh(t);
-  await apply(api.client, REVIEWS);
-  const client = openDelta({ address: `127.0.0.1:${plane.ports.plaintext}`, node: NODE });
+  const mesh = await startControlMesh(t);
+  await mesh.apply(REVIEWS);
+  const client = openDelta({ address: `127.0.0.1:${mesh.plane.ports.plaintext}`, node: NODE });
   t.after(() => client.close());
   client.send({ typeUrl: TypeUrl.Cluster });
   client.send({ typeUrl: TypeUrl.Listener });
@@ -102,8 +49,8 @@ test('a change of weights in the API server reaches a connected proxy', async (t
   const read = () => weights(client.held(TypeUrl.Route).get('9080'));
   await eventually(() => assert.deepEqual(read(), { v1: 90, v2: 10 }));
   const change = (weight: number) => ({ route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 100 - weight }, { destination: { host: 'reviews', subset: 'v2' }, weight }] });
-  const object = await api.client.get<VirtualService>(VirtualServices, { namespace: 'default', name: 'reviews' });
-  await api.client.update<VirtualService>(VirtualServices, { ...object, spec: { ...object.spec, http: [change(50)] } });
+  const object = await mesh.client.get<VirtualService>(VirtualServices, { namespace: 'default', name: 'reviews' });
+  await mesh.client.update<VirtualService>(VirtualServices, { ...object, spec: { ...object.spec, http: [change(50)] } });
   await eventually(() => assert.deepEqual(read(), { v1: 50, v2: 50 }));
   const clusters = [...client.held(TypeUrl.Cluster).keys()];
   assert.ok(clusters.includes('outbound|9080||reviews.default.svc.cluster.local'), clusters.join());
@@ -111,17 +58,17 @@ test('a change of weights in the API server reaches a connected proxy', async (t
 });
 
 test('the TLS port takes a proxy with a token of its own namespace, and no other', async (t) => {
-  const { api, plane } = await startMesh(t);
-  await api.client.create(ServiceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'web', namespace: 'default' } });
-  const review = await api.client.create<KubeObject & { spec: object; status?: { token: string } }>(
+  const mesh = await startControlMesh(t);
+  await mesh.client.create(ServiceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'web', namespace: 'default' } });
+  const review = await mesh.client.create<KubeObject & { spec: object; status?: { token: string } }>(
     { ...ServiceAccounts, type: undefined },
     { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: ['istio-ca'], expirationSeconds: 3600 } },
     { subresource: 'token', namespace: 'default', name: 'web' },
   );
   const token = review.status?.token;
   assert.ok(token);
-  const address = `127.0.0.1:${plane.ports.secure}`;
-  const tls = credentials.createSsl(Buffer.from(plane.rootPem));
+  const address = `127.0.0.1:${mesh.plane.ports.secure}`;
+  const tls = credentials.createSsl(Buffer.from(mesh.plane.rootPem));
   const open = (namespace: string, given?: string) => {
     const client = openDelta({ address, credentials: tls, token: given, node: { id: `sidecar~10.244.0.2~x.${namespace}~${namespace}.svc.cluster.local`, metadata: { NAMESPACE: namespace } } });
     t.after(() => client.close());
@@ -135,14 +82,14 @@ test('the TLS port takes a proxy with a token of its own namespace, and no other
 });
 
 test('the monitoring port tells metrics, readiness and what was sent to whom', async (t) => {
-  const { api, plane } = await startMesh(t);
-  await apply(api.client, REVIEWS);
-  const client = openDelta({ address: `127.0.0.1:${plane.ports.plaintext}`, node: NODE });
+  const mesh = await startControlMesh(t);
+  await mesh.apply(REVIEWS);
+  const client = openDelta({ address: `127.0.0.1:${mesh.plane.ports.plaintext}`, node: NODE });
   t.after(() => client.close());
   client.send({ typeUrl: TypeUrl.Cluster });
   await client.inbox.find((r) => r.typeUrl === TypeUrl.Cluster);
-  const get = async (path: string) => (await fetch(`http://127.0.0.1:${plane.ports.monitoring}${path}`)).text();
-  assert.equal((await fetch(`http://127.0.0.1:${plane.ports.http}/ready`)).status, 200);
+  const get = async (path: string) => (await fetch(`http://127.0.0.1:${mesh.plane.ports.monitoring}${path}`)).text();
+  assert.equal((await fetch(`http://127.0.0.1:${mesh.plane.ports.http}/ready`)).status, 200);
   assert.match(await get('/metrics'), /^pilot_xds\{version="[^"]+"\} 1$/m);
   await eventually(async () => {
     const [row] = JSON.parse(await get('/debug/syncz'));
@@ -155,13 +102,13 @@ test('the monitoring port tells metrics, readiness and what was sent to whom', a
 });
 
 test('every namespace gets the root certificate, which also signed the webhook server', async (t) => {
-  const { api, plane } = await startMesh(t);
+  const mesh = await startControlMesh(t);
   await eventually(async () => {
-    const map = await api.client.get(ConfigMaps, { namespace: 'default', name: 'istio-ca-root-cert' });
-    assert.equal(map.data?.['root-cert.pem'], plane.rootPem);
+    const map = await mesh.client.get(ConfigMaps, { namespace: 'default', name: 'istio-ca-root-cert' });
+    assert.equal(map.data?.['root-cert.pem'], mesh.plane.rootPem);
   });
   const isTrusted = await new Promise<boolean>((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port: plane.ports.webhook, servername: 'istiod.istio-system.svc', ca: plane.rootPem }, () => {
+    const socket = connect({ host: '127.0.0.1', port: mesh.plane.ports.webhook, servername: 'istiod.istio-system.svc', ca: mesh.plane.rootPem }, () => {
       resolve(socket.authorized);
       socket.destroy();
     });
@@ -178,10 +125,10 @@ spec: {hosts: [${name}.example.com], resolution: DNS, ports: [{number: 5432, nam
 `;
 
 test('hosts of ServiceEntries get addresses that outlive the control plane, and proxies that answer DNS are told', async (t) => {
-  const { api, plane, restart } = await startMesh(t);
-  await apply(api.client, EXTERNAL('one') + '---' + EXTERNAL('two'));
+  const mesh = await startControlMesh(t);
+  await mesh.apply(EXTERNAL('one') + '---' + EXTERNAL('two'));
   const addresses = async () => {
-    const { items } = await api.client.list(ServiceEntries);
+    const { items } = await mesh.client.list(ServiceEntries);
     return items.map((e) => e.status?.addresses?.map((a) => a.value) ?? []);
   };
   const given = await eventually(async () => {
@@ -192,7 +139,7 @@ test('hosts of ServiceEntries get addresses that outlive the control plane, and 
   assert.equal(new Set(given.flat()).size, 4);
 
   const node = { ...NODE, metadata: { ...NODE.metadata, DNS_CAPTURE: 'true' } };
-  const client = openDelta({ address: `127.0.0.1:${plane.ports.plaintext}`, node });
+  const client = openDelta({ address: `127.0.0.1:${mesh.plane.ports.plaintext}`, node });
   t.after(() => client.close());
   for (const typeUrl of [TypeUrl.Listener, TypeUrl.NameTable]) client.send({ typeUrl });
   await eventually(() => {
@@ -201,8 +148,8 @@ test('hosts of ServiceEntries get addresses that outlive the control plane, and 
     assert.ok(client.held(TypeUrl.Listener).has(`${given[1]?.[0]}_5432`));
   });
 
-  await restart();
-  await apply(api.client, EXTERNAL('aaa'));
+  await mesh.restart();
+  await mesh.apply(EXTERNAL('aaa'));
   await eventually(async () => {
     const found = await addresses();
     assert.deepEqual(found.map((a) => a.length), [2, 2, 2]);

@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Resolver } from 'node:dns/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -18,6 +16,7 @@ import { startTestControlPlane } from '../agent/test-control-plane.ts';
 import { createAuthority } from '../pki/authority.ts';
 import { RouteConfigurationSchema } from '../xds/generated/envoy/config/route/v3/route_pb.js';
 import { eventually } from '../testkit/eventually.ts';
+import { httpUpstream } from '../testkit/loopback.ts';
 import { DELTA_ADS_PATH } from '../xds/client/ads-client.ts';
 import { ClusterSchema, Cluster_DiscoveryType } from '../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../xds/generated/envoy/config/listener/v3/listener_pb.js';
@@ -82,15 +81,7 @@ async function startControlPlane(t: TestContext, upstreamPort: number) {
   return { port, rootPem: ca.certificatePem, stop: () => server.forceShutdown() };
 }
 
-async function startUpstream(t: TestContext): Promise<number> {
-  const server = createServer((request, response) => {
-    setTimeout(() => response.end(`you asked for ${request.url}`), request.url === '/slow' ? 100 : 0);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
-  // A TCP server's address is never a path.
-  return (server.address() as AddressInfo).port;
-}
+const startUpstream = (t: TestContext): Promise<number> => httpUpstream(t, (request, response) => void setTimeout(() => response.end(`you asked for ${request.url}`), request.url === '/slow' ? 100 : 0));
 
 async function startSidecar(t: TestContext, control: { port: number; rootPem: string }, dir: string, more: Record<string, string> = {}) {
   writeFileSync(join(dir, 'token'), 'token');

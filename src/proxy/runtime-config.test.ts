@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { ResourceType } from './config/decode.ts';
 import { address, assignment, endpoint, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from './testkit/proxy.ts';
-import { call, deadPort, httpUpstream } from './testkit/raw-client.ts';
+import { call, deadPort, httpUpstream } from '../testkit/loopback.ts';
 
 const eds = (name: string) => ({ name, type: 'EDS', connect_timeout: '1s', eds_cluster_config: { eds_config: { ads: {} }, service_name: name } });
 const rds = (name: string) => hcm({ rds: { route_config_name: name, config_source: { ads: {} } } });

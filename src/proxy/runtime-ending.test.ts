@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { eventually } from '../testkit/eventually.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from './testkit/proxy.ts';
-import { call, httpUpstream } from './testkit/raw-client.ts';
+import { call, httpUpstream } from '../testkit/loopback.ts';
 
 async function held(t: TestContext) {
   const open: ServerResponse[] = [];

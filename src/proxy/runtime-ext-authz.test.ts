@@ -6,7 +6,7 @@ import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/p
 import { CheckRequestSchema, CheckResponseSchema, type CheckRequest } from '../xds/generated/envoy/service/auth/v3/external_auth_pb.js';
 import { StatusCode } from '../xds/generated/envoy/type/v3/http_status_pb.js';
 import { hcm, http2Options, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed } from './testkit/proxy.ts';
-import { call, deadPort, httpUpstream } from './testkit/raw-client.ts';
+import { call, deadPort, httpUpstream } from '../testkit/loopback.ts';
 
 /** Marks requests for /secret, as the control plane does for a CUSTOM policy. */
 const mark = typed('envoy.filters.http.rbac', 'envoy.extensions.filters.http.rbac.v3.RBAC', {

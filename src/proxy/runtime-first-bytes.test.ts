@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { eventually } from '../testkit/eventually.ts';
 import { address, hcm, inlineRoutes, routeTo, startProxy, staticCluster, tcpProxy, typed } from './testkit/proxy.ts';
-import { deadPort, exchangeBytes, httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
+import { deadPort, exchangeBytes, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
 
 const inspectors = [{ name: 'envoy.filters.listener.tls_inspector' }, { name: 'envoy.filters.listener.http_inspector' }];
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from './testkit/proxy.ts';
-import { call, deadPort, exchangeBytes, httpUpstream } from './testkit/raw-client.ts';
+import { call, deadPort, exchangeBytes, httpUpstream } from '../testkit/loopback.ts';
 
 test('a request goes from listener over route and cluster to the endpoint and back', async (t) => {
   const upstream = await httpUpstream(t, (request, response) => {

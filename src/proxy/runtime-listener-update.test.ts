@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { eventually } from '../testkit/eventually.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy, typed } from './testkit/proxy.ts';
-import { httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
+import { httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
 
 interface Client {
   readonly socket: Socket;

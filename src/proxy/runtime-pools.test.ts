@@ -7,7 +7,7 @@ import { FakeClock } from '../testkit/fake-clock.ts';
 import { eventually } from '../testkit/eventually.ts';
 import { ResourceType } from './config/decode.ts';
 import { assignment, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy } from './testkit/proxy.ts';
-import { call, httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
+import { call, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
 
 const edsCluster = (name: string, extra: object = {}) => ({ name, type: 'EDS', connect_timeout: '1s', eds_cluster_config: { eds_config: { ads: {} } }, ...extra });
 const oneConnection = { circuit_breakers: { thresholds: [{ max_connections: 1 }] } };

@@ -3,7 +3,7 @@ import { connect as connectHttp2, createServer as createHttp2Server, type Incomi
 import { connect, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { address, hcm, http2Options, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy } from './testkit/proxy.ts';
-import { call, exchangeBytes, httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
+import { call, exchangeBytes, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
 
 async function grpcLikeUpstream(t: TestContext): Promise<number> {
   const server = createHttp2Server();

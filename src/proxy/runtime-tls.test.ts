@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { createAuthority } from '../pki/authority.ts';
 import type { SecretSource, TlsSecret } from './secret-source.ts';
 import { ANY, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed } from './testkit/proxy.ts';
-import { call, httpUpstream } from './testkit/raw-client.ts';
+import { call, httpUpstream } from '../testkit/loopback.ts';
 
 const HOUR = 3_600_000;
 const root = createAuthority({ commonName: 'root', lifetimeMs: HOUR });

@@ -1,24 +1,15 @@
 /** Requests that nobody has got go on to another host; those that somebody may have got are not sent twice. */
 import assert from 'node:assert/strict';
 import { constants, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
-import { createServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { hcm, http2Options, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed } from './testkit/proxy.ts';
-import { call, httpUpstream, tcpUpstream } from './testkit/raw-client.ts';
+import { call, deadPort, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
 
 const DEFAULT = 'connect-failure,refused-stream,unavailable,cancelled,undelivered';
 const retrying = (retryOn = DEFAULT, retries = 2) => ({ retry_policy: { retry_on: retryOn, num_retries: retries } });
 
-/** A port at which nobody listens. */
-async function deadPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-const deadPorts = (count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, deadPort));
+const deadPorts = (t: TestContext, count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, () => deadPort(t)));
 
 function proxyTo(t: TestContext, ports: readonly number[], action = retrying()) {
   return startProxy(t, { clusters: [staticCluster('up', ports)], listeners: [listener([hcm(inlineRoutes([routeTo('up', action)]))])] });
@@ -26,7 +17,7 @@ function proxyTo(t: TestContext, ports: readonly number[], action = retrying()) 
 
 test('a request looks for a host that is there, however many are not', async (t) => {
   const alive = await httpUpstream(t, (_request, response) => response.end('here'));
-  const proxy = proxyTo(t, [...(await deadPorts(6)), alive]);
+  const proxy = proxyTo(t, [...(await deadPorts(t, 6)), alive]);
   const port = await proxy.port();
   for (let i = 0; i < 20; i++) assert.equal((await call(port, { method: 'POST', body: 'x' })).body, 'here');
   const tries = proxy.http.map((outcome) => outcome.upstream?.attempts ?? 0);
@@ -34,13 +25,13 @@ test('a request looks for a host that is there, however many are not', async (t)
 });
 
 test('a count of retries that was asked for is kept', async (t) => {
-  const proxy = proxyTo(t, await deadPorts(6), retrying('connect-failure', 2));
+  const proxy = proxyTo(t, await deadPorts(t, 6), retrying('connect-failure', 2));
   assert.equal((await call(await proxy.port())).status, 503);
   assert.deepEqual([proxy.http[0]?.upstream?.attempts, proxy.http[0]?.flags], [3, ['URX', 'UF']]);
 });
 
 test('when nobody is anywhere, each host is asked once and then as often as the policy says', async (t) => {
-  const proxy = proxyTo(t, await deadPorts(4));
+  const proxy = proxyTo(t, await deadPorts(t, 4));
   assert.equal((await call(await proxy.port())).status, 503);
   assert.equal(proxy.http[0]?.upstream?.attempts, 4 + 2);
 });
@@ -94,7 +85,7 @@ test('a local reply tells what local_reply_config adds', async (t) => {
   const mapped = { local_reply_config: { mappers: [{ ...mapper(['UF'], 'none') }, { ...mapper(['UC'], 'possible'), status_code: 502, body: { inline_string: 'gone' } }] } };
   const breaking = await tcpUpstream(t, (socket) => socket.once('data', () => socket.resetAndDestroy()));
   const proxy = startProxy(t, {
-    clusters: [staticCluster('dead', [await deadPort()]), staticCluster('breaking', [breaking])],
+    clusters: [staticCluster('dead', [await deadPort(t)]), staticCluster('breaking', [breaking])],
     listeners: [listener([hcm(inlineRoutes([{ match: { prefix: '/dead' }, route: { cluster: 'dead' } }, routeTo('breaking')]), mapped)])],
   });
   const port = await proxy.port();
@@ -111,7 +102,7 @@ test('what a route takes from answers of others, it leaves in a local reply that
   const claiming = await httpUpstream(t, (_request, response) => response.writeHead(503, { 'x-lateen-delivery': 'none' }).end());
   const routes = inlineRoutes([{ match: { prefix: '/dead' }, route: { cluster: 'dead' } }, routeTo('claiming')], { response_headers_to_remove: ['x-lateen-delivery'] });
   const proxy = startProxy(t, {
-    clusters: [staticCluster('dead', [await deadPort()]), staticCluster('claiming', [claiming])],
+    clusters: [staticCluster('dead', [await deadPort(t)]), staticCluster('claiming', [claiming])],
     listeners: [listener([hcm(routes, mapped)])],
   });
   const port = await proxy.port();

@@ -38,7 +38,9 @@ export interface ControlMesh {
   said(kind: string, name: string, type: string): Promise<string>;
   proxy(name: string, options?: { acks?: boolean }): DeltaClient;
   readonly client: KubeClient;
+  /** The newest. */
   readonly plane: ControlPlane;
+  restart(): Promise<void>;
 }
 
 /** @param options lax: the API server stores what has fields of any type, as one does whose definitions are older than the mesh */
@@ -51,7 +53,8 @@ export async function startControlMesh(t: TestContext, options: { lax?: boolean 
   // A TCP server's address is never a path.
   const { port } = server.address() as AddressInfo;
   const client = createHttpClient({ server: `http://127.0.0.1:${port}`, token: 'admin' });
-  const plane = await startControlPlane({ client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
+  const start = () => startControlPlane({ client, config: readControlConfig(ANY_PORT, {}), log: silentLog });
+  let plane = await start();
   t.after(async () => {
     await plane.close();
     await client.close();
@@ -62,14 +65,14 @@ export async function startControlMesh(t: TestContext, options: { lax?: boolean 
   const read = (kind: string, name: string) => client.get(resourceFor({ kind }) as Resource<MeshObject<unknown>>, { namespace: 'default', name });
   return {
     client,
-    plane,
-    async apply(yaml) {
-      for (const document of parseAllDocuments(yaml)) {
-        // Written by hand below.
-        const object = document.toJS() as KubeObject;
-        await client.create(resourceFor(object), object, { namespace: object.metadata?.namespace });
-      }
+    get plane() {
+      return plane;
     },
+    async restart() {
+      await plane.close();
+      plane = await start();
+    },
+    apply: (yaml) => applyYaml(client, yaml),
     async change(kind, name, spec) {
       await client.patch(resourceFor({ kind }), { namespace: 'default', name }, { type: 'application/merge-patch+json', body: { spec } });
     },
@@ -91,6 +94,15 @@ export async function startControlMesh(t: TestContext, options: { lax?: boolean 
       return proxy;
     },
   };
+}
+
+/** Creates the objects of the documents. */
+export async function applyYaml(client: KubeClient, yaml: string): Promise<void> {
+  for (const document of parseAllDocuments(yaml)) {
+    // Written by hand in tests.
+    const object = document.toJS() as KubeObject;
+    await client.create(resourceFor(object), object, { namespace: object.metadata?.namespace });
+  }
 }
 
 /** One that takes fields of any type and name. */

@@ -1,11 +1,11 @@
 import type { MeshObject } from '../../api/schema/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import { isNotFound, type KubeClient } from '../../kube/client.ts';
-import { createInformer } from '../../kube/informer.ts';
 import { objectKey, type Stored } from '../../kube/object.ts';
 import { CliError } from '../errors.ts';
 import { targetText, type Target } from './targets.ts';
 import { judge, type Goal, type Verdict } from './verdict.ts';
+import { Watches } from './watches.ts';
 
 export interface WaitDeps {
   readonly client: KubeClient;
@@ -29,6 +29,7 @@ export async function waitForAll(asked: readonly Target[], deps: WaitDeps): Prom
   const late = new Map<Target, string>();
   const unseen = new Set(asked);
   let isHopeless = false;
+  const watches = new Watches(deps, asked);
   const seen = (target: Target): void => {
     unseen.delete(target);
     if (isHopeless && unseen.size === 0) abort.abort();
@@ -40,8 +41,8 @@ export async function waitForAll(asked: readonly Target[], deps: WaitDeps): Prom
         seen(target);
       };
       try {
-        if (deps.goal.kind === 'delete') await untilGone(target, deps, { signal: abort.signal, note });
-        else await untilThere(target, deps.goal, { deps, signal: abort.signal, note });
+        if (deps.goal.kind === 'delete') await untilGone(target, deps, { watches, signal: abort.signal, note });
+        else await untilThere(target, deps.goal, { deps, watches, signal: abort.signal, note });
         late.delete(target);
       } catch (error) {
         isHopeless = true;
@@ -58,18 +59,20 @@ export async function waitForAll(asked: readonly Target[], deps: WaitDeps): Prom
     if (failed.length > 0) throw new CliError(`timed out: ${[...late].map(([target, text]) => `${targetText(target)}: ${text}`).join('\n')}`, { exitCode: TIMED_OUT });
   } finally {
     timer.cancel();
+    await watches.close();
   }
 }
 
 interface Watching {
+  readonly watches: Watches;
   readonly signal: AbortSignal;
   note(text: string): void;
 }
 
-async function untilThere(asked: Target, goal: Exclude<Goal, { kind: 'delete' }>, { deps, signal, note }: Watching & { deps: WaitDeps }): Promise<void> {
+async function untilThere(asked: Target, goal: Exclude<Goal, { kind: 'delete' }>, { deps, watches, signal, note }: Watching & { deps: WaitDeps }): Promise<void> {
   const { target, object } = await find(asked, deps.client, signal);
   const generation = object.metadata.generation ?? 0;
-  await watching(target, deps, signal, (now) => {
+  await watching(target, watches, signal, (now) => {
     if (!now) throw new CliError(`${targetText(target)} was deleted while it was waited for`);
     const verdict = judge(now, generation, goal);
     if (verdict.state === 'failed') throw new CliError(`${targetText(target)} is not in force: ${verdict.text}`);
@@ -95,9 +98,9 @@ async function find(asked: Target, client: KubeClient, signal: AbortSignal): Pro
 
 /** Resolves when `look` says yes to the object as it is now (undefined: there is none).
  * @throws what `look` throws, and CliError with exit code 124 when the signal comes first */
-async function watching(target: Target, { client, clock }: Pick<WaitDeps, 'client' | 'clock'>, signal: AbortSignal, look: (object: Stored<MeshObject<unknown>> | undefined) => boolean): Promise<void> {
-  const { resource, namespace, name } = target;
-  const informer = createInformer(resource, { client, clock, namespace, fieldSelector: `metadata.name=${name}` });
+async function watching(target: Target, watches: Watches, signal: AbortSignal, look: (object: Stored<MeshObject<unknown>> | undefined) => boolean): Promise<void> {
+  const { namespace, name } = target;
+  const { informer, started } = watches.of(target);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let isOver = false;
   const tryNow = () => {
@@ -113,21 +116,22 @@ async function watching(target: Target, { client, clock }: Pick<WaitDeps, 'clien
   const stop = () => reject(new CliError(`timed out: ${targetText(target)}`, { exitCode: TIMED_OUT }));
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
+  let unsubscribe = () => {};
   try {
-    await Promise.race([informer.start(), promise]);
-    informer.subscribe(tryNow);
+    await Promise.race([started, promise]);
+    unsubscribe = informer.subscribe(tryNow);
     tryNow();
     await promise;
   } finally {
+    unsubscribe();
     signal.removeEventListener('abort', stop);
-    await informer.close();
   }
 }
 
 const ASK_AGAIN_MS = 200;
 
-async function untilGone(target: Target, deps: WaitDeps, { signal, note }: Watching): Promise<void> {
-  await watching(target, deps, signal, (object) => {
+async function untilGone(target: Target, deps: WaitDeps, { watches, signal, note }: Watching): Promise<void> {
+  await watching(target, watches, signal, (object) => {
     if (object) note('it is still there');
     return object === undefined;
   });

@@ -7,6 +7,7 @@ export const SERVICE_CIDR = '10.96.0.0/12';
 export const NODE_ADDRESS = '10.244.0.1';
 export const API_SERVICE_ADDRESS = '10.96.0.1';
 export const DNS_SERVICE_ADDRESS = '10.96.0.10';
+export const DNS_PORT = 53;
 export const CLUSTER_DOMAIN = 'cluster.local';
 /** What every pod has as its gateway; nobody owns it, a permanent neighbour entry answers for it. */
 export const POD_GATEWAY = '169.254.1.1';

@@ -1,23 +1,17 @@
 import assert from 'node:assert/strict';
-import { createServer, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import { silentLog } from '../../base/log.ts';
 import { defaultInjectConfig } from '../../api/proxy-pod/config.ts';
 import { contextOf } from '../../api/validation/context.ts';
+import { httpUpstream } from '../../testkit/loopback.ts';
 import { createWebhookHandler, type WebhookDeps } from './webhook.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 
 async function startWebhook(t: TestContext, deps: Partial<WebhookDeps> = {}): Promise<string> {
   const handler = createWebhookHandler({ injectConfig: () => defaultInjectConfig(), validationContext: () => contextOf([]), log: silentLog, ...deps });
-  const server: Server = createServer(handler);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${await httpUpstream(t, handler)}`;
 }
 
 const POD: Pod = { metadata: { generateName: 'web-', labels: { app: 'web' } }, spec: { containers: [{ name: 'web', image: 'web:1', ports: [{ containerPort: 80 }] }] } };

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { LogLevels, silentLog } from '../../base/log.ts';
 import { createAuthority } from '../../pki/authority.ts';
+import { httpUpstream } from '../../testkit/loopback.ts';
 import { ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
@@ -149,14 +148,11 @@ test('readiness says why not', async (t) => {
   assert.equal((await get('/healthz/ready')).status, 200);
 });
 
-async function startApp(t: TestContext, answer: (path: string, headers: Record<string, unknown>) => [number, string]) {
-  const server = createServer((request, response) => {
+function startApp(t: TestContext, answer: (path: string, headers: Record<string, unknown>) => [number, string]): Promise<number> {
+  return httpUpstream(t, (request, response) => {
     const [status, body] = answer(request.url ?? '', request.headers);
     response.writeHead(status).end(body);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
-  return (server.address() as AddressInfo).port;
 }
 
 test('the application’s probes are made with its path, port and headers, and its status is the answer', async (t) => {

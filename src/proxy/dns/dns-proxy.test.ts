@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
 import { RecordType } from '../../base/dns/message.ts';
+import { framed } from '../../base/dns/sockets.ts';
 import { createLog, LogLevels } from '../../base/log.ts';
 import { encodeNameTable, type NameInfo } from '../../xds/name-table.ts';
 import { FakeClock } from '../../testkit/fake-clock.ts';
@@ -95,7 +96,6 @@ async function askTcp(port: number, bytes: Buffer, count = 1): Promise<Buffer[]>
   return got;
 }
 
-const framed = (message: Buffer) => Buffer.concat([Buffer.from([message.length >> 8, message.length & 255]), message]);
 const code = (answer: Buffer | undefined) => (answer?.[3] ?? 0) & 15;
 const count = (answer: Buffer | undefined) => answer?.readUInt16BE(6);
 

@@ -2,6 +2,7 @@
  * name servers. Istio: pkg/dns/client. */
 import type { Clock } from '../../base/clock.ts';
 import { decodeQuery, encodeAnswer, ResponseCode, type Answer } from '../../base/dns/message.ts';
+import { createDnsSockets, type Respond } from '../../base/dns/sockets.ts';
 import type { Log } from '../../base/log.ts';
 import { decodeNameTable } from '../../xds/name-table.ts';
 import type { Rejected, ResourceUpdate } from '../runtime-contract.ts';
@@ -9,7 +10,6 @@ import { errorText } from '../../base/errors.ts';
 import { answerQuestion } from './answer.ts';
 import { NameStore } from './name-store.ts';
 import type { ResolvConf } from './resolv-conf.ts';
-import { createDnsSockets, type Respond } from './server.ts';
 import { createUpstream } from './upstream.ts';
 
 /** Over the loopback nothing is fragmented, but a client must be able to take it. */

@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { connect, isIPv6 } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ResponseCode } from '../../base/dns/message.ts';
+import { framed, type Transport } from '../../base/dns/sockets.ts';
 
 /** For the whole of a question. Istio: 5 s. */
 const TIMEOUT_MS = 5000;
@@ -22,8 +23,6 @@ export interface UpstreamDeps {
   readonly servers: readonly Server[];
   readonly clock: Clock;
 }
-
-export type Transport = 'udp' | 'tcp';
 
 export interface Upstream {
   /** @param query a whole message
@@ -147,14 +146,6 @@ const askTcp: Ask = ({ address, port }, query, done) => {
     socket.destroy();
   };
 };
-
-/** With its length before it, as TCP carries it (RFC 1035 §4.2.2). */
-export function framed(message: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(2 + message.length);
-  out.writeUInt16BE(message.length);
-  message.copy(out, 2);
-  return out;
-}
 
 function withId(answer: Buffer, query: Buffer): Buffer {
   answer.writeUInt16BE(query.readUInt16BE(0));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { ANY, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy, typed, type TestProxy } from '../testkit/proxy.ts';
-import { call, httpUpstream, tcpUpstream } from '../testkit/raw-client.ts';
+import { call, httpUpstream, tcpUpstream } from '../../testkit/loopback.ts';
 import { compilePathTemplate } from './path-template.ts';
 
 type Json = Record<string, unknown>;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
 import { FakeClock } from '../../testkit/fake-clock.ts';
+import { tcpUpstream } from '../../testkit/loopback.ts';
 import { type ConnectTarget, createRawTransport, type TcpKeepalive, type UpstreamTransport } from './transport.ts';
 
 // oxlint-disable-next-line max-params
@@ -23,17 +24,6 @@ function option(socket: Socket, level: number, name: number): number {
   const length = Buffer.from([4, 0, 0, 0]);
   assert.equal(getsockopt(fd, level, name, value, length), 0);
   return value.readInt32LE();
-}
-
-async function listen(t: TestContext, onConnection: (socket: Socket) => void = () => {}): Promise<number> {
-  const server: Server = createServer((socket) => {
-    t.after(() => socket.destroy());
-    socket.on('error', () => {});
-    onConnection(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
-  return (server.address() as AddressInfo).port;
 }
 
 function connect(t: TestContext, transport: UpstreamTransport, target: Partial<ConnectTarget> & { address: ConnectTarget['address'] }): Promise<Socket | { reason: string | undefined; timedOut: boolean }> {
@@ -56,7 +46,7 @@ const keepalives: readonly [name: string, settings: TcpKeepalive | undefined, wa
 ];
 for (const [name, keepalive, want] of keepalives) {
   test(`silent connections are probed ${name}`, async (t) => {
-    const socket = await connect(t, createRawTransport(systemClock), { address: { address: '127.0.0.1', port: await listen(t) }, keepalive });
+    const socket = await connect(t, createRawTransport(systemClock), { address: { address: '127.0.0.1', port: await tcpUpstream(t, () => {}) }, keepalive });
     assert.ok('setKeepAlive' in socket);
     const found = [option(socket, SOL_SOCKET, SO_KEEPALIVE), ...(keepalive ? [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map((each) => option(socket, SOL_TCP, each ?? 0)) : [])];
     assert.deepEqual(found, want);
@@ -79,7 +69,7 @@ test('a connection that does not come in time has no reason', async (t) => {
 });
 
 test('a cancelled attempt says nothing', async (t) => {
-  const port = await listen(t);
+  const port = await tcpUpstream(t, () => {});
   let calls = 0;
   createRawTransport(systemClock).connect({ address: { address: '127.0.0.1', port }, timeoutMs: 1000 }, { onConnected: () => void calls++, onFailed: () => void calls++ }).cancel();
   await connect(t, createRawTransport(systemClock), { address: { address: '127.0.0.1', port } });
@@ -88,7 +78,7 @@ test('a cancelled attempt says nothing', async (t) => {
 
 test('a server is told whose connection it is, before anything else', async (t) => {
   const heard = Promise.withResolvers<string>();
-  const port = await listen(t, (socket) => socket.once('data', (chunk: Buffer) => heard.resolve(chunk.toString('latin1'))));
+  const port = await tcpUpstream(t, (socket) => socket.once('data', (chunk: Buffer) => heard.resolve(chunk.toString('latin1'))));
   const transport = createRawTransport(systemClock, 'V1');
   assert.equal(transport.announces, true);
   await connect(t, transport, { address: { address: '127.0.0.1', port }, client: { source: { address: '10.0.0.7', port: 5000 }, destination: { address: '10.96.0.1', port: 80 } } });

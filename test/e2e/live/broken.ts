@@ -6,9 +6,9 @@ import { errorText } from '../../../src/base/errors.ts';
 import { createHttpClient } from '../../../src/kube/http-client.ts';
 import { loadKubeconfig } from '../../../src/kube/kubeconfig.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
-import { CustomResourceDefinitions, ValidatingWebhooks } from '../../../src/kube/resource.ts';
+import { CustomResourceDefinitions, Namespaces, ValidatingWebhooks } from '../../../src/kube/resource.ts';
 import { brokenObjects, GOOD, type BrokenObject } from '../../../src/testkit/broken-objects.ts';
-import { laxDefinition, resourceFor } from '../../../src/testkit/control-mesh.ts';
+import { applyYaml, laxDefinition, resourceFor } from '../../../src/testkit/control-mesh.ts';
 import { eventually } from '../../../src/testkit/eventually.ts';
 import type { TestCluster } from '../harness.ts';
 import { Callers, WAYS } from './callers.ts';
@@ -27,7 +27,8 @@ export async function bearBrokenObjects(t: TestContext, cluster: TestCluster): P
   const broken = brokenObjects();
   assert.ok(broken.length >= 200);
   let refused: BrokenObject[] = [];
-  await cluster.apply(documents(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: BROKEN } }), ...[...GOOD_HOSTS].flatMap(([host, version]) => [appService(host), subsets(host, { v1: version }), routeTo(host, 'v1')])));
+  await client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: BROKEN } });
+  for (const [host, version] of GOOD_HOSTS) await applyYaml(client, documents(appService(host), subsets(host, { v1: version }), routeTo(host, 'v1')));
   await cluster.lateen('wait', ...goodObjects());
 
   await t.test('the API server refuses what it can, and every other one says in its status what is wrong; no request fails', async () => {
@@ -59,8 +60,8 @@ export async function bearBrokenObjects(t: TestContext, cluster: TestCluster): P
 
   await t.test('pods and control plane that start now serve the good ones, too', async () => {
     await cluster.kubectl('rollout', 'restart', 'deployment', '-n', 'istio-system');
+    await cluster.kubectl('delete', 'pods', '--all', '-n', NAMESPACE, '--wait=false');
     await cluster.kubectl('rollout', 'status', 'deployment/istiod', '-n', 'istio-system', '--timeout=60s');
-    await cluster.kubectl('delete', 'pods', '--all', '-n', NAMESPACE, '--wait=true');
     await meshIsUp(cluster);
     await flowsWhile(cluster, async () => {});
     await cluster.lateen('wait', ...goodObjects());

@@ -1,14 +1,15 @@
-/** The sockets on which a workload's DNS queries arrive, UDP and TCP. */
+/** The sockets of a DNS server, UDP and TCP. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { Log } from '../../base/log.ts';
-import { framed, type Transport } from './upstream.ts';
+import type { Log } from '../log.ts';
 
 const TCP_IDLE_MS = 10_000;
 const MAX_CONNECTIONS = 256;
 /** Questions in work on one connection; while there are so many, no more are read from it. */
 const MAX_PIPELINED = 32;
+
+export type Transport = 'udp' | 'tcp';
 
 export interface DnsSockets {
   /** Binds every address; of a port 0 the first decides which. Returns the port. */
@@ -103,4 +104,12 @@ function serve(socket: Socket, respond: Respond): void {
     hasEnded = true;
     settle();
   });
+}
+
+/** With its length before it, as TCP carries it (RFC 1035 §4.2.2). */
+export function framed(message: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(2 + message.length);
+  out.writeUInt16BE(message.length);
+  message.copy(out, 2);
+  return out;
 }
