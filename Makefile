@@ -6,8 +6,8 @@ NODE = node_modules/.bin/node --no-warnings
 demo: setup ## a working mesh with Bookinfo and a canary; Ctrl-C stops it
 	@bin/lateen demo
 
-test: setup-test ## every test: unit, integration, end to end
-	@$(NODE) test/run.ts
+test: setup-test ## every test: unit, integration, end to end; ONLY=word runs the files whose path contains the word
+	@$(NODE) test/run.ts $(ONLY)
 
 bench: setup-test ## cost and speed beside nginx, HAProxy and Envoy; ROW=name runs one row
 	@$(NODE) bench/main.ts $(ROW)
