@@ -201,8 +201,10 @@ class App implements ProxyApp, ProxyView {
     this.ports.set('dns', opened.port);
   }
 
-  #apply(update: ResourceUpdate): readonly Rejected[] {
-    return update.typeUrl === TypeUrl.NameTable && this.#dns ? this.#dns.apply(update) : this.runtime.apply(update);
+  #apply(update: ResourceUpdate): readonly Rejected[] | Promise<readonly Rejected[]> {
+    if (update.typeUrl === TypeUrl.NameTable && this.#dns) return this.#dns.apply(update);
+    const rejected = this.runtime.apply(update);
+    return this.runtime.bound()?.then((more) => [...rejected, ...more]) ?? rejected;
   }
 
   async #drain(): Promise<void> {

@@ -113,6 +113,8 @@ export interface ProxyState {
 export interface ProxyRuntime {
   /** Applies one delta response; good resources take effect, bad ones are returned (one NACK) and their last good version stays. */
   apply(update: ResourceUpdate): Rejected[];
+  /** Of the listeners of updates since the last call: those whose ports cannot be bound, which are refused now. Undefined when no port was to be bound. */
+  bound(): Promise<Rejected[]> | undefined;
   /** Names needed now for EDS, RDS and SDS by type URL; called at once with the present state and on each change. */
   onInterest(listener: (typeUrl: string, names: ReadonlySet<string>) => void): void;
   /** Listeners are bound and no cluster or listener is still warming. False until the first LDS and CDS arrived. */

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { eventually } from '../testkit/eventually.ts';
-import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy, typed } from './testkit/proxy.ts';
-import { httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
+import { ResourceType } from './config/decode.ts';
+import { address, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy, typed } from './testkit/proxy.ts';
+import { deadPort, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
 
 interface Client {
   readonly socket: Socket;
@@ -117,4 +118,32 @@ test('a WebSocket stays open through pushes', async (t) => {
     await eventually(() => assert.ok(client.text().endsWith(name)));
   }
   assert.equal(proxy.http.length, 0);
+});
+
+test('a listener whose port somebody has is refused when that is known, and the one before goes on', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
+  const taken = await tcpUpstream(t, () => {});
+  const at = (port: number) => listener([hcm(inlineRoutes([routeTo('up')]))], { address: address(port) });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [at(0)] });
+  assert.deepEqual(await proxy.runtime.bound(), []);
+  const port = await proxy.port();
+  assert.deepEqual(proxy.apply({ listeners: [at(taken)] }), []);
+  assert.deepEqual(await proxy.runtime.bound(), [{ name: 'test', message: `cannot bind 127.0.0.1:${taken}: address already in use` }]);
+  assert.equal(proxy.runtime.bound(), undefined, 'told once');
+  const { version, refused } = proxy.runtime.snapshot().resources.get(ResourceType.Listener)?.[0] ?? {};
+  assert.deepEqual([version, refused?.version], ['1', '2']);
+  assert.ok(proxy.runtime.ready());
+  assert.match(await (await open(t, port)).ask(), /^HTTP\/1.1 200/);
+});
+
+test('who connects before the routes are there waits for them', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
+  const free = await deadPort(t);
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm({ rds: { route_config_name: 'later', config_source: { ads: {} } } })], { address: address(free) })] });
+  assert.deepEqual(await proxy.runtime.bound(), []);
+  assert.equal(proxy.runtime.ready(), false);
+  const client = await open(t, free);
+  const answer = client.ask();
+  proxy.apply({ routes: [{ name: 'later', virtual_hosts: [{ name: 'all', domains: ['*'], routes: [routeTo('up')] }] }] });
+  assert.match(await answer, /^HTTP\/1.1 200/);
 });

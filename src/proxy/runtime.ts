@@ -39,6 +39,8 @@ class Runtime implements ProxyRuntime {
   readonly #interest = new Map<string, ReadonlySet<string>>();
   readonly #interested: ((typeUrl: string, names: ReadonlySet<string>) => void)[] = [];
   readonly #end = { isAnnounced: false };
+  /** Listeners that were accepted before their ports were known to be free. */
+  readonly #unsure = new Map<string, { readonly version: string; readonly before: ReturnType<ResourceTable['get']> }>();
   #originalDestination: OriginalDestination | undefined;
   #sweep: Timer | undefined;
   #closed = false;
@@ -60,7 +62,6 @@ class Runtime implements ProxyRuntime {
       log,
       originalDestination: () => (this.#originalDestination ??= createOriginalDestination()),
       context: { filters: this.#filters, routes: (name) => this.#routes.get(name), gateway: node.id.startsWith('router~') },
-      changed: () => {},
     });
     this.#tables = new Map(TYPES.map((type) => [type, new ResourceTable(clock)]));
     this.#scheduleSweep();
@@ -77,6 +78,7 @@ class Runtime implements ProxyRuntime {
     for (const { name, version, value } of update.upserted) {
       try {
         if (!table.same(name, value)) this.#set(update.typeUrl, name, value);
+        if (update.typeUrl === ResourceType.Listener) this.#unsure.set(name, { version, before: table.get(name) });
         table.accept(name, version, value);
       } catch (error) {
         const message = errorText(error);
@@ -88,6 +90,20 @@ class Runtime implements ProxyRuntime {
     if (update.typeUrl === ResourceType.VirtualHost) this.#takeHosts();
     this.#tellInterest();
     return rejected;
+  }
+
+  bound(): Promise<Rejected[]> | undefined {
+    const unsure = new Map(this.#unsure);
+    this.#unsure.clear();
+    return this.#listeners.bound()?.then((refused) => {
+      const table = this.#tables.get(ResourceType.Listener);
+      for (const { name, message } of refused) {
+        const known = unsure.get(name);
+        table?.restore(name, known?.before);
+        table?.refuse(name, known?.version ?? '', message);
+      }
+      return refused;
+    });
   }
 
   /** Listeners may have waited for them. */

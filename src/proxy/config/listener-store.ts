@@ -1,27 +1,30 @@
-/** The listeners in force. A new or changed listener takes effect when all of its route tables are there. */
+/** The listeners in force. A new or changed listener takes effect when its port is bound and all of its route tables are there. */
 import type { Incoming } from '../ending.ts';
+import { BoundPort } from '../net/bound-port.ts';
 import type { ListenerDeps } from '../net/listener.ts';
 import { ListenerRuntime, routeNames } from '../net/listener.ts';
 import { secretNames } from '../net/tls-settings.ts';
-import type { ListenerState, SocketAddress } from '../runtime-contract.ts';
+import type { ListenerState, Rejected, SocketAddress } from '../runtime-contract.ts';
 import { decode } from './decode.ts';
 import { compileListener, type ListenerContext, type ListenerSettings } from './listeners.ts';
 
 interface Entry {
   active: ListenerRuntime | undefined;
   pending: ListenerSettings | undefined;
+  /** Of the pending one, when it does not go on with that of the active one. */
+  port: BoundPort | undefined;
 }
 
 export interface ListenerStoreDeps extends Omit<ListenerDeps, 'handOver'> {
   readonly context: ListenerContext;
-  /** A listener became ready to serve. */
-  changed(): void;
 }
 
 export class ListenerStore {
   readonly #deps: ListenerStoreDeps;
   readonly #listeners = new Map<string, Entry>();
   readonly #leaving = new Set<ListenerRuntime>();
+  /** Ports of which nobody has been told yet how it went. */
+  readonly #binding = new Map<string, BoundPort>();
   #ending = false;
   /** Active listeners by `ip:port`, for connections that the redirecting listener hands over. */
   #byAddress = new Map<string, ListenerRuntime>();
@@ -33,15 +36,30 @@ export class ListenerStore {
   /** @throws ConfigError */
   set(name: string, value: Uint8Array): void {
     const settings = compileListener(decode('listener', value), this.#deps.context);
-    const entry = this.#listeners.get(name) ?? { active: undefined, pending: undefined };
+    const entry = this.#listeners.get(name) ?? { active: undefined, pending: undefined, port: undefined };
     this.#listeners.set(name, entry);
     entry.pending = settings;
+    this.#bind(name, entry, settings);
     this.activate();
+  }
+
+  /** How it went with the ports of the listeners that were set since the last call. What could not be bound is no listener.
+   * @returns undefined when there were none */
+  bound(): Promise<Rejected[]> | undefined {
+    if (this.#binding.size === 0) return undefined;
+    const binding = [...this.#binding];
+    this.#binding.clear();
+    return Promise.all(binding.map(async ([name, port]) => ({ name, port, message: await port.failure }))).then((all) => all.flatMap(({ name, port, message }) => {
+      // Meanwhile it may have been removed, or moved on to another port.
+      if (message === undefined || !this.#drop(name, port)) return [];
+      return [{ name, message }];
+    }));
   }
 
   remove(name: string): void {
     const entry = this.#listeners.get(name);
     this.#listeners.delete(name);
+    entry?.port?.close();
     if (entry?.active) this.#retire(entry.active);
     this.#index();
   }
@@ -49,23 +67,24 @@ export class ListenerStore {
   /** Puts pending listeners in force whose routes have come. */
   activate(): void {
     for (const entry of this.#listeners.values()) {
-      const { pending, active } = entry;
-      if (!pending || !routeNames(pending).every((name) => this.#deps.context.routes(name))) continue;
+      const { pending, active, port } = entry;
+      if (!pending || (port && !port.bound) || !routeNames(pending).every((name) => this.#deps.context.routes(name))) continue;
       entry.pending = undefined;
+      entry.port = undefined;
       if (active && active.settings.bind === pending.bind && sameAddress(active.settings.address, pending.address)) {
         active.update(pending);
         continue;
       }
       if (active) this.#retire(active);
-      entry.active = new ListenerRuntime(pending, { ...this.#deps, handOver: (destination) => this.#handOver(destination) });
+      entry.active = new ListenerRuntime(pending, { ...this.#deps, handOver: (destination) => this.#handOver(destination) }, port);
       if (this.#ending) entry.active.announceEnd();
-      entry.active.start(() => this.#deps.changed());
+      entry.active.start();
     }
     this.#index();
   }
 
   get ready(): boolean {
-    return [...this.#listeners.values()].every(({ active, pending }) => pending === undefined && active?.ready === true);
+    return [...this.#listeners.values()].every(({ active, pending }) => pending === undefined && active !== undefined);
   }
 
   warm(name: string): boolean {
@@ -124,9 +143,41 @@ export class ListenerStore {
 
   close(): void {
     for (const listener of [...this.#active(), ...this.#leaving]) listener.close();
+    for (const { port } of this.#listeners.values()) port?.close();
     this.#listeners.clear();
     this.#leaving.clear();
     this.#byAddress.clear();
+  }
+
+  #bind(name: string, entry: Entry, { bind, address }: ListenerSettings): void {
+    const { active, port } = entry;
+    const wanted = this.#deps.bind.locate?.(name, address) ?? address;
+    if (port && bind && sameAddress(port.wanted, wanted)) return;
+    port?.close();
+    entry.port = undefined;
+    if (!bind || (active?.settings.bind === true && sameAddress(active.settings.address, address))) return;
+    // The one must go before the other can come.
+    if (active?.settings.bind === true && active.settings.address.port === address.port) {
+      this.#retire(active);
+      entry.active = undefined;
+    }
+    const next = new BoundPort(wanted);
+    entry.port = next;
+    this.#binding.set(name, next);
+    void next.failure.then((failure) => {
+      if (failure === undefined) return this.activate();
+      this.#deps.log.error('cannot bind a listener', { listener: name, error: failure });
+    });
+  }
+
+  /** @returns false when it is another one by now */
+  #drop(name: string, port: BoundPort): boolean {
+    const entry = this.#listeners.get(name);
+    if (entry?.port !== port) return false;
+    entry.port = undefined;
+    entry.pending = undefined;
+    if (!entry.active) this.#listeners.delete(name);
+    return true;
   }
 
   #all(): ListenerRuntime[] {

@@ -28,6 +28,17 @@ export class ResourceTable {
     if (entry) entry.refused = { version, message };
   }
 
+  /** What is known of it, for `restore`. */
+  get(name: string): Entry | undefined {
+    return this.#entries.get(name);
+  }
+
+  /** As it was before the newest version was accepted. */
+  restore(name: string, entry: Entry | undefined): void {
+    if (entry) this.#entries.set(name, entry);
+    else this.#entries.delete(name);
+  }
+
   remove(name: string): void {
     this.#entries.delete(name);
   }

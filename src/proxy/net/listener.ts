@@ -1,8 +1,8 @@
 /** A listener at work: accepts, finds out where a connection wanted to go and what it speaks, and gives it to its filter chain. */
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../base/log.ts';
-import { formatAddress, netAddress } from './format-address.ts';
+import { formatAddress } from './format-address.ts';
 import type { ChainSettings, ListenerSettings } from '../config/listeners.ts';
 import type { DownstreamConnection } from '../http/connection.ts';
 import type { ProxyServices } from '../http/services.ts';
@@ -10,6 +10,7 @@ import type { Incoming } from '../ending.ts';
 import type { ConnectionFacts, TcpOutcome } from '../outcome.ts';
 import type { BindOptions, ListenerState, SocketAddress } from '../runtime-contract.ts';
 import type { SecretSource } from '../secret-source.ts';
+import type { BoundPort } from './bound-port.ts';
 import { Chain } from './chain.ts';
 import { type ConnectionView, matchChain, narrowByDestination, needsContent } from './chain-match.ts';
 import { descriptor } from './descriptor.ts';
@@ -43,9 +44,7 @@ type ChainStart = Waiting & { readonly chain: Chain };
 export class ListenerRuntime {
   settings: ListenerSettings;
   readonly #deps: ListenerDeps;
-  #server: Server | undefined;
-  #bound: SocketAddress | undefined;
-  #failure: string | undefined;
+  readonly #port: BoundPort | undefined;
   #chains: Chain[] = [];
   #default: Chain | undefined;
   /** Chains of earlier versions whose connections have not ended yet. */
@@ -59,39 +58,18 @@ export class ListenerRuntime {
   /** Monotonic ms. */
   lastAcceptedAt = -Infinity;
 
-  constructor(settings: ListenerSettings, deps: ListenerDeps) {
+  /** @param port of its own, if it has one; bound */
+  constructor(settings: ListenerSettings, deps: ListenerDeps, port?: BoundPort) {
     this.settings = settings;
     this.#deps = deps;
+    this.#port = port;
     this.#firstWord = new FirstWord(deps.services.clock, usualSpeaker(settings));
     this.#adopt(settings);
   }
 
-  /** Binds if the listener has a port of its own. @param onReady called once, bound or failed */
-  start(onReady: () => void): void {
-    if (!this.settings.bind) return onReady();
-    const { bind, log } = this.#deps;
-    const wanted = bind.locate?.(this.settings.name, this.settings.address) ?? this.settings.address;
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) => this.#onConnection(socket));
-    this.#server = server;
-    server.once('error', (error) => {
-      this.#failure = error.message;
-      log.error('cannot bind a listener', { listener: this.settings.name, address: wanted.address, port: wanted.port, error: error.message });
-      onReady();
-    });
-    server.listen({ ...netAddress(wanted), backlog: 4096 }, () => {
-      const address = server.address();
-      this.#bound = wanted;
-      if (typeof address === 'object' && address !== null) this.#bound = { address: address.address, port: address.port };
-      onReady();
-    });
-  }
-
-  get ready(): boolean {
-    return !this.settings.bind || this.#bound !== undefined || this.#failure !== undefined;
-  }
-
-  get failed(): string | undefined {
-    return this.#failure;
+  /** Takes connections at its own port from now on, if it has one. */
+  start(): void {
+    this.#port?.serve((socket) => this.#onConnection(socket));
   }
 
   /** RDS names that its chains need. */
@@ -130,7 +108,7 @@ export class ListenerRuntime {
   }
 
   state(): ListenerState {
-    return { name: this.settings.name, bound: this.#bound, activeConnections: this.openConnections };
+    return { name: this.settings.name, bound: this.#port?.bound, activeConnections: this.openConnections };
   }
 
   get openConnections(): number {
@@ -152,14 +130,14 @@ export class ListenerRuntime {
   /** Stops accepting; resolves when every connection has ended. */
   async drain(): Promise<void> {
     this.#draining = true;
-    this.#server?.close();
+    this.#port?.close();
     for (const reading of this.#early) reading.destroy();
     await Promise.all([...this.#all(), ...this.#retired].map((chain) => chain.drain()));
   }
 
   close(): void {
     this.#draining = true;
-    this.#server?.close();
+    this.#port?.close();
     for (const reading of this.#early) reading.destroy();
     for (const chain of [...this.#all(), ...this.#retired]) chain.close();
   }

@@ -105,6 +105,20 @@ test('a refused resource is answered with a NACK that carries the reason', async
   assert.equal(client.status().rejects, 1);
 });
 
+test('an update that takes effect later is answered then, the next of its type after it, and other types do not wait', async (t) => {
+  const server = await startServer(t);
+  const effects: ((refused: RejectedResource[]) => void)[] = [];
+  const { client } = startClient(t, () => server.port, { wildcardTypes: [CDS, EDS], apply: (update) => (update.typeUrl === CDS && effects.length === 0 ? new Promise((resolve) => effects.push(resolve)) : []) });
+  await client.start();
+  await eventually(() => assert.equal(server.requests.length, 2));
+  server.push(CDS, 'n1', { a: '1' });
+  server.push(CDS, 'n2', { a: '2' });
+  server.push(EDS, 'n3', { a: '1' });
+  await eventually(() => assert.deepEqual(server.requests.slice(2).map((r) => r.responseNonce), ['n3']));
+  effects[0]?.([{ name: 'a', message: 'no port' }]);
+  await eventually(() => assert.deepEqual(server.requests.slice(3).map((r) => [r.responseNonce, r.errorDetail?.message]), [['n1', 'a: no port'], ['n2', undefined]]));
+});
+
 test('an application that throws is a NACK, and the stream goes on', async (t) => {
   const server = await startServer(t);
   const { client } = startClient(t, () => server.port, { apply: () => { throw new Error('boom'); } });

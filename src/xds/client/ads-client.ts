@@ -19,7 +19,7 @@ export interface AdsClientDeps {
   /** An encoded envoy.config.core.v3.Node. */
   readonly node: Uint8Array;
   /** Puts an update into force and tells which resources it refuses. */
-  apply(update: DeltaUpdate): readonly RejectedResource[];
+  apply(update: DeltaUpdate): readonly RejectedResource[] | Promise<readonly RejectedResource[]>;
   readonly lastGood?: LastGoodFile;
   /** Types of which everything is wanted, in the order in which they are asked for. */
   readonly wildcardTypes: readonly string[];
@@ -60,6 +60,8 @@ class DeltaAdsClient implements AdsClient {
   #channel: GrpcChannel | undefined;
   #stream: GrpcStream | undefined;
   #isFirst = true;
+  /** Responses of a type that wait for what they led to; answered in their order. */
+  readonly #unanswered = new Map<string, Promise<void>>();
   #retry: Timer | undefined;
   #closed = false;
   #status = { connected: false, connects: 0, updates: 0, rejects: 0, lastError: undefined as string | undefined };
@@ -79,7 +81,7 @@ class DeltaAdsClient implements AdsClient {
       const resources = loaded.get(typeUrl) ?? [];
       if (resources.length === 0) continue;
       const update = this.#session.receive({ typeUrl, nonce: '', resources, removed: [] });
-      const refused = new Set(this.#deps.apply(update).map((r) => r.name));
+      const refused = new Set((await this.#deps.apply(update)).map((r) => r.name));
       this.#session.restore(typeUrl, update.upserted.filter((r) => !refused.has(r.name)));
     }
     this.#connect();
@@ -146,17 +148,33 @@ class DeltaAdsClient implements AdsClient {
     }
     const update = this.#session.receive(response);
     const rejected = this.#apply(update);
-    // The application may have changed its interest meanwhile; the acknowledgement goes out after those requests.
+    const earlier = this.#unanswered.get(response.typeUrl);
+    if (!earlier && !(rejected instanceof Promise)) return this.#answer(response, update, rejected);
+    const stream = this.#stream;
+    const answered = Promise.all([rejected, earlier]).then(([all]) => {
+      if (this.#unanswered.get(response.typeUrl) === answered) this.#unanswered.delete(response.typeUrl);
+      // Another stream begins with what is held.
+      if (this.#stream === stream) this.#answer(response, update, all);
+    });
+    this.#unanswered.set(response.typeUrl, answered);
+  }
+
+  /** The application may have changed its interest meanwhile; the acknowledgement goes out after those requests. */
+  #answer(response: DeltaResponse, update: DeltaUpdate, rejected: readonly RejectedResource[]): void {
     this.#send(this.#session.acknowledge(response, rejected));
     this.#note(update, rejected);
   }
 
-  #apply(update: DeltaUpdate): readonly RejectedResource[] {
-    try {
-      return this.#deps.apply(update);
-    } catch (error) {
+  #apply(update: DeltaUpdate): readonly RejectedResource[] | Promise<readonly RejectedResource[]> {
+    const failed = (error: unknown): RejectedResource[] => {
       this.#deps.log.error('an update could not be applied', { typeUrl: update.typeUrl, error });
       return update.upserted.map(({ name }) => ({ name, message: errorText(error) }));
+    };
+    try {
+      const rejected = this.#deps.apply(update);
+      return rejected instanceof Promise ? rejected.catch(failed) : rejected;
+    } catch (error) {
+      return failed(error);
     }
   }
 

@@ -78,6 +78,7 @@ export async function followChanges(t: TestContext, cluster: TestCluster): Promi
     assert.ok(performance.now() - started < 10_000, `it took ${performance.now() - started} ms`);
     const message = await cluster.kubectl('get', 'gateways.networking.istio.io', 'taken', '-n', NAMESPACE, '-o', 'jsonpath={.status.conditions[?(@.type=="Programmed")].message}');
     assert.match(message, /edge-envoy-\S+: .*cannot bind '0\.0\.0\.0:15090': Address already in use/);
+    assert.match(message, /edge-lateen-\S+: .*cannot bind 0\.0\.0\.0:15090: address already in use/);
     await cluster.kubectl('delete', 'gateways.networking.istio.io', 'taken', '-n', NAMESPACE);
 
     const missing = await cluster.tryLateen('wait', 'virtualservice/nowhere.good');

@@ -1,0 +1,55 @@
+/** A port that a listener has of its own. It is bound before the listener is in force, so that the control plane hears at once
+ * when that cannot be; who connects until then waits. */
+import { createServer, type Server, type Socket } from 'node:net';
+import { errorText } from '../../base/errors.ts';
+import type { SocketAddress } from '../runtime-contract.ts';
+import { netAddress } from './format-address.ts';
+
+const BACKLOG = 4096;
+const KEEPALIVE_MS = 60_000;
+
+export class BoundPort {
+  readonly wanted: SocketAddress;
+  /** Why it could not be bound; undefined when it is. */
+  readonly failure: Promise<string | undefined>;
+  readonly #server: Server;
+  #bound: SocketAddress | undefined;
+  #serve: ((socket: Socket) => void) | undefined;
+  #waiting: Socket[] = [];
+
+  constructor(wanted: SocketAddress) {
+    this.wanted = wanted;
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => (this.#serve ? this.#serve(socket) : this.#hold(socket)));
+    this.#server = server;
+    this.failure = new Promise((resolve) => {
+      server.once('error', (error: NodeJS.ErrnoException) => resolve(`cannot bind ${wanted.address}:${wanted.port}: ${error.code === 'EADDRINUSE' ? 'address already in use' : errorText(error)}`));
+      server.listen({ ...netAddress(wanted), backlog: BACKLOG }, () => {
+        const address = server.address();
+        this.#bound = typeof address === 'object' && address !== null ? { address: address.address, port: address.port } : wanted;
+        resolve(undefined);
+      });
+    });
+  }
+
+  /** Undefined until it is bound. */
+  get bound(): SocketAddress | undefined {
+    return this.#bound;
+  }
+
+  /** From now on the listener is in force. */
+  serve(onConnection: (socket: Socket) => void): void {
+    this.#serve = onConnection;
+    for (const socket of this.#waiting.splice(0)) if (!socket.destroyed) onConnection(socket);
+  }
+
+  /** Takes nobody any more. */
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  #hold(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    this.#waiting.push(socket);
+  }
+}
