@@ -132,7 +132,11 @@ export class VerificationError extends Error {
 
 function tlsFailure(error: NodeJS.ErrnoException & { reason?: string }): string | undefined {
   if (error instanceof VerificationError) return tlsError(VERIFY_FAILED, `CERTIFICATE_VERIFY_FAILED:verify cert failed: ${error.message}`);
-  if (error.code !== undefined && VERIFY_CODES.test(error.code)) return tlsError(VERIFY_FAILED, `CERTIFICATE_VERIFY_FAILED:verify cert failed: X509_verify_cert: certificate verification error at depth 0: ${VERIFY_TEXTS.get(error.code) ?? error.message}`);
+  if (error.code !== undefined && VERIFY_CODES.test(error.code)) {
+    // Node does not tell the depth. What is self-signed in a chain is the root, which mostly comes right after the leaf.
+    const depth = error.code === 'SELF_SIGNED_CERT_IN_CHAIN' ? 1 : 0;
+    return tlsError(VERIFY_FAILED, `CERTIFICATE_VERIFY_FAILED:verify cert failed: X509_verify_cert: certificate verification error at depth ${depth}: ${VERIFY_TEXTS.get(error.code) ?? error.message}`);
+  }
   if (error.code === undefined || !/SSL|TLS|ERR_OSSL/.test(error.code)) return undefined;
   const text = (error.reason ?? error.message).toLowerCase();
   const known = SSL_REASONS.find(([pattern]) => pattern.test(text));
