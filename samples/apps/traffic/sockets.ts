@@ -4,6 +4,7 @@ import type { Failure, SocketOrder, SocketReport } from './order.ts';
 
 const OPEN_AT_ONCE = 50;
 const SAY_EVERY_MS = 5000;
+const OPEN_AGAIN_MS = 500;
 
 export class Sockets {
   readonly #order: SocketOrder;
@@ -37,13 +38,21 @@ export class Sockets {
     return { wanted: this.#order.count, open: this.#open.size, echoes: this.#echoes, closed: this.#closed };
   }
 
+  /** The way there may not be ready yet. */
+  #again(): void {
+    this.#started--;
+    setTimeout(() => this.#next(), OPEN_AGAIN_MS);
+  }
+
   #next(): void {
     if (this.#started >= this.#order.count || this.#closing) return;
     this.#started++;
     const openedAt = Date.now();
     const socket = new WebSocket(this.#order.url, { perMessageDeflate: false, ...(this.#order.host === undefined ? {} : { headers: { host: this.#order.host } }) });
     let error = '';
+    let wasOpen = false;
     socket.once('open', () => {
+      wasOpen = true;
       this.#open.add(socket);
       this.#next();
     });
@@ -51,7 +60,9 @@ export class Sockets {
     socket.on('error', (cause) => (error = cause.message));
     socket.once('close', (code) => {
       this.#open.delete(socket);
-      if (!this.#closing) this.#closed.push({ atMs: Date.now(), tookMs: Date.now() - openedAt, stream: this.#order.name, what: `closed with ${code} ${error}` });
+      if (this.#closing) return;
+      if (wasOpen) this.#closed.push({ atMs: Date.now(), tookMs: Date.now() - openedAt, stream: this.#order.name, what: `closed with ${code} ${error}` });
+      else this.#again();
     });
   }
 }

@@ -25,7 +25,7 @@ export function deployment({ name, version, replicas, env = {}, graceSeconds = 3
             name: 'app', image: 'lateen/traffic-server', imagePullPolicy: 'IfNotPresent',
             env: Object.entries({ VERSION: version, ...env }).map(([key, value]) => ({ name: key, value })),
             ports: PORTS.map(([portName, containerPort]) => ({ name: portName, containerPort })),
-            readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+            readinessProbe: { httpGet: { path: '/', port: 8080 } },
           }],
         },
       },
