@@ -55,7 +55,7 @@ export async function observe(t: TestContext, cluster: TestCluster): Promise<voi
     await t.test('one request through Bookinfo is one trace with a span of every hop', async () => {
       const traceId = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
       await cluster.kubectl('apply', '-f', networking('virtual-service-reviews-v3.yaml'));
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await cluster.lateen('wait', '-f', networking('virtual-service-reviews-v3.yaml'));
       await cluster.get(`${base}/productpage`, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
       await eventually(async () => {
         const answer = await httpGet(`${url('tracing', 16686)}/api/traces/${traceId}`);

@@ -40,7 +40,7 @@ export async function breakThings(t: TestContext, cluster: TestCluster): Promise
 
   await t.test('a retry turns an answer that is wrong half of the time into a right one', async () => {
     await cluster.apply(httpbinRoute('retries: {attempts: 10, perTryTimeout: 2s, retryOn: 5xx}'));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await cluster.lateen('wait', 'virtualservice/httpbin');
     const codes = (await inCurl('-o', '/dev/null', '-w', '%{http_code}\n', ...Array<string>(30).fill('http://httpbin:8000/status/200,503'))).trim().split('\n');
     assert.deepEqual(countBy(codes.filter((line) => /^\d+$/.test(line)), String)['503'] ?? 0, 0, codes.join(' '));
     await cluster.kubectl('delete', 'virtualservice', 'httpbin');
