@@ -19,7 +19,7 @@ export function envoyBootstrap(settings: ProxySettings, paths: BootstrapPaths): 
     admin: { address: socketAddress('127.0.0.1', ports.admin), profile_path: '/dev/null' },
     ...statsConfig(settings),
     layered_runtime: { layers: [{ name: 'admin', admin_layer: {} }] },
-    overload_manager: { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: { '@type': `${TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`, max_active_downstream_connections: 2_147_483_647 } }] },
+    overload_manager: { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: { '@type': `${TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`, max_active_downstream_connections: settings.maxConnections } }] },
     dynamic_resources: { ads_config: adsConfig(), cds_config: viaAds(), lds_config: viaAds() },
     static_resources: { clusters: [agentCluster('xds-grpc', paths.socket), agentCluster('sds-grpc', paths.socket)] },
   };

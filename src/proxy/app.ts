@@ -108,6 +108,7 @@ class App implements ProxyApp, ProxyView {
       log: this.#log.scope('proxy'),
       bind: options.bind ?? {},
       node: { id: settings.nodeId, cluster: settings.nodeCluster },
+      maxConnections: settings.maxConnections,
     });
     this.#ads = this.#createAds(options.announcement);
     this.#pages = this.#createPages();

@@ -51,6 +51,8 @@ export interface RuntimeDeps {
   readonly node: ProxyNode;
   /** 0 ≤ random() < 1; default Math.random. */
   readonly random?: () => number;
+  /** Clients connected at once, over all listeners; default: any number. */
+  readonly maxConnections?: number;
 }
 
 export interface ResourceState {

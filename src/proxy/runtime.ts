@@ -11,6 +11,7 @@ import { ResourceTable } from './config/resource-table.ts';
 import { RouteStore } from './config/route-store.ts';
 import type { FilterDeps } from './filters/registry.ts';
 import { createDateSource, type ProxyServices } from './http/services.ts';
+import { ConnectionLimit } from './net/connection-limit.ts';
 import { createOriginalDestination, type OriginalDestination } from './net/original-dst.ts';
 import { createSecretStore, type SecretStore } from './net/secret-store.ts';
 import type { ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
@@ -60,6 +61,7 @@ class Runtime implements ProxyRuntime {
       secrets: this.#secrets,
       bind,
       log,
+      limit: deps.maxConnections === undefined ? undefined : new ConnectionLimit(deps.maxConnections),
       originalDestination: () => (this.#originalDestination ??= createOriginalDestination()),
       context: { filters: this.#filters, routes: (name) => this.#routes.get(name), gateway: node.id.startsWith('router~') },
     });

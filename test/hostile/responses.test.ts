@@ -19,7 +19,7 @@ interface ResponseCase {
 }
 
 const head = (fields: string, body = '', line = 'HTTP/1.1 200 OK') => `${line}\r\n${fields}\r\n${body}`;
-const REFUSED = 503;
+const REFUSED = 502;
 const QUIET_MS = 100;
 
 const CASES: readonly ResponseCase[] = [

@@ -7,9 +7,17 @@ export interface Difference {
 
 const LATE = 'node:tls lets us look at a client’s certificate after the handshake only, when an alert can no longer be sent: we close';
 
+const TOO_MANY = 'Envoy resets the stream without a word; we answer 431 as on HTTP/1, so that the client learns what to change';
+
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   'MUTUAL asks for a certificate that its roots vouch for': { at: ['[1].answer.end'], why: LATE },
   'a client’s names can be limited': { at: ['[0].answer.end'], why: LATE },
+  'an expectation that nobody knows': {
+    at: ['[0]'],
+    why: 'RFC 9110 §10.1.1: who cannot meet an expectation answers 417; passing it on makes two readers disagree about whether a body follows',
+  },
+  'more fields than may be: HTTP/2': { at: ['[0].answer', '[0].log'], why: TOO_MANY },
+  'more fields than may be: two proxies, HTTP/2': { at: ['[0].answer', '[0].log'], why: TOO_MANY },
   'a TCP connection that a policy denies': {
     at: ['[0].nextLog.attempts', '[0].nextLog.cluster', '[0].nextLog.received', '[0].nextLog.upstream'],
     why: 'Envoy connects to the application, and reads, before its RBAC filter looks; we refuse first, so that nothing of the application is seen',

@@ -53,6 +53,8 @@ export interface Ask extends Dial {
   /** So often, one after the other by one connection; what is observed is how often each `tally` came out. */
   readonly times?: number;
   readonly tally?: 'body' | 'status' | 'seen' | 'connections';
+  /** The request is never ended: more of its body would follow. */
+  readonly unfinished?: boolean;
   /** Gives up after so long, as a client that goes away; default: waits for the end. */
   readonly leaveAfterMs?: number;
   readonly expect: AskExpectation;
@@ -68,7 +70,7 @@ export interface AskExpectation {
   readonly trailers?: Readonly<Record<string, string | RegExp | null>>;
   readonly interim?: readonly number[];
   /** Default: `complete`. */
-  readonly end?: string;
+  readonly end?: string | RegExp;
   /** What the applications saw, in order. */
   readonly seen?: readonly SeenExpectation[];
   readonly log?: Readonly<Record<string, string | number | null | RegExp>>;

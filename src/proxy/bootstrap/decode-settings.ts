@@ -20,6 +20,9 @@ export interface BootstrapInput {
 
 const DAY_MS = 86_400_000;
 const PORT = { min: 0, max: 65_535 };
+const MAX_CONNECTIONS = 'overload.global_downstream_max_connections';
+/** Istio's. */
+const MOST_CONNECTIONS = 2_147_483_647;
 const PLAINTEXT_PORT = 15_010;
 const SECURE_PORT = 15_012;
 /** Envoy's and zap's level names → ours. */
@@ -53,6 +56,7 @@ export function decodeSettings(input: BootstrapInput): ProxySettings {
     appProbes: readProbes(reader),
     appMetrics: readAppMetrics(reader),
     drainMs: reader.duration('terminationDrainDuration', config['terminationDrainDuration'] ?? input.env['TERMINATION_DRAIN_DURATION'], 5000),
+    maxConnections: reader.checkNumber(`runtimeValues.${MAX_CONNECTIONS}`, asObject(config['runtimeValues'])[MAX_CONNECTIONS], { fallback: MOST_CONNECTIONS, min: 0, max: MOST_CONNECTIONS }),
     exitWhenIdle: reader.flag('EXIT_ON_ZERO_ACTIVE_CONNECTIONS'),
   };
   if (reader.problems.length > 0) throw new BootstrapError(reader.problems);

@@ -115,6 +115,8 @@ export interface ProxySettings {
   readonly appMetrics: AppMetrics | undefined;
   /** Longest wait for requests in flight at the end; terminationDrainDuration, 5 s. */
   readonly drainMs: number;
+  /** Clients connected at once. `runtimeValues` of the proxy configuration: `overload.global_downstream_max_connections`. */
+  readonly maxConnections: number;
   /** EXIT_ON_ZERO_ACTIVE_CONNECTIONS. */
   readonly exitWhenIdle: boolean;
 }

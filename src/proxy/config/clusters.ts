@@ -17,6 +17,7 @@ import type { TcpKeepalive } from '../upstream/transport.ts';
 import type { ClusterSettings, Discovery, TransportSettings } from '../upstream/settings.ts';
 import { socketAddress } from './address.ts';
 import { messageType, unpack } from './decode.ts';
+import { compileHttp2Options } from './http2-options.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000;
 const DEFAULT_IDLE_MS = 3_600_000;
@@ -197,6 +198,7 @@ function compileHttpOptions(message: Cluster): HttpFields {
   }
   const names = options?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
   const pingMs = durationMs(http2?.connectionKeepalive?.interval) ?? 0;
+  const limits = compileHttp2Options(http2);
   return {
     protocol,
     serverName: names?.autoSni ? { verify: names.autoSanValidation } : undefined,
@@ -205,7 +207,9 @@ function compileHttpOptions(message: Cluster): HttpFields {
       idleTimeoutMs: durationMs(common?.idleTimeout) ?? DEFAULT_IDLE_MS,
       maxAgeMs: durationMs(common?.maxConnectionDuration) ?? 0,
       trailers: http1?.enableTrailers ?? false,
-      maxConcurrentStreams: http2?.maxConcurrentStreams ?? 1024,
+      maxConcurrentStreams: limits.maxConcurrentStreams,
+      http2Limits: limits.limits,
+      maxHeaders: common?.maxHeadersCount,
       ping: pingMs > 0 ? { intervalMs: pingMs, timeoutMs: durationMs(http2?.connectionKeepalive?.timeout) ?? 0 } : undefined,
     },
   };

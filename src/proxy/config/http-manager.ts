@@ -14,6 +14,7 @@ import type { EscapedSlashes } from '../route/path.ts';
 import type { CustomTag, TracingSettings } from '../tracing.ts';
 import { cidrOf } from './address.ts';
 import { messageType, sourceBytes, unpack } from './decode.ts';
+import { compileHttp2Options } from './http2-options.ts';
 import { compileLocalReplies } from './local-replies.ts';
 import { compileRoutes, type RouteCompiler, type RouteTable } from './routes.ts';
 
@@ -64,10 +65,13 @@ export function compileHttpManager(message: HttpConnectionManager, context: Mana
     maxHeaders: common?.maxHeadersCount ?? 100,
     streamIdleMs: durationMs(message.streamIdleTimeout) ?? 300_000,
     requestTimeoutMs: durationMs(message.requestTimeout) ?? 0,
+    headTimeoutMs: durationMs(message.requestHeadersTimeout) ?? 0,
+    maxStreamMs: durationMs(common?.maxStreamDuration) ?? 0,
     connectionIdleMs: durationMs(common?.idleTimeout) ?? HOUR_MS,
     maxConnectionMs: durationMs(common?.maxConnectionDuration) ?? 0,
     via: message.via,
-    maxConcurrentStreams: message.http2ProtocolOptions?.maxConcurrentStreams ?? 1024,
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    http2: compileHttp2Options(message.http2ProtocolOptions),
     tracing: message.tracing && compileTracing(message.tracing, context.server),
     accessLogs: compileAccessLogs(message.accessLog),
     replyMappers: compileLocalReplies(message.localReplyConfig),

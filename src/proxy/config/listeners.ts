@@ -1,5 +1,4 @@
 /** Envoy `Listener` → settings: addresses, what to look at, filter chains. */
-import type { TransportSocket } from './address.ts';
 import type { Filter, FilterChain, FilterChainMatch } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
 import type { Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import type { TcpProxy } from '../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
@@ -54,6 +53,8 @@ export interface ListenerContext extends Omit<ManagerContext, 'server'> {
 }
 
 const DEFAULT_INSPECT_MS = 15_000;
+/** Envoy's is none; Istio says 15 s at gateways. */
+const DEFAULT_HANDSHAKE_MS = 15_000;
 
 export function compileListener(message: Listener, context: ListenerContext): ListenerSettings {
   if (message.filterChainMatcher) throw new ConfigError('filter_chain_matcher is not supported');
@@ -97,7 +98,7 @@ function listenerFilters(message: Listener): Set<string> {
 
 function compileChain(message: FilterChain, context: ManagerContext): ChainSettings {
   try {
-    return { name: message.name, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message.transportSocket), ...compileFilters(message.filters, context), fingerprint: Buffer.from(sourceBytes(message)).toString('latin1') };
+    return { name: message.name, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message), ...compileFilters(message.filters, context), fingerprint: Buffer.from(sourceBytes(message)).toString('latin1') };
   } catch (error) {
     throw new ConfigError(`filter chain ${message.name === '' ? '(unnamed)' : message.name}: ${errorText(error)}`);
   }
@@ -117,14 +118,14 @@ function compileMatch(message: FilterChainMatch | undefined): ChainMatch {
   };
 }
 
-function compileDownstreamTls(socket: TransportSocket | undefined): DownstreamTlsSettings | undefined {
+function compileDownstreamTls({ transportSocket: socket, transportSocketConnectTimeout }: FilterChain): DownstreamTlsSettings | undefined {
   if (socket === undefined || socket.configType.case === undefined) return undefined;
   const any = socket.configType.value;
   const type = messageType(any);
   if (type === 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer') return undefined;
   if (type !== 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext') throw new ConfigError(`transport_socket ${socket.name} (${type}) is not supported`);
   const tls = unpack('downstreamTls', any);
-  return { ...compileTls(tls.commonTlsContext), requireClientCertificate: tls.requireClientCertificate ?? false, requireSni: tls.requireSni ?? false };
+  return { ...compileTls(tls.commonTlsContext), requireClientCertificate: tls.requireClientCertificate ?? false, requireSni: tls.requireSni ?? false, handshakeMs: durationMs(transportSocketConnectTimeout) ?? DEFAULT_HANDSHAKE_MS };
 }
 
 /** Network filters whose work other parts do, or that only exist for Envoy's statistics. */

@@ -229,6 +229,9 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (reason === 'protocol error') {
       this.addFlag('DPE');
       this.#details = 'http1.codec_error';
+    } else if (reason === 'remote reset') {
+      this.addFlag('DR');
+      this.#details = 'http2.remote_reset';
     } else {
       this.addFlag('DC');
       this.#details = 'downstream_remote_disconnect';

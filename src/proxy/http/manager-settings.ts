@@ -2,6 +2,7 @@ import type { Cidr } from '../../base/cidr.ts';
 import type { AccessLogSettings } from '../outcome.ts';
 import type { PathRules } from '../route/path.ts';
 import type { TracingSettings } from '../tracing.ts';
+import type { Http2Options } from '../config/http2-options.ts';
 import type { RouteTable } from '../config/routes.ts';
 import type { HttpFilter } from './filter.ts';
 import type { ReplyMapper } from './local-reply.ts';
@@ -50,11 +51,18 @@ export interface ManagerSettings {
   readonly maxHeadBytes: number;
   readonly maxHeaders: number;
   readonly streamIdleMs: number;
+  /** For the whole request; 0: no limit, as with those that follow. */
   readonly requestTimeoutMs: number;
+  /** For its head. Envoy: request_headers_timeout. */
+  readonly headTimeoutMs: number;
+  /** For an exchange whose route says nothing. */
+  readonly maxStreamMs: number;
   readonly connectionIdleMs: number;
   readonly maxConnectionMs: number;
   readonly via: string;
-  readonly maxConcurrentStreams: number;
+  /** 0: no limit. */
+  readonly maxRequestsPerConnection: number;
+  readonly http2: Http2Options;
   readonly tracing?: TracingSettings;
   readonly accessLogs: readonly AccessLogSettings[];
   /** Of answers made here; the first that applies counts. */

@@ -4,6 +4,7 @@ import { Http1ServerConnection, type Http1ServerHandler } from '../http1/server-
 import type { HeadError } from '../http1/head.ts';
 import { Http2ServerConnection } from '../http2/server-session.ts';
 import { Headers } from '../headers.ts';
+import type { HttpOutcome } from '../outcome.ts';
 import type { DownstreamConnection } from './connection.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import type { Load, ManagerServices } from './services.ts';
@@ -13,6 +14,10 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 
 interface Served {
   readonly busy: boolean;
+  /** Part of a head is here, and the rest is not. */
+  readonly isHeadPartial: boolean;
+  /** Refuses a head that takes too long. */
+  refuseHead(error: HeadError): void;
   /** The client is told to go; an idle connection is left to it. */
   announceEnd(): void;
   drain(): void;
@@ -81,14 +86,22 @@ export class HttpManager {
 
   /** A head that could not be read: counted and logged like a request. @returns fields for the answer */
   refused(error: HeadError, body: string, connection: DownstreamConnection): Headers {
+    const headers = Headers.of('date', this.services.date(), 'server', this.services.settings.serverName);
+    this.#recordHeadless(connection, { responseCode: error.status, flags: [error.flag ?? 'DPE'], details: error.details, responseBytes: body.length, responseHeaders: headers });
+    return headers;
+  }
+
+  /** The client went away in the middle of a head. */
+  abandoned(connection: DownstreamConnection): void {
+    this.#recordHeadless(connection, { responseCode: 0, flags: ['DC'], details: 'downstream_remote_disconnect', responseBytes: 0, responseHeaders: new Headers() });
+  }
+
+  #recordHeadless(connection: DownstreamConnection, ending: Pick<HttpOutcome, 'responseCode' | 'flags' | 'details' | 'responseBytes' | 'responseHeaders'>): void {
     const { clock, outcomes, settings } = this.services;
-    const headers = Headers.of('date', this.services.date(), 'server', settings.serverName);
     outcomes.record({
       kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', rewrittenPath: '', authority: '', protocol: 'HTTP/1.1',
-      responseCode: error.status, flags: ['DPE'], details: error.details, requestBytes: 0, responseBytes: body.length, requestHeaders: new Headers(), responseHeaders: headers,
-      connection: connection.facts, accessLogs: settings.accessLogs,
+      requestBytes: 0, requestHeaders: new Headers(), connection: connection.facts, accessLogs: settings.accessLogs, ...ending,
     });
-    return headers;
   }
 
   /** Ends connections and exchanges that were silent for too long. @param now monotonic ms */
@@ -100,6 +113,7 @@ export class HttpManager {
       else if (connectionIdleMs > 0 && !client.busy && now - client.idleSince >= connectionIdleMs) client.drain();
     }
     for (const client of this.#connections) {
+      client.checkHead(now);
       for (const exchange of client.exchanges()) {
         const { action } = exchange.route ?? {};
         const idle = (action?.kind === 'forward' ? action.idleTimeoutMs : undefined) ?? streamIdleMs;
@@ -179,6 +193,9 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   #ending = false;
   /** Requests in progress; HTTP/1 never has more than one. */
   readonly #exchanges: Exchange[] = [];
+  #requests = 0;
+  /** The head that was partial at an earlier sweep: after how many requests, and since when. */
+  #partial: { readonly after: number; readonly since: number } | undefined;
 
   constructor(manager: HttpManager, connection: DownstreamConnection) {
     this.manager = manager;
@@ -200,7 +217,8 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   serveHttp2(socket: Duplex): void {
     const { settings } = this.manager.services;
-    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams: settings.maxConcurrentStreams, allowConnect: settings.allowConnect, limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
+    const { maxConcurrentStreams, limits } = settings.http2;
+    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams, allowConnect: settings.allowConnect, limits: { ...limits, maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
   }
 
   /** HTTP/2 announces itself by its first bytes. */
@@ -237,6 +255,20 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     socket.resume();
   }
 
+  /** A head is given as long as a stream may be silent, or less. @param now monotonic ms */
+  checkHead(now: number): void {
+    const served = this.#served;
+    if (!served?.isHeadPartial) {
+      this.#partial = undefined;
+      return;
+    }
+    if (this.#partial?.after !== this.#requests) this.#partial = { after: this.#requests, since: now };
+    const { headTimeoutMs, streamIdleMs } = this.manager.services.settings;
+    const age = now - this.#partial.since;
+    if (headTimeoutMs > 0 && age >= headTimeoutMs) served.refuseHead({ status: 408, details: 'request_header_timeout', body: '' });
+    else if (streamIdleMs > 0 && age >= streamIdleMs) served.refuseHead({ status: 408, flag: 'SI', details: 'stream_idle_timeout', body: 'stream timeout' });
+  }
+
   announceEnd(): void {
     this.#ending = true;
     this.#served?.announceEnd();
@@ -254,6 +286,8 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   }
 
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink {
+    const { maxRequestsPerConnection } = this.manager.services.settings;
+    if (++this.#requests === maxRequestsPerConnection) this.#served?.announceEnd();
     const exchange = new Exchange(stream, head, this.connection, this);
     this.#exchanges.push(exchange);
     exchange.services.load.begin();
@@ -283,6 +317,10 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   onBadRequest(error: HeadError, body: string): Headers {
     return this.manager.refused(error, body, this.connection);
+  }
+
+  onHeadAbandoned(): void {
+    this.manager.abandoned(this.connection);
   }
 
   onIdle(): void {

@@ -194,7 +194,7 @@ export class Router implements DeadlineEvents {
     this.#cluster?.outliers.onLocalFailure(attempt.host, false);
     const [flag, phrase] = resetTexts(reason);
     if (exchange.responseStarted) return exchange.abortResponse(flag, `upstream_reset_after_response_started{${phrase.replaceAll(' ', '_')}}`);
-    if (this.#mayReplay(attempt)) {
+    if (reason === 'connection termination' && this.#mayReplay(attempt)) {
       this.#replayed = true;
       return this.#try();
     }
@@ -327,7 +327,8 @@ export class Router implements DeadlineEvents {
     const { headers } = request;
     const isSteered = steers(headers);
     this.#deadlines.limits = timeLimits(action, headers, isSteered);
-    if (action.duration) this.#limitExchange(exchangeLimit(action.duration, headers));
+    const { maxStreamMs } = exchange.services.settings;
+    if (action.duration || maxStreamMs > 0) this.#limitExchange(exchangeLimit(action.duration ?? { maxMs: maxStreamMs }, headers));
     this.#tellTry(1);
     rewriteRequest(exchange, this.#route, action);
     const isEdited = destination?.requestEdits !== undefined || this.#route.requestEdits.length > 0;

@@ -3,6 +3,9 @@ import type { Headers } from '../headers.ts';
 
 export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
 
+/** More of them come only from a server that never answers. */
+export const MAX_INTERIM_RESPONSES = 100;
+
 export interface RequestHead {
   method: string;
   /** Origin form: path and query. `*` for OPTIONS *; empty for CONNECT. */

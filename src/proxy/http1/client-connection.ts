@@ -1,16 +1,13 @@
 /** One HTTP/1 connection to an upstream: a request, its response, and again. It is itself the stream of the request in progress. */
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
-import type { RequestHead, ResponseSink, UpstreamStream } from '../http/stream.ts';
+import { MAX_INTERIM_RESPONSES, type RequestHead, type ResponseSink, type UpstreamStream } from '../http/stream.ts';
 import { closeGently } from '../net/ending.ts';
 import { keepAliveMs } from '../upstream/idle-limit.ts';
 import type { UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
 import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, requestHeadText, writePieces } from './writer.ts';
-
-/** A server that only ever answers that it will answer. */
-const MAX_INTERIM_RESPONSES = 100;
 
 export interface Http1ClientHandler {
   /** The response is complete and the connection can take another request (or not). */

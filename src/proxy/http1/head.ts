@@ -7,6 +7,10 @@ import { CLASS, FIELD, TARGET, TOKEN } from './chars.ts';
 export interface HeadError {
   readonly status: number;
   readonly details: string;
+  /** Envoy's response flag; default: DPE. */
+  readonly flag?: string;
+  /** Default: the words of the status. */
+  readonly body?: string;
 }
 
 /** The fields that say how the message ends and what becomes of the connection. */
@@ -40,6 +44,7 @@ interface FieldFacts {
 
 const bad = (details: string, status = 400): HeadError => ({ status, details });
 const BAD_CHARACTERS = bad('http1.invalid_characters');
+const BAD_NAME = bad('http1.codec_error');
 const BAD_CODEC = bad('http1.codec_error');
 const VERSION_LENGTH = 8;
 const COLON = 0x3a;
@@ -119,7 +124,7 @@ function parseFields(text: string, start: number, headers: Headers, run: FieldRu
     } else {
       const nameStart = pos;
       while (((CLASS[text.charCodeAt(pos)] ?? 0) & TOKEN) !== 0) pos++;
-      if (pos === nameStart || text.charCodeAt(pos) !== COLON) return BAD_CHARACTERS;
+      if (pos === nameStart || text.charCodeAt(pos) !== COLON) return BAD_NAME;
       name = text.slice(nameStart, pos);
       lower = lowerName(name);
       if (memo) rememberName(memo, count, lower, name);

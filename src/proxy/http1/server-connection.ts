@@ -12,6 +12,8 @@ export interface Http1ServerHandler {
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink;
   /** An unreadable head: the handler counts and logs; the connection answers and closes. @returns fields for the answer */
   onBadRequest(error: HeadError, body: string): Headers;
+  /** The client went away in the middle of a head. */
+  onHeadAbandoned(): void;
   /** A request was answered and read completely; the connection is idle or ends. */
   onIdle(): void;
   onClosed(): void;
@@ -73,6 +75,14 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     return this.#sink !== undefined;
   }
 
+  get isHeadPartial(): boolean {
+    return this.#responseDone && !this.#parser.stopped && !this.#parser.idle;
+  }
+
+  refuseHead(error: HeadError): void {
+    this.onError(error);
+  }
+
   /** The next answer is the last one. The client may be about to ask: an idle connection is left open. */
   announceEnd(): void {
     this.#draining = true;
@@ -120,7 +130,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   onError(error: HeadError): void {
     const sink = this.#sink;
     this.#sink = undefined;
-    const body = reasonOf(error.status);
+    const body = error.body ?? reasonOf(error.status);
     // A request in progress counts and logs itself.
     if (sink) sink.onReset('protocol error');
     // The body cannot be read: the client can be told as long as no answer has begun, as Envoy does.
@@ -276,6 +286,10 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   }
 
   #abandon(): void {
+    if (this.isHeadPartial) {
+      this.#parser.stop();
+      this.#handler.onHeadAbandoned();
+    }
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.onReset('connection termination');

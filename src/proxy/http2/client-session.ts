@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
-import type { RequestHead, ResetReason, ResponseSink, UpstreamStream } from '../http/stream.ts';
+import { MAX_INTERIM_RESPONSES, type RequestHead, type ResetReason, type ResponseSink, type UpstreamStream } from '../http/stream.ts';
 import { Http2Connection, type Http2Limits } from './connection.ts';
 import { ErrorCode, goAwayFrame, pingFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
@@ -135,6 +135,7 @@ class UpstreamHttp2Stream extends Http2Stream implements UpstreamStream {
   /** RFC 8441: the answer to an upgrade is 200 here, 101 for the rest of the proxy. */
   #upgrade: string | undefined;
   #headSeen = false;
+  #interims = 0;
 
   constructor(session: Http2ClientSession, id: number, owner: { sink: ResponseSink; onClosed: () => void }) {
     super(session, id);
@@ -186,7 +187,8 @@ class UpstreamHttp2Stream extends Http2Stream implements UpstreamStream {
   // The answer
 
   override onBlock(block: HeaderBlock, end: boolean): void {
-    if (block.malformed || block.tooLarge) return this.reset(ErrorCode.Protocol);
+    if (block.malformed) return this.reset(ErrorCode.Protocol);
+    if (block.tooLarge) return this.#refuse();
     if (this.#headSeen) {
       if (!end || block.hasPseudo) return this.reset(ErrorCode.Protocol);
       return this.endRemote(new Headers(block.list));
@@ -197,11 +199,19 @@ class UpstreamHttp2Stream extends Http2Stream implements UpstreamStream {
     const headers = new Headers(block.list);
     if (block.host !== undefined) headers.add('host', block.host);
     if (status < 200) {
-      if (end) return this.reset(ErrorCode.Protocol);
+      if (end || ++this.#interims > MAX_INTERIM_RESPONSES) return this.reset(ErrorCode.Protocol);
       this.#sink?.onInterim(status, headers);
       return;
     }
     this.#onHead(status, headers, { length: block.contentLength, end });
+  }
+
+  /** An answer that is too large: to Envoy it looks as if the server had given the stream up. */
+  #refuse(): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    this.abandon(ErrorCode.Internal);
+    sink?.onReset('remote reset');
   }
 
   #onHead(status: number, headers: Headers, body: { length: number; end: boolean }): void {

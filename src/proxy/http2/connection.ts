@@ -91,6 +91,11 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     return this.limits.streamWindow;
   }
 
+  /** A header section has begun, and the rest of it has not come. */
+  protected get hasOpenSection(): boolean {
+    return this.#section.openStream !== undefined;
+  }
+
   /** Ended or ending: nothing is read any more. */
   get closed(): boolean {
     return this.#closed || this.#lingering !== undefined;

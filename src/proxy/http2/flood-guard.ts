@@ -2,6 +2,8 @@
 import type { Clock } from '../../base/clock.ts';
 
 export interface FloodLimits {
+  /** Frames of any kind that wait because the other side does not read. Envoy: max_outbound_frames. */
+  readonly maxOutboundFrames: number;
   /** Acknowledgements and resets that wait because the other side does not read. Envoy: max_outbound_control_frames. */
   readonly maxOutboundControlFrames: number;
   /** Envoy: max_consecutive_inbound_frames_with_empty_payload. */
@@ -17,7 +19,7 @@ export interface FloodLimits {
 }
 
 export const DEFAULT_FLOOD_LIMITS: FloodLimits = {
-  maxOutboundControlFrames: 1000, maxConsecutiveEmptyFrames: 1, maxPriorityFramesPerStream: 100, maxWindowUpdatesPerDataFrame: 10, maxPrematureResets: 500, maxAnsweredFramesPerSecond: 1000,
+  maxOutboundFrames: 10_000, maxOutboundControlFrames: 1000, maxConsecutiveEmptyFrames: 1, maxPriorityFramesPerStream: 100, maxWindowUpdatesPerDataFrame: 10, maxPrematureResets: 500, maxAnsweredFramesPerSecond: 1000,
 };
 
 /** Envoy: overload.premature_reset_min_stream_lifetime_seconds. */
@@ -79,6 +81,10 @@ export class FloodGuard {
 
   controlFrames(waiting: number): boolean {
     return waiting <= this.#limits.maxOutboundControlFrames;
+  }
+
+  frames(waiting: number): boolean {
+    return waiting <= this.#limits.maxOutboundFrames;
   }
 
   /** The other side gave a stream up. */

@@ -11,9 +11,14 @@ export class Outbox {
   #closed = false;
   /** Small frames that nobody asked for, since the socket last took everything. Envoy: max_outbound_control_frames. */
   controlFrames = 0;
+  /** Frames of any kind since then. */
+  #waiting = 0;
+  readonly #onWaiting: (frames: number) => void;
 
-  constructor(socket: Duplex) {
+  /** @param onWaiting told how many frames wait for a socket that takes no more */
+  constructor(socket: Duplex, onWaiting: (frames: number) => void) {
     this.#socket = socket;
+    this.#onWaiting = onWaiting;
   }
 
   /** True when the socket asks to wait. */
@@ -49,7 +54,13 @@ export class Outbox {
       for (const frame of frames) this.#write(frame);
       this.#socket.uncork();
     }
-    if (!this.#socket.writableNeedDrain) this.controlFrames = 0;
+    if (!this.#socket.writableNeedDrain) {
+      this.controlFrames = 0;
+      this.#waiting = 0;
+      return;
+    }
+    this.#waiting += frames.length;
+    this.#onWaiting(this.#waiting);
   }
 
   /** What is left is written, then nothing more. */

@@ -24,7 +24,7 @@ export class Http2Sender {
   #window = DEFAULT_WINDOW;
 
   constructor(socket: Duplex, flood: FloodGuard) {
-    this.outbox = new Outbox(socket);
+    this.outbox = new Outbox(socket, (frames) => void (flood.frames(frames) || socket.destroy()));
     this.#flood = flood;
   }
 

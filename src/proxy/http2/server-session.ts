@@ -54,6 +54,14 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     return this.streams.size > 0;
   }
 
+  get isHeadPartial(): boolean {
+    return this.hasOpenSection || (this.#preface > 0 && this.#preface < PREFACE.length);
+  }
+
+  refuseHead(): void {
+    this.fail(ErrorCode.EnhanceYourCalm, 'a header section took too long');
+  }
+
   announceEnd(): void {
     this.drain();
   }
@@ -236,8 +244,10 @@ class DownstreamHttp2Stream extends Http2Stream implements DownstreamStream {
     this.#stopRequest();
   }
 
-  override reset(code: ErrorCode = ErrorCode.Internal): void {
-    super.reset(code);
+  /** @param code undefined: the exchange gives it up, and need not be told */
+  override reset(code?: ErrorCode): void {
+    if (code === undefined) this.#done();
+    super.reset(code ?? ErrorCode.Internal);
   }
 
   /** A stream of its own ends by itself; the other streams go on. */

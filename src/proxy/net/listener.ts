@@ -13,6 +13,7 @@ import type { SecretSource } from '../secret-source.ts';
 import type { BoundPort } from './bound-port.ts';
 import { Chain } from './chain.ts';
 import { type ConnectionView, matchChain, narrowByDestination, needsContent } from './chain-match.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import { descriptor } from './descriptor.ts';
 import { closeGently } from './ending.ts';
 import { FirstBytes } from './first-bytes.ts';
@@ -26,6 +27,8 @@ export interface ListenerDeps {
   readonly secrets: SecretSource;
   readonly bind: BindOptions;
   readonly log: Log;
+  /** Without it any number may be connected. */
+  readonly limit?: ConnectionLimit;
   originalDestination(): OriginalDestination;
   /** The listener that redirected connections to this destination belong to. */
   handOver(destination: SocketAddress): ListenerRuntime | undefined;
@@ -179,6 +182,7 @@ export class ListenerRuntime {
 
   #onConnection(socket: Socket): void {
     socket.on('error', noop);
+    if (this.#deps.limit?.admit(socket) === false) return;
     const local: SocketAddress = { address: plain(socket.localAddress), port: socket.localPort ?? 0 };
     if (!this.settings.restoresDestination) return this.#choose(socket, local);
     const restore = this.#deps.bind.originalDestination ?? this.#deps.originalDestination();

@@ -2,6 +2,7 @@
 import { constants, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { Clock, Timer } from '../../base/clock.ts';
 import type { PeerCertificate } from '../http/connection.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { ClientHello } from './client-hello.ts';
@@ -10,6 +11,8 @@ import { createTlsContextHolder, type TlsContextHolder, type TlsMaterial } from 
 import { certificateProblem, parseSubjectAltName, type TlsSettings } from './tls-settings.ts';
 
 export interface DownstreamTlsSettings extends TlsSettings {
+  /** For the handshake, however alive the client looks; 0: no limit. Envoy: transport_socket_connect_timeout. */
+  readonly handshakeMs: number;
   readonly requireClientCertificate: boolean;
   readonly requireSni: boolean;
 }
@@ -34,8 +37,6 @@ export interface TlsTerminator {
   close(): void;
 }
 
-const HANDSHAKE_TIMEOUT_MS = 15_000;
-
 /** node:tls closes a connection when no protocol is common to both sides, Envoy goes on without one: hence two servers. */
 interface Servers {
   readonly material: TlsMaterial;
@@ -47,9 +48,10 @@ interface Accepting {
   readonly raw: Socket;
   readonly listener: TlsListener;
   readonly ownUri: string | undefined;
+  readonly timer: Timer | undefined;
 }
 
-export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource): TlsTerminator {
+export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource, clock: Clock): TlsTerminator {
   const holder: TlsContextHolder = createTlsContextHolder(settings, secrets);
   const waiting = new Map<string, Accepting>();
   let servers: Servers | undefined;
@@ -58,10 +60,11 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
     const key = connectionKey(socket);
     const entry = waiting.get(key);
     waiting.delete(key);
+    entry?.timer?.cancel();
     return entry;
   };
   const makeServer = (options: TlsOptions): Server => {
-    const server = createServer({ ...options, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, allowHalfOpen: true });
+    const server = createServer({ ...options, handshakeTimeout: 0, allowHalfOpen: true });
     server.on('secureConnection', (socket) => {
       const entry = take(socket);
       if (entry) setCarrier(socket, entry.raw);
@@ -82,7 +85,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
       rejectUnauthorized: settings.trust !== undefined && settings.requireClientCertificate && !settings.acceptsUntrusted,
       ...(material.contextFor ? { SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) => done(null, material.contextFor?.(name)) } : {}),
       // A resumed session would skip what a renewed trust bundle says.
-      secureOptions: verify ? constants.SSL_OP_NO_TICKET : undefined,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (verify ? constants.SSL_OP_NO_TICKET : 0),
     };
     const withAlpn = makeServer({ ...options, ALPNCallback: ({ protocols }) => settings.alpn.find((name) => protocols.includes(name)) });
     servers = { material, withAlpn, without: makeServer(options) };
@@ -101,7 +104,12 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
         raw.destroy();
         return listener.onFailed('no server name');
       }
-      waiting.set(connectionKey(raw), { raw, listener, ownUri: ready.material.ownUri });
+      const late = () => {
+        take(raw)?.listener.onFailed('the handshake took too long');
+        raw.destroy();
+      };
+      const timer = settings.handshakeMs > 0 ? clock.after(settings.handshakeMs, late) : undefined;
+      waiting.set(connectionKey(raw), { raw, listener, ownUri: ready.material.ownUri, timer });
       raw.once('close', () => take(raw)?.listener.onFailed('connection closed during the handshake'));
       const common = hello?.alpn.some((name) => settings.alpn.includes(name)) ?? false;
       (common ? ready.withAlpn : ready.without).emit('connection', raw);

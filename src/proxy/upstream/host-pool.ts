@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { Http1ClientConnection, type Http1ClientHandler } from '../http1/client-connection.ts';
 import { DEFAULT_LIMITS } from '../http1/parser.ts';
+import type { Http2Limits } from '../http2/connection.ts';
 import { Http2ClientSession, type PingRules } from '../http2/client-session.ts';
 import type { ResponseSink, UpstreamStream } from '../http/stream.ts';
 import type { Breakers } from './breakers.ts';
@@ -41,6 +42,9 @@ export interface ConnectionLifetime {
   readonly maxAgeMs: number;
   /** HTTP/2. */
   readonly maxConcurrentStreams: number;
+  readonly http2Limits?: Partial<Http2Limits>;
+  /** Of an answer; default 100. */
+  readonly maxHeaders?: number;
   /** HTTP/1 trailers pass. */
   readonly trailers: boolean;
   /** HTTP/2: notices a dead peer. */
@@ -51,6 +55,9 @@ export interface PoolDeps {
   readonly clock: Clock;
   readonly breakers: Breakers;
 }
+
+/** Of an answer. Envoy: max_response_headers_kb. */
+const ANSWER_HEAD_BYTES = 80 * 1024;
 
 /** What a mesh client offers so that the server can tell HTTP from other traffic. Istio: `istio.alpn` filter. */
 const MESH_ALPN: Readonly<Record<'http1' | 'http2', readonly string[]>> = {
@@ -344,7 +351,8 @@ export class HostPool implements Http1ClientHandler {
       this.#adopt2(socket, facts);
       return;
     }
-    const connection = new Http1ClientConnection(socket, this, { limits: DEFAULT_LIMITS, trailers: this.#settings.lifetime.trailers, facts });
+    const { trailers, maxHeaders = DEFAULT_LIMITS.maxHeaders } = this.#settings.lifetime;
+    const connection = new Http1ClientConnection(socket, this, { limits: { maxHeadBytes: ANSWER_HEAD_BYTES, maxHeaders }, trailers, facts });
     if (reader) reader.connection = connection;
     connection.openedAt = this.#deps.clock.monotonic();
     this.#open.add(connection);
@@ -352,11 +360,12 @@ export class HostPool implements Http1ClientHandler {
   }
 
   #adopt2(socket: Duplex, facts: UpstreamConnectionFacts): void {
-    const { maxRequests, maxConcurrentStreams, ping } = this.#settings.lifetime;
+    const { maxRequests, maxConcurrentStreams, ping, http2Limits, maxHeaders } = this.#settings.lifetime;
     const session = new Http2ClientSession(socket, {
       maxRequests,
       maxStreams: maxConcurrentStreams,
       ping,
+      limits: { ...http2Limits, maxHeadBytes: ANSWER_HEAD_BYTES, maxHeaders: maxHeaders ?? DEFAULT_LIMITS.maxHeaders },
       clock: this.#deps.clock,
       onClosed: () => {
         const at = this.#sessions.findIndex((entry) => entry.session === session);

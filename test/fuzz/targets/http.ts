@@ -153,6 +153,7 @@ const connection: Target = {
           return { onData: (_chunk, end) => void (end && answer()), onEnd: answer, onReset() {}, onDrain() {} };
         },
         onBadRequest: () => Headers.of(),
+        onHeadAbandoned() {},
         onIdle() {},
         onClosed() {},
       }, { limits: LIMITS, acceptHttp10: true, trailers: true });

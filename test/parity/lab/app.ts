@@ -24,8 +24,11 @@ export interface AppOrder {
   readonly grpcStatus?: number | readonly number[];
   /** Statuses 1xx before the answer. */
   readonly interim?: readonly number[];
-  /** Where the connection is reset. Tries after `resets` of them are answered. */
-  readonly reset?: 'at-head' | 'after-head' | 'in-body';
+  /** So many fields more, and as many bytes in one of them. */
+  readonly fields?: number;
+  readonly fieldBytes?: number;
+  /** Where the connection is reset; `before-end`: after the body, before its end and the trailers. Tries after `resets` of them are answered. */
+  readonly reset?: 'at-head' | 'after-head' | 'in-body' | 'before-end';
   readonly resets?: number;
   /** HTTP/2: the code of RST_STREAM instead of a reset of the connection. */
   readonly streamReset?: number;
@@ -293,16 +296,19 @@ function respond(response: Response, order: AppOrder, at: { turn: number; name: 
     ...(order.close && !at.isHttp2 ? { connection: 'close' } : {}),
   };
   const status = nth(order.status, at.turn) ?? 200;
-  const isBroken = order.reset === 'after-head' || order.reset === 'in-body' || order.stall === true;
+  if (order.fieldBytes !== undefined) headers['x-large'] = 'a'.repeat(order.fieldBytes);
+  for (let i = 0; i < (order.fields ?? 0); i++) headers[`x-field-${i}`] = '1';
+  const endless = order.reset === 'before-end';
+  const isBroken = order.reset === 'after-head' || order.reset === 'in-body' || endless || order.stall === true;
   if (grpc !== undefined && grpc !== 0) return void to.writeHead(status, { ...headers, 'grpc-status': String(grpc), 'grpc-message': `status ${grpc}` }).end();
   const trailers = grpc === undefined ? order.trailers : { 'grpc-status': '0', ...order.trailers };
   const isWhole = trailers === undefined && order.chunks === undefined && !isBroken;
   if (isWhole) headers['content-length'] = String(Buffer.byteLength(body));
-  else if (isBroken && !at.isHttp2) headers['content-length'] = '1000';
+  else if (isBroken && !endless && !at.isHttp2) headers['content-length'] = '1000';
   else if (trailers && !at.isHttp2) headers['trailer'] = Object.keys(trailers).join(', ');
   to.writeHead(status, headers);
   to.flushHeaders();
-  if (isBroken) return void (order.reset !== 'after-head' && to.write('half'));
+  if (isBroken) return void (order.reset !== 'after-head' && to.write(endless ? body : 'half'));
   if (grpc !== undefined) to.write(frame(body));
   else for (let i = 0; i < (order.chunks ?? 0); i++) to.write(`chunk ${i}\n`);
   if (trailers) to.addTrailers(trailers);

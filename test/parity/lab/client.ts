@@ -23,6 +23,7 @@ export interface Request {
   readonly headers: Fields;
   readonly body?: string | Buffer;
   readonly trailers?: Fields;
+  readonly unfinished?: boolean;
 }
 
 /** How it went, whatever the protocol. */
@@ -53,7 +54,7 @@ export async function overTls(socket: Socket, tls: ClientTls): Promise<TLSSocket
 export function requestText(request: Request): string {
   const { method, path, authority, headers, body, trailers } = request;
   const has = (name: string) => headers.some(([key]) => key.toLowerCase() === name);
-  const framing = trailers ? ['transfer-encoding: chunked'] : body !== undefined && !has('content-length') && !has('transfer-encoding') ? [`content-length: ${body.length}`] : [];
+  const framing = trailers ? ['transfer-encoding: chunked'] : body !== undefined && !has('content-length') && !has('transfer-encoding') ? [`content-length: ${body.length + (request.unfinished ? 1000 : 0)}`] : [];
   const head = [`${method} ${path} HTTP/1.1`, ...(has('host') ? [] : [`host: ${authority}`]), ...headers.map(([name, value]) => `${name}: ${value}`), ...framing];
   const text = body?.toString('latin1') ?? '';
   const payload = trailers ? `${text === '' ? '' : `${text.length.toString(16)}\r\n${text}\r\n`}0\r\n${trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n` : text;
@@ -148,12 +149,12 @@ export function askHttp2(session: ClientHttp2Session, request: Request, timeoutM
     const own = new Map<string, string[]>();
     for (const [name, value] of request.headers) own.set(name, [...(own.get(name) ?? []), value]);
     const stream = session.request(
-      { ':method': request.method, ':path': request.path, ':authority': request.authority, ':scheme': 'http', ...Object.fromEntries([...own].map(([name, values]) => [name, values.length === 1 ? values[0] : values])) },
-      { endStream: request.body === undefined && !request.trailers, waitForTrailers: request.trailers !== undefined },
+      { ':method': request.method, ':authority': request.authority, ...(request.method === 'CONNECT' ? {} : { ':path': request.path, ':scheme': 'http' }), ...Object.fromEntries([...own].map(([name, values]) => [name, values.length === 1 ? values[0] : values])) },
+      { endStream: request.body === undefined && !request.trailers && !request.unfinished, waitForTrailers: request.trailers !== undefined },
     );
     const timer = setTimeout(() => {
       finish('timeout');
-      stream.close();
+      stream.close(constants.NGHTTP2_CANCEL);
     }, timeoutMs);
     const finish = (end: string) => {
       clearTimeout(timer);
@@ -170,7 +171,8 @@ export function askHttp2(session: ClientHttp2Session, request: Request, timeoutM
     stream.on('wantTrailers', () => stream.sendTrailers(Object.fromEntries(request.trailers ?? [])));
     stream.on('error', () => {});
     stream.on('close', () => finish(stream.rstCode === constants.NGHTTP2_NO_ERROR ? (status === 0 ? 'closed' : 'complete') : codeName(stream.rstCode ?? 0)));
-    if (request.body !== undefined || request.trailers) stream.end(request.body);
+    if (request.unfinished) stream.write(request.body ?? '');
+    else if (request.body !== undefined || request.trailers) stream.end(request.body);
   });
 }
 

@@ -40,9 +40,9 @@ export function observeLog(line: LogLine, nameOf: (address: string) => string): 
   return { ...rest, upstream: typeof upstream === 'string' ? upstream.replace(/^[\d.]+/, nameOf) : upstream, details: masked(details), failure: masked(failure) };
 }
 
-/** Addresses of clients have ports of their own each time; each side has certificates of its own. */
+/** Addresses of clients have ports of their own each time; each side has certificates of its own; names of fields keep their case with us. */
 export function masked<T>(value: T): T | string {
-  return typeof value === 'string' ? value.replaceAll(/\bHash=[0-9a-f]{64}/g, 'Hash=*').replaceAll(/\bCert="[^"]*"/g, 'Cert=*').replaceAll(/\b(date): [A-Z][a-z]{2}, [^\r\n]+ GMT/gi, '$1: *').replaceAll(/\b(\d+\.\d+\.\d+\.\d+):(1[89]|[2-6]\d)\d{3}\b/g, '$1:PORT') : value;
+  return typeof value === 'string' ? value.replaceAll(/\bHash=[0-9a-f]{64}/g, 'Hash=*').replaceAll(/\bCert="[^"]*"/g, 'Cert=*').replaceAll('X-Mixed-Case', 'x-mixed-case').replaceAll(/\bx-envoy-upstream-service-time: \d+/g, 'x-envoy-upstream-service-time: *').replaceAll(/\b(date): [A-Z][a-z]{2}, [^\r\n]+ GMT/gi, '$1: *').replaceAll(/\b(\d+\.\d+\.\d+\.\d+):(1[89]|[2-6]\d)\d{3}\b/g, '$1:PORT') : value;
 }
 
 /** Takes out what is not to be compared. @param paths `log.sent`; a step's number is not part of it */

@@ -72,7 +72,7 @@ async function doAsk(step: Ask, context: StepContext): Promise<Observation> {
 function requestOf(step: Ask, id: string): Request {
   const own: Fields = [['x-scenario', id], ...(step.app ? [['x-app', JSON.stringify(step.app)] as const] : [])];
   const given = Object.entries(step.headers).flatMap(([name, value]) => [value].flat().map((v) => [name, v] as const));
-  return { method: step.method, path: step.path, authority: step.authority, headers: [...own, ...given], body: step.body, trailers: step.trailers && Object.entries(step.trailers) };
+  return { method: step.method, path: step.path, authority: step.authority, headers: [...own, ...given], body: step.body, trailers: step.trailers && Object.entries(step.trailers), unfinished: step.unfinished };
 }
 
 async function doMany(step: Ask, line: Open, context: StepContext): Promise<Observation> {

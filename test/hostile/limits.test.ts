@@ -1,0 +1,223 @@
+/** Limits that are settings, where Envoy has them: each is seen to hold. */
+import assert from 'node:assert/strict';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { Flag, FrameType, Setting, settingsFrame } from '../../src/proxy/http2/frames.ts';
+import type { RuntimeDeps } from '../../src/proxy/runtime.ts';
+import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from '../../src/proxy/testkit/proxy.ts';
+import { exchange } from './raw-exchange.ts';
+import { frame, headers, nameOf, number, RawHttp2Client, REQUEST } from './raw-http2.ts';
+import { startRecorder, type Recorder } from './recorder.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+async function setUp(t: TestContext, manager: Fields, deps: Partial<RuntimeDeps> = {}): Promise<{ port: number; recorder: Recorder; http2: () => RawHttp2Client; raw: () => Socket }> {
+  const recorder = await startRecorder();
+  t.after(() => recorder.close());
+  const silent = createServer((socket) => void socket.on('error', () => {}).resume());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.after(() => silent.close());
+  const slow = { match: { prefix: '/slow' }, route: { cluster: 'silent', timeout: '0s' } };
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [recorder.port]), staticCluster('silent', [(silent.address() as AddressInfo).port])], listeners: [listener([hcm(inlineRoutes([slow, routeTo('up')]), manager)])] }, deps);
+  const port = await proxy.port();
+  const sockets: { destroy(): void }[] = [];
+  t.after(() => sockets.forEach((socket) => void socket.destroy()));
+  const kept = <T extends { destroy(): void }>(socket: T): T => {
+    sockets.push(socket);
+    return socket;
+  };
+  return {
+    port,
+    recorder,
+    http2: () => kept(new RawHttp2Client(port).open()),
+    raw() {
+      const socket = kept(connect(port, '127.0.0.1'));
+      socket.on('error', () => {});
+      return socket;
+    },
+  };
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const fields = (count: number) => 'a: b\r\n'.repeat(count);
+
+/** @returns what came until the connection ended */
+function heard(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    socket.on('data', (part: Buffer) => (text += part.toString('latin1')));
+    socket.once('end', () => socket.end());
+    socket.once('close', () => resolve(text));
+  });
+}
+
+const status = async (port: number, request: string): Promise<number | undefined> => (await exchange(port, Buffer.from(request), 150)).statuses.at(-1);
+
+test('max_headers_count', async (t) => {
+  const { port } = await setUp(t, { common_http_protocol_options: { max_headers_count: 5 } });
+  assert.equal(await status(port, `GET / HTTP/1.1\r\nHost: a\r\n${fields(4)}\r\n`), 200);
+  assert.equal(await status(port, `GET / HTTP/1.1\r\nHost: a\r\n${fields(5)}\r\n`), 431);
+});
+
+test('max_request_headers_kb', async (t) => {
+  const { port, http2 } = await setUp(t, { max_request_headers_kb: 8 });
+  assert.equal(await status(port, `GET / HTTP/1.1\r\nHost: a\r\nx: ${'a'.repeat(7000)}\r\n\r\n`), 200);
+  assert.equal(await status(port, `GET / HTTP/1.1\r\nHost: a\r\nx: ${'a'.repeat(9000)}\r\n\r\n`), 431);
+  const client = http2();
+  client.send(headers(1, [...REQUEST, ['x', 'a'.repeat(9000)]]));
+  await client.until((c) => c.statuses.has(1));
+  assert.equal(client.statuses.get(1), 431);
+});
+
+test('request_headers_timeout: a head in drops, and one after another request', async (t) => {
+  const { raw } = await setUp(t, { request_headers_timeout: '0.3s' });
+  const socket = raw();
+  const over = heard(socket);
+  socket.write(`${GET}GET /next HTTP/1.1\r\nHost: `);
+  const timer = setInterval(() => void (socket.writable && socket.write('a')), 50);
+  t.after(() => clearInterval(timer));
+  assert.match(await over, /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /);
+});
+
+test('request_headers_timeout: a header section of HTTP/2 whose CONTINUATION never comes', async (t) => {
+  const { http2 } = await setUp(t, { codec_type: 'HTTP2', request_headers_timeout: '0.3s' });
+  const client = http2();
+  client.send(headers(1, REQUEST, Flag.EndStream));
+  await client.until((c) => c.goAway !== undefined);
+  assert.equal(nameOf(client.goAway?.code), 'EnhanceYourCalm');
+});
+
+test('stream_idle_timeout counts for heads and for bodies that stop', async (t) => {
+  const { raw } = await setUp(t, { stream_idle_timeout: '0.3s' });
+  for (const bytes of ['GET / HTTP/1.1\r\nHost: a', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc']) {
+    const socket = raw();
+    const over = heard(socket);
+    socket.write(bytes);
+    assert.match(await over, /^HTTP\/1\.1 408 [^]*stream timeout$/);
+  }
+});
+
+test('request_timeout: a body in drops', async (t) => {
+  const { raw } = await setUp(t, { request_timeout: '0.3s' });
+  const socket = raw();
+  const over = heard(socket);
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+  const timer = setInterval(() => void (socket.writable && socket.write('a')), 50);
+  t.after(() => clearInterval(timer));
+  assert.match(await over, /^HTTP\/1\.1 408 /);
+});
+
+test('idle_timeout of connections', async (t) => {
+  const { raw } = await setUp(t, { common_http_protocol_options: { idle_timeout: '0.3s' } });
+  const socket = raw();
+  const over = heard(socket);
+  socket.write(GET);
+  assert.match(await over, /^HTTP\/1\.1 200 /);
+});
+
+test('max_stream_duration for routes that say nothing', async (t) => {
+  const { port } = await setUp(t, { common_http_protocol_options: { max_stream_duration: '0.2s' } });
+  const reply = await exchange(port, Buffer.from('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'), 1500);
+  assert.deepEqual(reply.statuses, [504]);
+});
+
+test('max_requests_per_connection', async (t) => {
+  const { raw, recorder } = await setUp(t, { common_http_protocol_options: { max_requests_per_connection: 2 } });
+  const socket = raw();
+  const over = heard(socket);
+  socket.write(GET.repeat(3));
+  assert.equal((await over).match(/HTTP\/1\.1 200/g)?.length, 2);
+  assert.equal(recorder.take().length, 2);
+});
+
+test('max_connections over all listeners', async (t) => {
+  const { raw, port } = await setUp(t, {}, { maxConnections: 2 });
+  const held = [raw(), raw()];
+  await Promise.all(held.map(async (socket) => {
+    socket.write(GET);
+    await new Promise((resolve) => socket.once('data', resolve));
+  }));
+  assert.equal(await heard(raw()), '', 'one too many is closed');
+  held[0]?.destroy();
+  for (;;) if ((await status(port, GET)) === 200) break;
+});
+
+const http2Options = (options: Fields): Fields => ({ codec_type: 'HTTP2', http2_protocol_options: options });
+
+test('HTTP/2: windows are announced and held', async (t) => {
+  const { port } = await setUp(t, http2Options({ initial_stream_window_size: 70_000, initial_connection_window_size: 80_000 }));
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  const first = await new Promise<Buffer>((resolve) => {
+    let all = Buffer.alloc(0);
+    socket.on('data', (part: Buffer) => {
+      all = Buffer.concat([all, part]);
+      if (all.length >= 9 + 18 + 13) resolve(all);
+    });
+  });
+  const settings = new Map<number, number>();
+  for (let at = 9; at < 9 + first.readUIntBE(0, 3); at += 6) settings.set(first.readUInt16BE(at), first.readUInt32BE(at + 2));
+  assert.equal(settings.get(Setting.InitialWindowSize), 70_000);
+  const update = 9 + first.readUIntBE(0, 3);
+  assert.deepEqual([first[update + 3], first.readUInt32BE(update + 9)], [FrameType.WindowUpdate, 80_000 - 65_535]);
+});
+
+for (const [name, options, frames] of [
+  ['max_consecutive_inbound_frames_with_empty_payload', { max_consecutive_inbound_frames_with_empty_payload: 5 }, (over: number) => [headers(1, REQUEST, Flag.EndHeaders), ...Array.from({ length: 5 + over }, () => frame(FrameType.Data, 0, 1))]],
+  ['max_inbound_priority_frames_per_stream', { max_inbound_priority_frames_per_stream: 5 }, (over: number) => Array.from({ length: 5 + over }, () => frame(FrameType.Priority, 0, 3, Buffer.from([0, 0, 0, 1, 1])))],
+  ['max_inbound_window_update_frames_per_data_frame_sent', { max_inbound_window_update_frames_per_data_frame_sent: 1 }, (over: number) => Array.from({ length: 5 + over }, () => frame(FrameType.WindowUpdate, 0, 0, number(1)))],
+] as const) {
+  test(`HTTP/2: ${name}`, async (t) => {
+    const { http2 } = await setUp(t, http2Options(options));
+    for (const over of [0, 1]) {
+      const client = http2();
+      client.send(...frames(over), frame(FrameType.Ping, 0, 0, 'survived'));
+      await client.until((c) => c.survived || c.goAway !== undefined);
+      assert.equal(client.goAway === undefined ? 'survived' : nameOf(client.goAway.code), over === 0 ? 'survived' : 'EnhanceYourCalm');
+    }
+  });
+}
+
+for (const [name, options] of [
+  ['max_outbound_control_frames', { max_outbound_control_frames: 10 }],
+  ['max_outbound_frames', { max_outbound_frames: 10 }],
+] as const) {
+  test(`HTTP/2: ${name}: who does not read is cut off soon`, async (t) => {
+    const { http2 } = await setUp(t, http2Options(options));
+    const client = http2();
+    await client.until((c) => c.socket.readyState === 'open');
+    client.socket.pause();
+    let over = false;
+    client.socket.once('close', () => (over = true));
+    const batch = Buffer.concat(Array.from({ length: 900 }, () => frame(FrameType.Ping, 0, 0, '12345678')));
+    // The kernel's buffers between us take some megabytes.
+    for (let i = 0; i < 3000 && !over; i++) await new Promise<void>((resolve) => (client.socket.writable ? client.socket.write(batch, () => resolve()) : resolve()));
+    client.socket.resume();
+    await client.until(() => false).catch(() => {});
+    assert.equal(client.closed, true);
+  });
+}
+
+test('an upgrade that is answered 200 ends the connection: nobody can say where the next request begins', async (t) => {
+  const { port, recorder } = await setUp(t, { upgrade_configs: [{ upgrade_type: 'websocket' }] });
+  const reply = await exchange(port, Buffer.from(`GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`), 1500);
+  assert.deepEqual(reply.statuses, [200]);
+  assert.equal(reply.closed, true);
+  assert.deepEqual(recorder.take().map((request) => request.split(' ')[1]), ['/chat']);
+});
+
+test('HTTP/2 upstream: a flood of interim answers ends the stream', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write(settingsFrame([]));
+    socket.once('data', () => socket.write(Buffer.concat([...Array.from({ length: 1000 }, () => headers(1, [[':status', '103']], Flag.EndHeaders)), headers(1, [[':status', '200']])])));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  // A TCP server's address is never a path.
+  const up = { ...staticCluster('up', [(server.address() as AddressInfo).port]), http2_protocol_options: {} };
+  const proxy = startProxy(t, { clusters: [up], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+  const reply = await exchange(await proxy.port(), Buffer.from(GET), 500);
+  assert.deepEqual(reply.statuses.filter((code) => code >= 200), [502]);
+  assert.ok(reply.statuses.length <= 101);
+});
