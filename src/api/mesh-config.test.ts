@@ -29,6 +29,9 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   ['a duration of the proxy that is none', 'defaultConfig: {drainDuration: x}', /^defaultConfig.drainDuration: must be a duration/],
   ['a provider without what it needs', 'extensionProviders: [{name: a, opentelemetry: {port: 4318}}]', /^extensionProviders\[0\].opentelemetry.service: is required/],
   ['text that is no YAML', 'a: b: c', /^not valid YAML: /],
+  ['an operator that is none', 'accessLogFormat: "%NONSENSE%"', /^accessLogFormat: there is no operator %NONSENSE%/],
+  ['a percent sign in a JSON format', 'accessLogEncoding: JSON\naccessLogFormat: \'{"a": "%PROTOCOL%", "b": ["5%"]}\'', /^accessLogFormat.b\[0\]: a lone %/],
+  ['an operator of a provider that is none', 'extensionProviders: [{name: a, envoyFileAccessLog: {path: /dev/stdout, logFormat: {labels: {x: "%REQ%"}}}}]', /^extensionProviders\[0\].envoyFileAccessLog.logFormat.labels.x: %REQ% needs an argument/],
   ['a list', '[1]', /^must be an object, not a list/],
 ];
 for (const [name, yaml, want] of REFUSED) {

@@ -2,6 +2,7 @@
  * of ConfigMap `istio` in the root namespace. */
 import { parse } from 'yaml';
 import { errorText } from '../base/errors.ts';
+import { formatProblem } from '../base/format-operators.ts';
 import { parseDuration } from '../base/duration.ts';
 import type { Issue } from './issue.ts';
 import { isError } from './issue.ts';
@@ -99,7 +100,7 @@ export function decodeMeshConfig(yaml: string, defaults: MeshConfig = defaultMes
   } catch (error) {
     return { value: defaults, issues: [{ severity: 'error', path: '', message: `not valid YAML: ${errorText(error)}` }] };
   }
-  const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input)];
+  const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input), ...checkFormats(input)];
   if (issues.some(isError)) return { value: defaults, issues };
   // The check above has shown that the input has the shape of MeshConfigInput.
   return { value: overlay(defaults, input) as MeshConfig, issues: [...issues, ...meshConfigInVain(input)] };
@@ -128,6 +129,36 @@ function checkDurations(input: unknown): Issue[] {
     const ms = parseDuration(value);
     return ms !== undefined && ms >= 0 ? [] : [{ severity: 'error' as const, path, message: `must be a duration such as 10s, not ${JSON.stringify(value)}` }];
   });
+}
+
+/** Of access logs: one that Envoy does not take would keep every listener from it. */
+function checkFormats(input: unknown): Issue[] {
+  if (!isRecord(input)) return [];
+  const providers = Array.isArray(input['extensionProviders']) ? input['extensionProviders'].filter(isRecord) : [];
+  const own = input['accessLogFormat'];
+  const found: (readonly [path: string, format: unknown])[] = [['accessLogFormat', input['accessLogEncoding'] === 'JSON' && typeof own === 'string' ? jsonOrText(own) : own]];
+  for (const [i, provider] of providers.entries()) {
+    for (const kind of ['envoyFileAccessLog', 'envoyOtelAls'] as const) {
+      const settings = provider[kind];
+      if (isRecord(settings) && isRecord(settings['logFormat'])) found.push([`extensionProviders[${i}].${kind}.logFormat`, settings['logFormat']]);
+    }
+  }
+  return found.flatMap(([path, format]) => formatIssues(path, format));
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function formatIssues(path: string, format: unknown): Issue[] {
+  if (Array.isArray(format)) return format.flatMap((item, i) => formatIssues(`${path}[${i}]`, item));
+  if (isRecord(format)) return Object.entries(format).flatMap(([key, item]) => formatIssues(`${path}.${key}`, item));
+  const problem = typeof format === 'string' ? formatProblem(format) : undefined;
+  return problem === undefined ? [] : [{ severity: 'error', path, message: problem }];
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -78,3 +78,14 @@ test('a file of several objects gives each with its line, lists opened', () => {
   assert.deepEqual(objects.map(({ object, line }) => [object.kind, line]), [['A', 1], ['B', 4], ['C', 4]]);
   assert.deepEqual(problems, ['line 9: an object with apiVersion, kind and metadata is expected, not "just text"']);
 });
+
+for (const [name, text] of [
+  ['an alias of nothing', '*-'],
+  ['aliases of aliases without end', `a: &a [x]\n${Array.from({ length: 9 }, (_, i) => `${'bcdefghij'[i]}: &${'bcdefghij'[i]} [${Array.from({ length: 9 }, () => `*${'abcdefghi'[i]}`).join(', ')}]`).join('\n')}\n`],
+] as const) {
+  test(`${name} is a problem with its line`, () => {
+    const { objects, problems } = readObjects(text);
+    assert.deepEqual(objects, []);
+    assert.match(problems.join('\n'), /^line 1: /);
+  });
+}

@@ -19,9 +19,16 @@ export function readObjects(text: string): { objects: ReadObject[]; problems: st
       problems.push(explain(text, document.errors[0]));
       continue;
     }
-    const value: unknown = document.toJS();
-    if (value === null || value === undefined) continue;
     const line = lineAt(text, document.contents?.range?.[0] ?? 0);
+    let value: unknown;
+    try {
+      value = document.toJS();
+    } catch (error) {
+      // An alias of nothing, or of too much.
+      problems.push(`line ${line}: ${errorText(error)}`);
+      continue;
+    }
+    if (value === null || value === undefined) continue;
     if (typeof value !== 'object' || Array.isArray(value)) problems.push(`line ${line}: an object with apiVersion, kind and metadata is expected, not ${Array.isArray(value) ? 'a list' : JSON.stringify(value)}`);
     else objects.push(...opened(value as KubeObject).map((object) => ({ object, line })));
   }

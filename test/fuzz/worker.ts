@@ -53,6 +53,8 @@ class Fuzzer {
   readonly #bytes: Uint8Array;
   readonly #gained: Buffer[] = [];
   readonly #pool: Buffer[];
+  /** Monotonic ms; what is being looked into then is left. */
+  readonly #end: number;
   #inputs = 0;
 
   constructor(target: Target, job: Job) {
@@ -61,10 +63,10 @@ class Fuzzer {
     this.#length = new Uint32Array(job.current, 0, 1);
     this.#bytes = new Uint8Array(job.current, FIND_FIRST);
     this.#pool = [...target.seeds];
+    this.#end = performance.now() + job.milliseconds;
   }
 
   async run(job: Job): Promise<Report> {
-    const end = performance.now() + job.milliseconds;
     const report = () => ({ inputs: this.#inputs, functions: this.#coverage.functions, gained: this.#gained });
     this.#coverage.start();
     try {
@@ -74,7 +76,7 @@ class Fuzzer {
       }
       const corpus = job.corpus.map((input) => Buffer.from(input)).sort((a, b) => a.length - b.length);
       for (const input of corpus) await this.#alone(input, false);
-      while (performance.now() < end) await this.#round(end);
+      while (this.#hasTime) await this.#round();
       return report();
     } catch (error) {
       if (!(error instanceof Finding)) throw error;
@@ -84,9 +86,13 @@ class Fuzzer {
     }
   }
 
-  async #round(end: number): Promise<void> {
+  get #hasTime(): boolean {
+    return performance.now() < this.#end;
+  }
+
+  async #round(): Promise<void> {
     const batch: Buffer[] = [];
-    for (let i = 0; i < BATCH && performance.now() < end; i++) {
+    for (let i = 0; i < BATCH && this.#hasTime; i++) {
       const input = mutated({ target: this.#target, pool: this.#recent() }, this.#random);
       if (i % ALONE === 0) {
         await this.#settle(batch.splice(0));
@@ -119,7 +125,7 @@ class Fuzzer {
     const [only] = batch;
     if (batch.length === 1 && only) return this.#alone(only, true);
     for (const half of [batch.slice(0, batch.length / 2), batch.slice(batch.length / 2)]) {
-      if (half.length > 0 && this.#coverage.news(await this.#runOf(half), false) > 0) await this.#search(half);
+      if (half.length > 0 && this.#hasTime && this.#coverage.news(await this.#runOf(half), false) > 0) await this.#search(half);
     }
   }
 
@@ -127,7 +133,7 @@ class Fuzzer {
     const run = await this.#runOf([input]);
     const news = this.#coverage.news(run, true);
     if (news === 0) return;
-    const shortest = isNew ? await shrunk(input, async (shorter) => this.#coverage.news(await this.#runOf([shorter]), true) >= news) : input;
+    const shortest = isNew ? await shrunk(input, async (shorter) => this.#hasTime && this.#coverage.news(await this.#runOf([shorter]), true) >= news) : input;
     this.#coverage.learn(shortest === input ? run : await this.#runOf([shortest]), true);
     this.#pool.push(shortest);
     if (shortest.length <= MAX_KEPT_BYTES) this.#gained.push(shortest);

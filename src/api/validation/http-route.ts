@@ -1,4 +1,5 @@
 /** What an HTTP rule does with a request. */
+import { formatProblem } from '../../base/format-operators.ts';
 import type { HeaderOperations, Headers, Percent } from '../common/destination.ts';
 import type { CorsPolicy, HttpFault, HttpRedirect, HttpRetry, HttpRewrite, HttpRoute } from '../virtual-service.ts';
 import { checkDestination, type Scope } from './destination.ts';
@@ -141,6 +142,8 @@ function checkHeaderOperations(report: Report, operations: HeaderOperations | un
       const isAuthority = name === ':authority' || name.toLowerCase() === 'host';
       if (isAuthority ? operation === 'add' : name.startsWith(':')) at.error('cannot be changed here; only Host or :authority can, and only with set');
       else if (!isAuthority) at.refuse(headerNameProblem(name));
+      // The authority is rewritten as it stands.
+      if (!isAuthority) at.refuse(formatProblem(operations?.[operation]?.[name] ?? ''));
     }
   }
   eachItem(report.at('remove'), operations?.remove, (at, name) => (name.startsWith(':') || name.toLowerCase() === 'host' ? at.error(`${name} cannot be removed`) : at.refuse(headerNameProblem(name))));

@@ -11,10 +11,14 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 /** RFC 1123 label: lower case, as names of namespaces and subsets. */
 export const isDnsLabel = (text: string): boolean => text.length <= 63 && DNS_LABEL.test(text);
 
+/** Wildcard included; Envoy takes no longer server name. */
+const MAX_HOST_LENGTH = 255;
+const tooLong = (host: string) => `host name ${JSON.stringify(host)} is longer than ${MAX_HOST_LENGTH} characters`;
+
 /** A DNS name, without wildcard. */
 export function fqdnProblem(host: string): string | undefined {
   if (host === '') return 'a host name must not be empty';
-  if (host.length > 255) return `host name ${JSON.stringify(host)} is longer than 255 characters`;
+  if (host.length > MAX_HOST_LENGTH) return tooLong(host);
   const labels = host.replace(/\.$/, '').split('.');
   const bad = labels.find((label) => label.length > 63 || !LABEL.test(label));
   if (bad === undefined) return /^\d+$/.test(labels.at(-1) ?? '') ? `host name ${JSON.stringify(host)} ends with the number ${labels.at(-1)}, which no domain does` : undefined;
@@ -25,6 +29,7 @@ export function fqdnProblem(host: string): string | undefined {
 /** A DNS name, `*`, or `*.name`. */
 export function wildcardHostProblem(host: string): string | undefined {
   if (host === '*') return undefined;
+  if (host.length > MAX_HOST_LENGTH) return tooLong(host);
   return fqdnProblem(host.startsWith('*.') ? host.slice(2) : host.startsWith('*-') ? host.slice(2) : host);
 }
 

@@ -1,6 +1,7 @@
 /** Command operators of access-log formats and of header values. Source: Envoy "Substitution formatting". Each is compiled once to
  * a function of the outcome, or of what is known so far; undefined where there is nothing to tell. */
 import { hostname } from 'node:os';
+import { FORMAT_OPERATORS } from '../../base/format-operators.ts';
 import type { ConfigMetadata, HttpOutcome, Outcome } from '../outcome.ts';
 import { formatTime } from './time-format.ts';
 
@@ -37,7 +38,6 @@ const SIMPLE: Simple = {
   DURATION: (o) => Math.round(o.durationMs),
   RESPONSE_DURATION: (o) => (o.upstream?.serviceTimeMs === undefined ? undefined : Math.round(o.upstream.serviceTimeMs)),
   UPSTREAM_HOST: (o) => o.upstream?.host,
-  UPSTREAM_HOST_WITHOUT_PORT: (o) => host(o.upstream?.host),
   UPSTREAM_CLUSTER: (o) => o.upstream?.destination.cluster,
   UPSTREAM_CLUSTER_RAW: (o) => o.upstream?.destination.cluster,
   UPSTREAM_REMOTE_ADDRESS: (o) => o.upstream?.host,
@@ -74,25 +74,14 @@ const GRPC_STATUS_NAMES: readonly string[] = [
   'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable', 'DataLoss', 'Unauthenticated',
 ];
 
-/** Envoy's operators for what this proxy does not keep: they are known, and empty. */
-const EMPTY: ReadonlySet<string> = new Set([
-  'TRAILER', 'UPSTREAM_METADATA', 'UPSTREAM_HOST_METADATA', 'FILTER_STATE', 'UPSTREAM_FILTER_STATE', 'VIRTUAL_CLUSTER_NAME', 'VIRTUAL_HOST_NAME', 'LOCAL_REPLY_BODY', 'EMIT_TIME',
-  'CONNECTION_ID', 'STREAM_ID', 'UNIQUE_ID', 'UPSTREAM_CONNECTION_ID', 'FILTER_CHAIN_NAME', 'ACCESS_LOG_TYPE', 'UPSTREAM_HOST_NAME', 'UPSTREAM_HOST_NAME_WITHOUT_PORT', 'TLS_JA3_FINGERPRINT', 'TLS_JA4_FINGERPRINT',
-  'REQUEST_DURATION', 'REQUEST_TX_DURATION', 'RESPONSE_TX_DURATION', 'COMMON_DURATION', 'ROUNDTRIP_DURATION', 'DOWNSTREAM_HANDSHAKE_DURATION', 'UPSTREAM_CONNECTION_POOL_READY_DURATION',
-  'DOWNSTREAM_WIRE_BYTES_SENT', 'DOWNSTREAM_WIRE_BYTES_RECEIVED', 'DOWNSTREAM_HEADER_BYTES_SENT', 'DOWNSTREAM_HEADER_BYTES_RECEIVED', 'UPSTREAM_WIRE_BYTES_SENT', 'UPSTREAM_WIRE_BYTES_RECEIVED',
-  'UPSTREAM_HEADER_BYTES_SENT', 'UPSTREAM_HEADER_BYTES_RECEIVED', 'DOWNSTREAM_TLS_CIPHER', 'DOWNSTREAM_TLS_SESSION_ID', 'UPSTREAM_TLS_CIPHER', 'UPSTREAM_TLS_VERSION', 'UPSTREAM_TLS_SESSION_ID', 'UPSTREAM_PROTOCOL',
-  'DOWNSTREAM_PEER_SUBJECT', 'DOWNSTREAM_PEER_ISSUER', 'DOWNSTREAM_PEER_SERIAL', 'DOWNSTREAM_PEER_FINGERPRINT_256', 'DOWNSTREAM_PEER_FINGERPRINT_1', 'DOWNSTREAM_PEER_CERT', 'DOWNSTREAM_PEER_CERT_V_START', 'DOWNSTREAM_PEER_CERT_V_END',
-  'DOWNSTREAM_PEER_DNS_SAN', 'DOWNSTREAM_PEER_IP_SAN', 'DOWNSTREAM_LOCAL_SUBJECT', 'DOWNSTREAM_LOCAL_DNS_SAN', 'UPSTREAM_PEER_SUBJECT', 'UPSTREAM_PEER_ISSUER', 'UPSTREAM_PEER_CERT', 'UPSTREAM_PEER_DNS_SAN', 'UPSTREAM_LOCAL_SUBJECT',
-  'DOWNSTREAM_TRANSPORT_FAILURE_REASON', 'DOWNSTREAM_LOCAL_CLOSE_REASON', 'UPSTREAM_LOCAL_CLOSE_REASON', 'UPSTREAM_DETECTED_CLOSE_TYPE', 'DOWNSTREAM_DETECTED_CLOSE_TYPE', 'QUERY_PARAM', 'QUERY_PARAMS', 'PATH',
-]);
-
 /** @param text between the percent signs, e.g. `REQ(X-ENVOY-ORIGINAL-PATH?:PATH):20`. Undefined: there is no such operator. */
 export function compileOperator(text: string): Operator | undefined {
   const match = /^([A-Z_0-9]+)(?:\((.*)\))?(?::(\d+))?$/s.exec(text);
   if (!match) return undefined;
   const [, name = '', argument, limit] = match;
   const operator = argument === undefined ? (SIMPLE[name] ?? (name === 'START_TIME' ? formatTime('') : undefined)) : withArgument(name, argument);
-  if (!operator) return EMPTY.has(name) ? () => undefined : undefined;
+  // What this proxy does not keep is known, and empty.
+  if (!operator) return FORMAT_OPERATORS.has(name) ? () => undefined : undefined;
   return limit === undefined ? operator : truncate(operator, Number(limit));
 }
 

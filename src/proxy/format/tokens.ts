@@ -1,4 +1,5 @@
 /** A format's text in pieces: what stands as it is, and operators. */
+import { FORMAT_PARTS } from '../../base/format-operators.ts';
 import { compileOperator, type Operator } from './operators.ts';
 
 export type Token = string | Operator;
@@ -7,8 +8,7 @@ export type Token = string | Operator;
 export function tokenize(format: string, unknown: string[]): Token[] {
   const tokens: Token[] = [];
   let literal = '';
-  // `%%` is a percent sign; an operator's argument may hold percent signs of its own (START_TIME).
-  for (const match of format.matchAll(/%%|%([A-Z_0-9]+(?:\([^)]*\))?(?::\d+)?)%|[^%]+|%/g)) {
+  for (const match of format.matchAll(FORMAT_PARTS)) {
     const operator = match[1];
     if (operator === undefined) {
       literal += match[0] === '%%' ? '%' : match[0];

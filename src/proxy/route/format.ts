@@ -1,4 +1,5 @@
 /** Header values with `%OPERATOR%` parts. Envoy: the operators of access logs; what is not known is empty. */
+import { formatProblem } from '../../base/format-operators.ts';
 import { ConfigError } from '../errors.ts';
 import { tokenize } from '../format/tokens.ts';
 import type { HttpOutcome } from '../outcome.ts';
@@ -13,14 +14,11 @@ export type Format = (source: FactSource) => string;
 /** @throws ConfigError on an unknown operator or a lone percent sign */
 export function compileFormat(text: string): Format {
   if (!text.includes('%')) return () => text;
-  const unknown: string[] = [];
-  const tokens = tokenize(text, unknown);
-  if (unknown.length > 0) throw new ConfigError(`header value ${JSON.stringify(text)}: there is no operator %${unknown[0]}%`);
-  if (isLone(text)) throw new ConfigError(`header value ${JSON.stringify(text)}: a lone % must be written %%`);
+  const problem = formatProblem(text);
+  if (problem !== undefined) throw new ConfigError(`header value ${JSON.stringify(text)}: ${problem}`);
+  const tokens = tokenize(text, []);
   return (source) => {
     const facts = source.soFar();
     return tokens.map((token) => (typeof token === 'string' ? token : (token(facts) ?? ''))).join('');
   };
 }
-
-const isLone = (text: string): boolean => text.replaceAll(/%%|%[A-Z_0-9]+(?:\([^)]*\))?(?::\d+)?%/g, '').includes('%');
