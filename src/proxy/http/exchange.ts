@@ -350,7 +350,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
 
   /** Silence for longer than allowed. Envoy: `stream_idle_timeout`. */
   onIdleTimeout(): void {
-    this.reply({ status: 408, body: 'stream timeout', flag: 'SI', details: 'stream_idle_timeout' });
+    this.reply({ status: this.requestEnded ? 504 : 408, body: 'stream timeout', flag: 'SI', details: 'stream_idle_timeout' });
   }
 
   /** The request took too long to arrive. Envoy: `request_timeout`. */

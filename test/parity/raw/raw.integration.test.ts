@@ -54,7 +54,7 @@ async function observe(scenario: Scenario, through: { process: ServerProcess; po
   if (scenario.headers?.includes('x-warm: 1')) await sendRaw(through.port, requestText(scenario, `${through.id}-warm`));
   const answer = await sendRaw(through.port, requestText(scenario, through.id));
   const seen = through.upstream.take().filter((request) => request.headers['x-scenario'] === through.id);
-  return { answer: reduceAnswer(scenario, answer), upstream: seen.map((request) => reduceSeen(scenario, request)), log: await readLog(through.process, through.id, answer) };
+  return { answer: reduceAnswer(scenario, answer), upstream: seen.map((request) => reduceSeen(scenario, request)), log: await readLog(through.process, { scenario, id: through.id }, answer) };
 }
 
 function requestText(scenario: Scenario, id: string): string {
@@ -75,8 +75,9 @@ function reduceSeen(scenario: Scenario, request: SeenRequest): Observation['upst
 }
 
 /** Requests that were refused before their head could be read carry no scenario header: they are told by status alone. */
-async function readLog(process: ServerProcess, id: string, answer: RawAnswer): Promise<Observation['log']> {
-  if (answer.status === 400 || answer.status === 426 || answer.status === 0) return undefined;
+async function readLog(process: ServerProcess, of: { scenario: Scenario; id: string }, answer: RawAnswer): Promise<Observation['log']> {
+  const { id, scenario } = of;
+  if (scenario.raw?.includes('\r\n\r\n') === false || answer.status === 431 || answer.status === 400 || answer.status === 426 || answer.status === 0) return undefined;
   return eventually(() => {
     const line = process.output().split('\n').find((text) => text.includes(`"${id}"`));
     assert.ok(line, `an access-log line of ${id}`);

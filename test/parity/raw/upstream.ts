@@ -16,7 +16,7 @@ export interface SeenRequest {
   readonly body: string;
 }
 
-/** `/status/503`, `/status/503,200` (one after the other), `/delay/300`, `/reset`, `/reset-after-head`, `/chunks/3`; else an echo. */
+/** `/status/503`, `/status/503,200` (one after the other), `/delay/300`, `/reset`, `/reset-after-head`, `/stall`, `/chunks/3`; else an echo. */
 export async function startUpstream(): Promise<Upstream> {
   let seen: SeenRequest[] = [];
   const turns = new Map<string, number>();
@@ -64,6 +64,10 @@ function behave(request: IncomingMessage, response: ServerResponse, turns: Map<s
       response.writeHead(200, { 'content-length': '1000' });
       response.write('half');
       setTimeout(() => request.socket.destroy(), 20);
+      return;
+    case 'stall':
+      response.writeHead(200, { 'content-length': '1000' });
+      response.write('half');
       return;
     case 'chunks':
       for (let i = 0; i < Number(argument); i++) response.write(`chunk ${i}\n`);
