@@ -59,7 +59,8 @@ export interface DownstreamStream {
   sendInterim(status: number, headers: Headers): void;
   /** @param more true when sendData or sendEnd follows at once in this tick, so that both can leave in one packet */
   sendHead(head: ResponseHead, end: boolean, more: boolean): void;
-  /** @returns false when the caller should wait for `onDrain` */
+  /** @param chunk only lent
+   * @returns false when the caller should wait for `onDrain` */
   sendData(chunk: Buffer, end: boolean): boolean;
   sendEnd(trailers: Headers | undefined): void;
   /** Ends the stream abnormally after a head was sent. */
@@ -75,6 +76,7 @@ export interface ResponseSink {
   onInterim(status: number, headers: Headers): void;
   /** @param more true when data follows at once in this tick */
   onHead(head: ResponseHead, more: boolean): void;
+  /** @param chunk only lent: whoever keeps it copies it */
   onData(chunk: Buffer, end: boolean): void;
   onEnd(trailers: Headers | undefined): void;
   onReset(reason: ResetReason, detail?: string): void;

@@ -3,11 +3,12 @@ import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import { MAX_INTERIM_RESPONSES, type RequestHead, type ResponseSink, type UpstreamStream } from '../http/stream.ts';
 import { closeGently } from '../net/ending.ts';
+import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
 import { keepAliveMs } from '../upstream/idle-limit.ts';
 import type { UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
 import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
-import { chunkEnd, LAST_CHUNK, requestHeadText, writePieces } from './writer.ts';
+import { chunkEnd, LAST_CHUNK, requestHeadText, writePiece } from './writer.ts';
 
 export interface Http1ClientHandler {
   /** The response is complete and the connection can take another request (or not). */
@@ -30,8 +31,6 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   readonly #parser: ResponseParser;
   readonly facts: UpstreamConnectionFacts;
   readonly #trailers: boolean;
-  /** What is read is only lent: pieces of bodies must be copied before they are passed on. */
-  readonly #borrowed: boolean;
   #sink: ResponseSink | undefined;
   #pending = '';
   #chunked = false;
@@ -65,13 +64,12 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     this.#parser = new ResponseParser(this, options.limits);
     this.facts = options.facts;
     this.#trailers = options.trailers;
-    this.#borrowed = options.facts.directReads === true;
-    if (!this.#borrowed) socket.on('data', (chunk: Buffer) => this.receive(chunk));
-    else socket.resume();
+    readLent(socket, MESSAGE_READ_BYTES, (chunk) => this.#onBytes(chunk));
     socket.on('end', () => this.#onPeerEnd());
-    socket.on('drain', () => this.#sink?.onDrain());
+    socket.on('drain', this.#onDrain);
     socket.on('error', () => this.#onGone());
     socket.on('close', () => this.#onGone());
+    socket.resume();
   }
 
   /** Can take a request: the server has not begun to close it. */
@@ -107,9 +105,9 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     if (this.#chunked) {
       const size = chunk.length === 0 ? '' : `${chunk.length.toString(16)}\r\n`;
       const tail = (chunk.length === 0 ? '' : '\r\n') + (end ? LAST_CHUNK : '');
-      if (before + size + tail !== '') ok = writePieces(this.#socket, before + size, chunk, tail);
+      if (before + size + tail !== '') ok = writePiece(this.#socket, { before: before + size, chunk, after: tail }, this.#onDrain);
     } else {
-      ok = writePieces(this.#socket, before, chunk, '');
+      ok = writePiece(this.#socket, { before, chunk, after: '' }, this.#onDrain);
     }
     if (end) this.#requestEnded();
     return ok;
@@ -178,7 +176,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   onData(chunk: Buffer, end: boolean): void {
     const sink = this.#sink;
     if (end) this.#responseEnded();
-    sink?.onData(this.#borrowed ? Buffer.from(chunk) : chunk, end);
+    sink?.onData(chunk, end);
   }
 
   onEnd(trailers: Headers | undefined): void {
@@ -191,8 +189,9 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     this.#refuse();
   }
 
-  /** Bytes from the socket. */
-  receive(chunk: Buffer): void {
+  readonly #onDrain = (): void => this.#sink?.onDrain();
+
+  #onBytes(chunk: Buffer): void {
     if (this.#sink === undefined) {
       // Bytes that nobody asked for could be taken for the next answer.
       this.close();

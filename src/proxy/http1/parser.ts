@@ -90,8 +90,7 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
     let pos = 0;
     while (pos < chunk.length) {
       if (this.#stopped) {
-        const rest = chunk.subarray(pos);
-        this.#rest = this.#rest.length === 0 ? rest : Buffer.concat([this.#rest, rest]);
+        this.#rest = Buffer.concat([this.#rest, chunk.subarray(pos)]);
         return;
       }
       pos = this.#step(chunk, pos);

@@ -3,9 +3,10 @@
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
+import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
-import { chunkEnd, LAST_CHUNK, reasonOf, statusLine, writePieces } from './writer.ts';
+import { chunkEnd, LAST_CHUNK, reasonOf, statusLine, writePiece } from './writer.ts';
 
 export interface Http1ServerHandler {
   /** A request head is complete. @returns where its body goes */
@@ -57,9 +58,9 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#handler = handler;
     this.#options = options;
     this.#parser = new RequestParser(this, options.limits);
-    socket.on('data', (chunk: Buffer) => this.#onBytes(chunk));
+    readLent(socket, MESSAGE_READ_BYTES, (chunk) => this.#onBytes(chunk));
     socket.on('end', () => this.#onPeerEnd());
-    socket.on('drain', () => this.#sink?.onDrain());
+    socket.on('drain', this.#onDrain);
     socket.on('error', () => this.#onGone());
     socket.on('close', () => this.#onGone());
     // Accepted sockets come paused, so that nothing is read before somebody listens.
@@ -119,7 +120,8 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
 
   onData(chunk: Buffer, end: boolean): void {
     if (end) this.#requestEnded();
-    this.#sink?.onData(chunk, end);
+    // A request's body may have to wait, or be sent again.
+    this.#sink?.onData(Buffer.from(chunk), end);
   }
 
   onEnd(trailers: Headers | undefined): void {
@@ -202,11 +204,11 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     if (this.#chunked) {
       const size = chunk.length === 0 ? '' : `${chunk.length.toString(16)}\r\n`;
       const tail = (chunk.length === 0 ? '' : '\r\n') + (end ? LAST_CHUNK : '');
-      ok = chunk.length === 0 && tail === '' && before === '' ? true : writePieces(this.#socket, before + size, chunk, tail);
+      ok = chunk.length === 0 && tail === '' && before === '' ? true : writePiece(this.#socket, { before: before + size, chunk, after: tail }, this.#onDrain);
     } else if (this.#method === 'HEAD') {
       ok = before === '' || this.#socket.write(before, 'latin1');
     } else {
-      ok = writePieces(this.#socket, before, chunk, '');
+      ok = writePiece(this.#socket, { before, chunk, after: '' }, this.#onDrain);
     }
     if (end) this.#responseEnded();
     return ok;
@@ -265,6 +267,8 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#parser.proceed();
   }
+
+  readonly #onDrain = (): void => this.#sink?.onDrain();
 
   #onBytes(chunk: Buffer): void {
     this.#parser.feed(chunk);

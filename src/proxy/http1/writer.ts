@@ -1,6 +1,8 @@
 /** Serializes HTTP/1.1 heads and body framing. */
+import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { RequestHead } from '../http/stream.ts';
+import { writeLent } from '../net/lent-writes.ts';
 import { latin1Write } from './latin1.ts';
 
 export const LAST_CHUNK = '0\r\n\r\n';
@@ -42,30 +44,26 @@ export function chunkEnd(trailers: Headers | undefined): string {
   return trailers === undefined ? LAST_CHUNK : `0\r\n${trailers.serialize()}\r\n`;
 }
 
-/** The byte stream that both codecs write to. */
-export interface ByteSink {
-  write(data: Buffer): boolean;
-  write(text: string, encoding: 'latin1'): boolean;
-  cork(): void;
-  uncork(): void;
+/** A piece of a body, with the framing around it. */
+export interface BodyPiece {
+  /** Head or chunk size; may be empty. */
+  readonly before: string;
+  /** Only lent. */
+  readonly chunk: Buffer;
+  readonly after: string;
 }
 
-/** Writes an optional pending text, a body piece and an optional closing text with as few system calls as copying a little allows.
- * @returns false when the sink asks to wait */
-export function writePieces(sink: ByteSink, before: string, chunk: Buffer, after: string): boolean {
-  if (before === '' && after === '') return sink.write(chunk);
+/** Writes it with as few system calls as copying a little allows.
+ * @param onTaken called when this returned false, or by the socket's `drain`
+ * @returns false when the socket asks to wait */
+export function writePiece(socket: Duplex, { before, chunk, after }: BodyPiece, onTaken: () => void): boolean {
   const total = before.length + chunk.length + after.length;
-  if (total <= MERGE_LIMIT) {
-    const merged = Buffer.allocUnsafe(total);
-    latin1Write(merged, before, 0);
-    merged.set(chunk, before.length);
-    if (after !== '') latin1Write(merged, after, before.length + chunk.length);
-    return sink.write(merged);
-  }
-  sink.cork();
-  if (before !== '') sink.write(before, 'latin1');
-  let ok = sink.write(chunk);
-  if (after !== '') ok = sink.write(after, 'latin1');
-  sink.uncork();
-  return ok;
+  if (total > MERGE_LIMIT) return writeLent(socket, [text(before), chunk, text(after)].filter((piece) => piece.length > 0), onTaken);
+  const merged = Buffer.allocUnsafe(total);
+  latin1Write(merged, before, 0);
+  merged.set(chunk, before.length);
+  if (after !== '') latin1Write(merged, after, before.length + chunk.length);
+  return socket.write(merged);
 }
+
+const text = (content: string): Buffer => Buffer.from(content, 'latin1');

@@ -2,13 +2,10 @@
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { FloodGuard } from './flood-guard.ts';
-import { DEFAULT_WINDOW, type ErrorCode, Flag, FRAME_HEAD_BYTES, FrameType, MAX_FRAME_BYTES, MAX_WINDOW, newFrame, numberFrame, writeHead } from './frames.ts';
+import { DEFAULT_WINDOW, type ErrorCode, Flag, FRAME_HEAD_BYTES, FrameType, MAX_FRAME_BYTES, MAX_WINDOW, newFrame, numberFrame } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { Outbox } from './outbox.ts';
 import { initialPeer, type PeerSettings } from './peer-settings.ts';
-
-/** A smaller body is copied behind the head of its frame; a larger one is not worth the copy. */
-const COPY_LIMIT = 4096;
 
 /** Whose window `writeData` spends. */
 export interface WindowHolder {
@@ -105,15 +102,9 @@ export class Http2Sender {
   #pushData(streamId: number, data: Buffer, end: boolean): void {
     const flags = end ? Flag.EndStream : 0;
     this.#flood.dataFrameSent();
-    if (data.length <= COPY_LIMIT) {
-      const frame = newFrame(data.length, FrameType.Data, flags, streamId);
-      frame.set(data, FRAME_HEAD_BYTES);
-      this.outbox.push(frame);
-      return;
-    }
-    const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES);
-    writeHead(head, 0, { length: data.length, type: FrameType.Data, flags, streamId });
-    this.outbox.push(head);
-    this.outbox.push(data);
+    // The bytes may only be lent.
+    const frame = newFrame(data.length, FrameType.Data, flags, streamId);
+    frame.set(data, FRAME_HEAD_BYTES);
+    this.outbox.push(frame);
   }
 }

@@ -151,7 +151,7 @@ export abstract class Http2Stream {
   protected writeData(chunk: Buffer, end: boolean): boolean {
     if (this.#over || this.#localEnded) return true;
     if (this.#waiting.length > 0) {
-      this.#waiting.push(chunk);
+      this.#waiting.push(Buffer.from(chunk));
       if (end) this.#waitingEnd = { trailers: undefined };
       return this.#wait();
     }
@@ -160,7 +160,7 @@ export abstract class Http2Stream {
       if (end) this.#endLocal();
       return this.#connection.sender.blocked ? this.#wait() : true;
     }
-    this.#waiting.push(sent === 0 ? chunk : chunk.subarray(sent));
+    this.#waiting.push(Buffer.from(chunk.subarray(sent)));
     if (end) this.#waitingEnd = { trailers: undefined };
     return this.#wait();
   }

@@ -1,7 +1,7 @@
 /** Moves bytes one way between two connections: stops reading while the other side does not take them, passes the end on. */
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { readLent } from './lent-reads.ts';
+import { readLent, STREAM_READ_BYTES } from './lent-reads.ts';
 import { writeLent } from './lent-writes.ts';
 
 /** A full TLS record: more of the same will follow in this turn. */
@@ -28,7 +28,7 @@ export class BytePump {
     this.#from = from;
     this.#to = to;
     this.#count = count;
-    readLent(from, from instanceof TLSSocket && !(to instanceof TLSSocket) ? this.#onRecord : this.#onBytes);
+    readLent(from, STREAM_READ_BYTES, from instanceof TLSSocket && !(to instanceof TLSSocket) ? this.#onRecord : this.#onBytes);
     from.on('end', () => {
       this.flush();
       to.end();
@@ -66,7 +66,7 @@ export class BytePump {
   };
 
   #write(chunk: Buffer): void {
-    if (this.#to.destroyed || writeLent(this.#to, chunk, this.#onTaken)) return;
+    if (this.#to.destroyed || writeLent(this.#to, [chunk], this.#onTaken)) return;
     this.#waiting++;
     this.#from.pause();
   }

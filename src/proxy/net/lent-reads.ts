@@ -4,8 +4,10 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** Envoy's socket reads are of this order; larger pieces save system calls, and no longer fit the processor's cache. */
-const BUFFER_BYTES = 256 * 1024;
+/** Large pieces save system calls where only bytes are moved. */
+export const STREAM_READ_BYTES = 256 * 1024;
+/** Pieces of messages may have to be kept by somebody. */
+export const MESSAGE_READ_BYTES = 64 * 1024;
 
 interface UserBufferHandle {
   useUserBuffer(buffer: Buffer): void;
@@ -17,20 +19,22 @@ interface Fields {
   readonly callback: symbol;
 }
 
-/** Each read is consumed before the next one begins. */
-let shared: Buffer | undefined;
+/** By size. Each read is consumed before the next one begins. */
+const shared = new Map<number, Buffer>();
 let known: Fields | 'none' | undefined;
 
 /** Begins to read. What was put back into the socket comes first. Where Node's insides are not as expected, the bytes come by
  * `data` events: dearer, and the same to the receiver.
+ * @param bytes read at once, at most
  * @param receive keeps nothing of the chunk after it returns */
-export function readLent(socket: Duplex, receive: (chunk: Buffer) => void): void {
+export function readLent(socket: Duplex, bytes: number, receive: (chunk: Buffer) => void): void {
   socket.on('data', receive);
   const handle = handleOf(socket);
   if (handle === undefined) return;
   known ??= findFields(socket) ?? 'none';
   if (known === 'none') return;
-  const buffer = (shared ??= Buffer.allocUnsafeSlow(BUFFER_BYTES));
+  const buffer = shared.get(bytes) ?? Buffer.allocUnsafeSlow(bytes);
+  shared.set(bytes, buffer);
   Object.assign(socket, {
     [known.buffer]: buffer,
     [known.callback]: (length: number): boolean => {

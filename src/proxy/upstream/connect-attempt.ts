@@ -16,8 +16,6 @@ export interface UpstreamConnectionFacts {
   readonly peer?: string;
   readonly own?: string;
   readonly alpn?: string;
-  /** Bytes come through the target's `reader`; the socket has no `data` events. */
-  readonly directReads?: boolean;
 }
 
 export interface Connecting {

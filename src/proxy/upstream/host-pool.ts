@@ -10,7 +10,7 @@ import type { Breakers } from './breakers.ts';
 import type { Host } from './host.ts';
 import { IdleLimit } from './idle-limit.ts';
 import type { Connecting, UpstreamConnectionFacts } from './connect-attempt.ts';
-import type { ByteReader, ConnectTarget } from './transport.ts';
+import type { ConnectTarget } from './transport.ts';
 
 export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';
 
@@ -319,19 +319,17 @@ export class HostPool implements Http1ClientHandler {
 
   #connect(): void {
     const { breakers } = this.#deps;
-    const { protocol, target } = this.#settings;
+    const { target } = this.#settings;
     breakers.connections++;
     this.#host.activeConnections++;
     this.#host.counters.connections++;
     const alpn = this.#alpn();
-    // The connection is made when the socket is: until then nothing is read.
-    const reader = protocol === 'http1' ? new Http1Reader() : undefined;
     const connecting = this.#host.transport.connect(
-      { ...target, alpn, reader },
+      { ...target, alpn },
       {
         onConnected: (socket, facts) => {
           this.#connecting.delete(connecting);
-          this.#onConnected(socket, facts, reader);
+          this.#onConnected(socket, facts);
         },
         onFailed: (reason, timedOut) => {
           this.#connecting.delete(connecting);
@@ -345,7 +343,7 @@ export class HostPool implements Http1ClientHandler {
     this.#connecting.add(connecting);
   }
 
-  #onConnected(socket: Duplex, facts: UpstreamConnectionFacts, reader: Http1Reader | undefined): void {
+  #onConnected(socket: Duplex, facts: UpstreamConnectionFacts): void {
     const { protocol } = this.#settings;
     if (protocol === 'http2' || (protocol === 'alpn' && facts.alpn === 'h2')) {
       this.#adopt2(socket, facts);
@@ -353,7 +351,6 @@ export class HostPool implements Http1ClientHandler {
     }
     const { trailers, maxHeaders = DEFAULT_LIMITS.maxHeaders } = this.#settings.lifetime;
     const connection = new Http1ClientConnection(socket, this, { limits: { maxHeadBytes: ANSWER_HEAD_BYTES, maxHeaders }, trailers, facts });
-    if (reader) reader.connection = connection;
     connection.openedAt = this.#deps.clock.monotonic();
     this.#open.add(connection);
     this.#offer(connection);
@@ -393,13 +390,5 @@ export class HostPool implements Http1ClientHandler {
     this.#connecting.delete(connecting);
     this.#deps.breakers.connections--;
     this.#host.activeConnections--;
-  }
-}
-
-class Http1Reader implements ByteReader {
-  connection: Http1ClientConnection | undefined;
-
-  receive(chunk: Buffer): void {
-    this.connection?.receive(chunk);
   }
 }

@@ -22,8 +22,6 @@ export interface ConnectTarget {
   readonly verifyName?: string;
   /** On whose behalf, for servers that want to know. */
   readonly client?: ProxiedConnection;
-  /** Takes what is read, if the transport can read that way (`directReads`). */
-  readonly reader?: ByteReader;
 }
 
 /** When the kernel probes a silent connection. Linux' own defaults stand for what is left out: 9 probes, 2 h, 75 s. */
@@ -31,11 +29,6 @@ export interface TcpKeepalive {
   readonly probes?: number;
   readonly timeS?: number;
   readonly intervalS?: number;
-}
-
-/** Receives bytes without an allocation per read: the chunk is only valid during the call. */
-export interface ByteReader {
-  receive(chunk: Buffer): void;
 }
 
 export interface UpstreamTransport {
@@ -48,41 +41,26 @@ export interface UpstreamTransport {
   close(): void;
 }
 
-const READ_BUFFER_BYTES = 64 * 1024;
-
 export function createRawTransport(clock: Clock, announce?: ProxyProtocolVersion): UpstreamTransport {
-  // One buffer for all connections: each read is consumed before the next one begins.
-  let readBuffer: Buffer | undefined;
   return {
     secure: false,
     alpn: [],
     announces: announce !== undefined,
     connect(target, listener) {
-      const { reader } = target;
-      const buffer = (readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES));
-      const onread = reader && {
-        buffer,
-        callback: (length: number) => {
-          reader.receive(buffer.subarray(0, length));
-          return true;
-        },
-      };
       const attempt = new ConnectAttempt(clock, target.timeoutMs, listener);
       const socket = dial(target, attempt, () => {
         introduce(socket, target, announce);
-        attempt.succeed(socket, { local: localAddress(socket), directReads: reader !== undefined });
-      }, onread);
+        attempt.succeed(socket, { local: localAddress(socket) });
+      });
       return attempt;
     },
     close() {},
   };
 }
 
-type OnRead = { readonly buffer: Buffer; callback(length: number): boolean };
-
 /** A bare connection to the target; `connected` goes on with it. */
-export function dial(target: ConnectTarget, attempt: ConnectAttempt, connected: () => void, onread?: OnRead): Socket {
-  const socket = connectTcp({ ...netAddress(target.address), localAddress: target.from, allowHalfOpen: true, noDelay: true, onread });
+export function dial(target: ConnectTarget, attempt: ConnectAttempt, connected: () => void): Socket {
+  const socket = connectTcp({ ...netAddress(target.address), localAddress: target.from, allowHalfOpen: true, noDelay: true });
   attempt.follow(socket, 'connect', () => {
     keepAlive(socket, target.keepalive);
     connected();
