@@ -23,7 +23,6 @@ export const PROXY_NOT_IN_EFFECT: readonly Ineffective[] = [
   { field: 'runtimeValues', why: 'proxies have no runtime flags' },
   { field: 'caCertificatesPem', why: 'proxies trust the root that istiod distributes' },
   { field: 'privateKeyProvider', why: 'keys are in the proxy’s memory, not in other hardware' },
-  { field: 'gatewayTopology.proxyProtocol', why: 'gateways take no PROXY protocol' },
   { field: 'proxyHeaders.metadataExchangeHeaders', why: 'workloads of the mesh always tell each other who they are' },
   { field: 'fileFlushInterval', why: 'the access log is written as it comes' },
   { field: 'fileFlushMinSizeKb', why: 'the access log is written as it comes' },

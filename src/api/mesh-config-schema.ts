@@ -50,7 +50,7 @@ export const ProxyDefaultsSchema = object({
   gatewayTopology: object({
     numTrustedProxies: uint32(),
     forwardClientCertDetails: oneOfWords('UNDEFINED', 'SANITIZE', 'FORWARD_ONLY', 'APPEND_FORWARD', 'SANITIZE_SET', 'ALWAYS_FORWARD_ONLY'),
-    proxyProtocol: anything(),
+    proxyProtocol: object({}),
   }),
   proxyHeaders: ProxyHeaders,
   image: object({ imageType: string() }),

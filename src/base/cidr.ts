@@ -9,6 +9,14 @@ export function parseAddress(text: string): Uint8Array | undefined {
   return unmap(parseV6(text.split('%')[0] ?? text));
 }
 
+/** The text of an address of 4 or 16 bytes. */
+export function formatIp(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  const groups = Array.from({ length: 8 }, (_, i) => (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16));
+  // A URL's host is written in the short form (RFC 5952).
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}
+
 export interface Cidr {
   readonly address: Uint8Array;
   readonly prefix: number;

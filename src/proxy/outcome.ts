@@ -51,6 +51,8 @@ export interface ConnectionFacts {
   /** `ip:port` */
   readonly downstreamRemote: string;
   readonly downstreamLocal: string;
+  /** Of the proxy in front, when it has told for whom it speaks. */
+  readonly downstreamDirect?: string;
   /** Of the client connection, from TLS. */
   readonly requestedServerName?: string;
   readonly tlsVersion?: string;

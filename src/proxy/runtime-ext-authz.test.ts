@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -102,4 +103,52 @@ test('a gRPC authorizer sees the request and edits it, or denies with an answer 
   const http = asked[1]?.attributes?.request?.http;
   assert.deepEqual([http?.method, http?.path, http?.host, http?.protocol, http?.headers[':path']], ['GET', '/secret/2', `127.0.0.1:${port}`, 'HTTP/1.1', '/secret/2']);
   assert.match(asked[1]?.attributes?.source?.address?.address.case === 'socketAddress' ? asked[1].attributes.source.address.address.value.address : '', /^127\./);
+});
+
+test('an authorizer sees as much of the body as it asks for, and the upstream gets all of it', async (t) => {
+  const seen: unknown[] = [];
+  const read = async (request: IncomingMessage) => {
+    const parts: Buffer[] = [];
+    for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+    return Buffer.concat(parts).toString();
+  };
+  const authz = await httpUpstream(t, async (request, response) => {
+    seen.push([request.headers['content-length'], request.headers['x-envoy-auth-partial-body'], await read(request)]);
+    response.end();
+  });
+  const app = await httpUpstream(t, async (request, response) => void response.end(await read(request)));
+  const start = (limits: object) => startProxy(t, { clusters: [staticCluster('up', [app]), staticCluster('authz', [authz])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]), {}, [mark, byHttp({ with_request_body: limits })] as never)])] });
+  const partial = await start({ max_request_bytes: 5, allow_partial_message: true }).port();
+  const post = (port: number, body: string) => call(port, { method: 'POST', path: '/secret', body });
+  assert.deepEqual([(await post(partial, '123456789')).body, (await post(partial, '123')).body, (await call(partial, { path: '/secret' })).status], ['123456789', '123', 200]);
+  assert.deepEqual(seen.splice(0), [['5', 'true', '12345'], ['3', 'false', '123'], ['0', undefined, '']]);
+  const whole = start({ max_request_bytes: 5 });
+  const port = await whole.port();
+  assert.equal((await post(port, '12345')).status, 200);
+  assert.deepEqual(seen.splice(0), [['5', 'false', '12345']]);
+  const tooLarge = await post(port, '123456');
+  assert.deepEqual([tooLarge.status, tooLarge.body, whole.http[1]?.details, seen.length], [413, 'Payload Too Large', 'request_payload_too_large', 0]);
+  const large = 'x'.repeat(300_000);
+  const far = await start({ max_request_bytes: 200_000, allow_partial_message: true }).port();
+  assert.equal((await post(far, large)).body, large);
+  assert.deepEqual(seen.splice(0).map((entry) => (entry as string[]).slice(0, 2)), [['200000', 'true']]);
+});
+
+test('a gRPC authorizer gets the body as text or as bytes, and what it adds can choose another route', async (t) => {
+  const asked: CheckRequest[] = [];
+  const authz = await grpcAuthorizer(t, (request) => {
+    asked.push(request);
+    return { status: { code: 0 }, httpResponse: { case: 'okResponse', value: { headers: [{ header: { key: 'x-tier', value: 'gold' } }] } } };
+  });
+  const [plain, gold] = [await httpUpstream(t, (_request, response) => response.end('plain')), await httpUpstream(t, (_request, response) => response.end('gold'))];
+  const routes = inlineRoutes([{ ...routeTo('gold'), match: { prefix: '/', headers: [{ name: 'x-tier', string_match: { exact: 'gold' } }] } }, routeTo('plain')]);
+  const answer = async (fields: object) => {
+    const filter = authorizer({ grpc_service: { envoy_grpc: { cluster_name: 'authz' }, timeout: '1s' }, ...fields });
+    const proxy = startProxy(t, { clusters: [staticCluster('plain', [plain]), staticCluster('gold', [gold]), staticCluster('authz', [authz], { typed_extension_protocol_options: http2Options } as never)], listeners: [listener([hcm(routes, {}, [mark, filter] as never)])] });
+    return (await call(await proxy.port(), { method: 'POST', path: '/secret', body: 'body' })).body;
+  };
+  assert.equal(await answer({ with_request_body: { max_request_bytes: 100 } }), 'plain');
+  assert.equal(await answer({ with_request_body: { max_request_bytes: 100, pack_as_bytes: true }, clear_route_cache: true }), 'gold');
+  const told = asked.map(({ attributes }) => [attributes?.request?.http?.body, Buffer.from(attributes?.request?.http?.rawBody ?? []).toString(), attributes?.request?.http?.headers['x-envoy-auth-partial-body']]);
+  assert.deepEqual(told, [['body', '', 'false'], ['', 'body', 'false']]);
 });

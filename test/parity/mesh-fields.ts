@@ -48,6 +48,7 @@ export const TOLD: readonly Told[] = [
   ['pathNormalization.normalization', { pathNormalization: { normalization: 'MERGE_SLASHES' } }],
   ['defaultConfig.gatewayTopology.{numTrustedProxies,forwardClientCertDetails,proxyProtocol}', { defaultConfig: { gatewayTopology: { numTrustedProxies: 2 } } }],
   ['defaultConfig.gatewayTopology.{numTrustedProxies,forwardClientCertDetails,proxyProtocol}', { defaultConfig: { gatewayTopology: { forwardClientCertDetails: 'SANITIZE' } } }],
+  ['defaultConfig.gatewayTopology.{numTrustedProxies,forwardClientCertDetails,proxyProtocol}', { defaultConfig: { gatewayTopology: { proxyProtocol: {} } } }],
   ...[
     { forwardedClientCert: 'SANITIZE' }, { requestId: { disabled: true } }, { server: { disabled: true } }, { server: { value: 'x' } }, { attemptCount: { disabled: true } }, { envoyDebugHeaders: { disabled: true } },
     { setCurrentClientCertDetails: { subject: true } }, { preserveHttp1HeaderCase: true }, { xForwardedHost: { enabled: true } }, { xForwardedPort: { enabled: true } },

@@ -3,7 +3,7 @@ import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluste
 import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { MeshConfig } from '../../api/mesh-config.ts';
-import type { UpstreamHttp } from './upstream-http.ts';
+import { OVER_HTTP2, type UpstreamHttp } from './upstream-http.ts';
 import type { Context } from './context.ts';
 import { headerCase, type HeaderCase } from './header-case.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
@@ -53,8 +53,8 @@ export function spoken(http: UpstreamHttp, headerKeyFormat?: HeaderCase): Cluste
   const options = pack(HttpProtocolOptionsSchema, {
     upstreamProtocolOptions:
       http === 'same'
-        ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: { headerKeyFormat }, http2ProtocolOptions: {} } }
-        : { case: 'explicitHttpConfig', value: { protocolConfig: http === 'http2' ? { case: 'http2ProtocolOptions', value: {} } : { case: 'httpProtocolOptions', value: { headerKeyFormat } } } },
+        ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: { headerKeyFormat }, http2ProtocolOptions: OVER_HTTP2 } }
+        : { case: 'explicitHttpConfig', value: { protocolConfig: http === 'http2' ? { case: 'http2ProtocolOptions', value: OVER_HTTP2 } : { case: 'httpProtocolOptions', value: { headerKeyFormat } } } },
   });
   return { typedExtensionProtocolOptions: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': options } };
 }

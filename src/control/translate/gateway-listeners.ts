@@ -1,13 +1,14 @@
 import { create } from '@bufbuild/protobuf';
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { SniClusterSchema } from '../../xds/generated/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js';
+import { declaredProtocol } from '../registry/protocol.ts';
 import { hostsMeet } from '../registry/hosts.ts';
-import type { Context } from './context.ts';
+import { proxyDefaults, type Context } from './context.ts';
 import { boundRules, type EdgeChain, type EdgeListener } from './gateway-plan.ts';
 import { tcpStats, type NetworkFilterInit } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
 import { rulesRoutes } from './l4-routes.ts';
-import { cidrRange, Direction, socketAddress, sniffed, tlsInspector, type ChainInit } from './listener-parts.ts';
+import { cidrRange, Direction, socketAddress, proxyProtocolFilter, sniffed, tlsInspector, type ChainInit } from './listener-parts.ts';
 import type { Security } from './security.ts';
 import { pack } from './message.ts';
 import { BLACKHOLE_CLUSTER } from './names.ts';
@@ -26,11 +27,12 @@ export function buildEdgeListener(plan: EdgeListener, parts: EdgeParts): Listene
   const chains = plan.chains.flatMap((chain) => edgeChains(chain, plan, parts));
   if (chains.length === 0) return undefined;
   const isTls = plan.chains.some((c) => c.kind !== 'http' && c.kind !== 'tcp');
+  const behindProxy = proxyDefaults(parts.context).gatewayTopology?.proxyProtocol !== undefined;
   return create(ListenerSchema, {
     name: `${plan.address}_${plan.port}`,
     address: socketAddress(plan.address, plan.port),
     trafficDirection: Direction.outbound,
-    listenerFilters: isTls ? [tlsInspector()] : [],
+    listenerFilters: [...(behindProxy ? [proxyProtocolFilter()] : []), ...(isTls ? [tlsInspector()] : [])],
     ...(isTls ? sniffed(parts.context.settings.config) : {}),
     filterChains: chains,
   });
@@ -43,7 +45,7 @@ function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts):
   const names = serverNames(server.hosts.map((h) => h.host));
   if (chain.routes !== undefined) {
     const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http', context.settings.config) : undefined;
-    const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http }, context)];
+    const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http, forBrowsers: chain.servers.some(({ server: { port } }) => declaredProtocol(port.protocol) === 'GRPC-Web') }, context)];
     return [{ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: names } } : {}) }];
   }
   if (chain.kind === 'sni-dnat') {

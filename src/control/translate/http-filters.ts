@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { CorsSchema } from '../../xds/generated/envoy/extensions/filters/http/cors/v3/cors_pb.js';
 import { HTTPFaultSchema } from '../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
+import { GrpcWebSchema } from '../../xds/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js';
 import { RouterSchema } from '../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
 import type { HttpFilterSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { FilterSchema } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
@@ -25,11 +26,13 @@ const PEER_FILTER = 'envoy.filters.http.peer_metadata';
 const ALPN_FILTER = 'istio.alpn';
 
 /** The chain of HTTP filters, in the order of Istio's: who is calling, may they, faults, CORS, statistics, routing.
- * Filters that stock Envoy does not have are put in for proxies that announce them. */
-export function httpFilters(position: Position, context: Context, security: readonly HttpFilterInit[]): HttpFilterInit[] {
+ * Filters that stock Envoy does not have are put in for proxies that announce them. @param forBrowsers gRPC-Web is spoken */
+export function httpFilters(position: Position, context: Context, security: readonly HttpFilterInit[], forBrowsers = false): HttpFilterInit[] {
   const { proxy } = context;
   const suppressEnvoyHeaders = proxyDefaults(context).proxyHeaders?.envoyDebugHeaders?.disabled === true;
   return [
+    // Before any that holds a request back, since it translates the body.
+    ...(forBrowsers ? [{ name: 'envoy.filters.http.grpc_web', configType: { case: 'typedConfig' as const, value: pack(GrpcWebSchema) } }] : []),
     ...announced(proxy, PEER_FILTER, 'io.istio.http.peer_metadata.Config', peerMetadata(position)),
     ...(proxy.outcomes === undefined ? [] : [peerFilter(position === 'inbound' ? 'request' : 'response')]),
     ...security,

@@ -27,17 +27,19 @@ export interface HttpManagerOptions {
   readonly telemetry: TelemetryPlan;
   /** Authentication and authorization. */
   readonly security?: readonly HttpFilterInit[];
+  /** The port speaks gRPC-Web; default false. */
+  readonly forBrowsers?: boolean;
 }
 
 /** The filter that speaks HTTP on a connection. */
 export function httpManager(options: HttpManagerOptions, context: Context): NetworkFilterInit {
-  const { position, statPrefix, routes, telemetry, security = [] } = options;
+  const { position, statPrefix, routes, telemetry, security = [], forBrowsers } = options;
   const { config } = context.settings;
   const defaults = proxyDefaults(context);
   const manager: ManagerInit = {
     statPrefix,
     routeSpecifier: typeof routes === 'string' ? { case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } } : { case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(position, context, security),
+    httpFilters: httpFilters(position, context, security, forBrowsers),
     accessLog: [...telemetry.accessLog, ...telemetry.outcomes],
     tracing: telemetry.tracing,
     ...normalization(config),
@@ -45,6 +47,8 @@ export function httpManager(options: HttpManagerOptions, context: Context): Netw
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     ...ownHeaders(defaults),
     httpProtocolOptions: { acceptHttp10: defaults.proxyMetadata['ISTIO_META_HTTP10'] === '1', headerKeyFormat: headerCase(context) },
+    // WebSockets of HTTP/2 clients, and of sidecars that upgrade (RFC 8441).
+    http2ProtocolOptions: { allowConnect: true },
     proxy100Continue: true,
     ...(position === 'inbound' ? { localReplyConfig: deliveryReplies() } : {}),
     ...edge(position, defaults),

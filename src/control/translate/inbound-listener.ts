@@ -105,7 +105,7 @@ export function buildBoundListener(port: InboundPort, parts: InboundParts): List
 
 function portChain(port: InboundPort, shape: ChainShape, parts: InboundParts): ChainInit {
   const cluster = inboundCluster(port.port);
-  return { name: `0.0.0.0_${port.port}`, ...chain({ shape, destinationPort: port.port, cluster, label: `0.0.0.0_${port.port}`, operation: operation(port) }, parts) };
+  return { name: `0.0.0.0_${port.port}`, ...chain({ shape, destinationPort: port.port, cluster, label: `0.0.0.0_${port.port}`, operation: operation(port), forBrowsers: port.protocol === 'GRPC-Web' }, parts) };
 }
 
 const operation = (port: InboundPort): string => (port.service ? `${port.service.host}:${port.servicePort}/*` : `:${port.port}/*`);
@@ -128,6 +128,7 @@ interface ChainPlan {
   readonly cluster: string;
   readonly label: string;
   readonly operation: string;
+  readonly forBrowsers?: boolean;
 }
 
 function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
@@ -141,7 +142,7 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
 
 function httpFilter(plan: ChainPlan, parts: InboundParts) {
   const { context, telemetry, security } = parts;
-  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context), telemetry, security: security.http }, context);
+  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context), telemetry, security: security.http, forBrowsers: plan.forBrowsers }, context);
 }
 
 function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundParts) {

@@ -5,6 +5,7 @@ import type { FilterChainSchema, ListenerFilterSchema } from '../../xds/generate
 import type { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { HttpInspectorSchema } from '../../xds/generated/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js';
 import { OriginalDstSchema } from '../../xds/generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js';
+import { ProxyProtocolSchema } from '../../xds/generated/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js';
 import { TlsInspectorSchema } from '../../xds/generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js';
 import { durationOf, pack, ZERO_DURATION, type Init } from './message.ts';
 
@@ -23,6 +24,12 @@ export const socketAddress = (address: string, port: number): NonNullable<Listen
 export const tlsInspector = (): ListenerFilterInit => ({
   name: 'envoy.filters.listener.tls_inspector',
   configType: { case: 'typedConfig', value: pack(TlsInspectorSchema) },
+});
+
+/** Connections have to begin with a PROXY header. */
+export const proxyProtocolFilter = (): ListenerFilterInit => ({
+  name: 'envoy.filters.listener.proxy_protocol',
+  configType: { case: 'typedConfig', value: pack(ProxyProtocolSchema) },
 });
 
 export const httpInspector = (): ListenerFilterInit => ({

@@ -92,9 +92,13 @@ function serverName(tls: ClientTls | undefined): OptionsInit['upstreamHttpProtoc
   return { autoSni: true, autoSanValidation: !tls.subjectAltNames?.length && tls.insecureSkipVerify !== true };
 }
 
+/** WebSockets go over HTTP/2 too (RFC 8441). */
+export const OVER_HTTP2 = { allowConnect: true } as const;
+
 function version(http: UpstreamHttp, pool: ConnectionPool | undefined, headerKeyFormat: HeaderCase | undefined): OptionsInit['upstreamProtocolOptions'] {
   const ping = pool?.http?.http2KeepAlive;
   const http2ProtocolOptions = {
+    ...OVER_HTTP2,
     maxConcurrentStreams: positive(pool?.http?.maxConcurrentStreams),
     ...(ping ? { connectionKeepalive: { interval: durationOf(ping.interval), timeout: durationOf(ping.timeout) ?? durationMs(20_000) } } : {}),
   };

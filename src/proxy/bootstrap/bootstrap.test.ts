@@ -41,7 +41,7 @@ test('labels give the canonical names, and what the mesh was told goes into the 
   const node = fromBinary(NodeSchema, encodeNode(s));
   assert.equal(node.metadata?.['POD_PORTS'], '[{"containerPort":9080}]');
   assert.deepEqual([node.metadata?.['NAMESPACE'], node.metadata?.['WORKLOAD_NAME'], node.metadata?.['INTERCEPTION_MODE']], ['default', 'reviews-v1', 'REDIRECT']);
-  assert.deepEqual(node.extensions.map((e) => e.name), ['envoy.matching.dynamic_metadata', 'istio.stats', 'istio.alpn', 'envoy.filters.http.peer_metadata', 'envoy.filters.http.ext_authz', 'lateen.virtual_hosts']);
+  assert.deepEqual(node.extensions.map((e) => e.name), ['envoy.matching.dynamic_metadata', 'istio.stats', 'istio.alpn', 'envoy.filters.http.peer_metadata', 'envoy.filters.http.ext_authz', 'envoy.filters.http.ext_authz.body', 'lateen.virtual_hosts']);
 });
 
 test('a gateway, plaintext discovery and log levels are read from arguments and PROXY_CONFIG', () => {

@@ -12,7 +12,7 @@ export interface Announcement {
   readonly extensions: readonly string[];
 }
 
-export const OWN_ANNOUNCEMENT: Announcement = { userAgent: 'lateen', extensions: ['envoy.matching.dynamic_metadata', 'istio.stats', 'istio.alpn', 'envoy.filters.http.peer_metadata', 'envoy.filters.http.ext_authz', TAKES_VIRTUAL_HOSTS] };
+export const OWN_ANNOUNCEMENT: Announcement = { userAgent: 'lateen', extensions: ['envoy.matching.dynamic_metadata', 'istio.stats', 'istio.alpn', 'envoy.filters.http.peer_metadata', 'envoy.filters.http.ext_authz', 'envoy.filters.http.ext_authz.body', TAKES_VIRTUAL_HOSTS] };
 
 /** An encoded envoy.config.core.v3.Node; field numbers: envoy/config/core/v3/base.proto. */
 export function encodeNode(settings: ProxySettings, announcement: Announcement = OWN_ANNOUNCEMENT): Uint8Array {

@@ -36,6 +36,8 @@ export interface ListenerSettings {
   /** Hands a connection to the listener of its original destination. */
   readonly handsOver: boolean;
   readonly restoresDestination: boolean;
+  /** Connections begin with a PROXY header. */
+  readonly proxyProtocol: boolean;
   readonly inspectTls: boolean;
   readonly inspectHttp: boolean;
   /** How long to wait for first bytes; 0: as long as it takes. */
@@ -69,6 +71,7 @@ export function compileListener(message: Listener, context: ListenerContext): Li
     bind: message.bindToPort ?? message.deprecatedV1?.bindToPort ?? true,
     handsOver: message.useOriginalDst ?? false,
     restoresDestination: features.has('original_dst') || (message.useOriginalDst ?? false),
+    proxyProtocol: features.has('proxy_protocol'),
     inspectTls: features.has('tls_inspector') || chains.some(({ match }) => match.serverNames.length > 0),
     inspectHttp: features.has('http_inspector'),
     inspectTimeoutMs: durationMs(message.listenerFiltersTimeout) ?? DEFAULT_INSPECT_MS,
@@ -82,6 +85,7 @@ export function compileListener(message: Listener, context: ListenerContext): Li
 
 const KNOWN_LISTENER_FILTERS: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': 'original_dst',
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': 'proxy_protocol',
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': 'tls_inspector',
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': 'http_inspector',
 };

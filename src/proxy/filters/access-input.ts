@@ -14,7 +14,7 @@ export function accessInput(context: FilterContext): AccessInput {
   return {
     request: context.request,
     destination: connection.originalDestination,
-    sourceAddress: connection.remote.address,
+    sourceAddress: (connection.direct ?? connection.remote).address,
     remoteAddress: context.clientAddress,
     serverName: connection.facts.requestedServerName,
     principals: principalsOf(connection),
@@ -27,7 +27,7 @@ export function connectionInput(connection: DownstreamConnection): AccessInput {
   return {
     request: undefined,
     destination: connection.originalDestination,
-    sourceAddress: connection.remote.address,
+    sourceAddress: (connection.direct ?? connection.remote).address,
     remoteAddress: connection.remote.address,
     serverName: connection.facts.requestedServerName,
     principals: principalsOf(connection),

@@ -4,14 +4,25 @@ import { nested, text } from '../../xds/client/wire-struct.ts';
 import type { FilterContext } from '../http/filter.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 
+/** What an authorizer sees of a request's body. */
+export interface SeenBody {
+  readonly bytes: Buffer;
+  readonly isPartial: boolean;
+  /** Told as bytes, not as text. */
+  readonly isOpaque: boolean;
+}
+
+/** Tells an authorizer whether there is more of the body. */
+export const PARTIAL = 'x-envoy-auth-partial-body';
+
 /** An encoded envoy.service.auth.v3.CheckRequest, framed as a gRPC message. */
-export function checkMessage(context: FilterContext): Buffer {
+export function checkMessage(context: FilterContext, body?: SeenBody): Buffer {
   const { connection } = context;
   const writer = new BinaryWriter();
   nested(writer, 1, () => {
     nested(writer, 1, () => writePeer(writer, connection.remote, connection.facts.downstreamPeer));
     nested(writer, 2, () => writePeer(writer, connection.originalDestination, connection.facts.downstreamOwn));
-    nested(writer, 4, () => nested(writer, 2, () => writeRequest(writer, context)));
+    nested(writer, 4, () => nested(writer, 2, () => writeRequest(writer, context, body)));
   });
   const message = writer.finish();
   const framed = Buffer.alloc(5 + message.length);
@@ -29,11 +40,12 @@ function writePeer(writer: BinaryWriter, { address, port }: SocketAddress, princ
   if (principal !== undefined) text(writer, 4, principal);
 }
 
-function writeRequest(writer: BinaryWriter, { request }: FilterContext): void {
+function writeRequest(writer: BinaryWriter, { request }: FilterContext, body: SeenBody | undefined): void {
   text(writer, 1, request.headers.get('x-request-id') ?? '');
   text(writer, 2, request.method);
   const fields = new Map<string, string>([[':method', request.method], [':path', request.path], [':authority', request.authority], [':scheme', request.scheme]]);
   for (const [name] of request.headers) fields.set(name, request.headers.get(name) ?? '');
+  if (body) fields.set(PARTIAL, String(body.isPartial));
   for (const [name, value] of fields) {
     nested(writer, 3, () => {
       text(writer, 1, name);
@@ -45,4 +57,6 @@ function writeRequest(writer: BinaryWriter, { request }: FilterContext): void {
   text(writer, 6, request.scheme);
   writer.tag(9, WireType.Varint).int64(request.bodyLength);
   text(writer, 10, request.protocol);
+  if (body?.isOpaque) writer.tag(12, WireType.LengthDelimited).bytes(body.bytes);
+  else if (body) text(writer, 11, body.bytes.toString('utf8'));
 }

@@ -1,5 +1,5 @@
 /** Asks a service whether a request may pass, by HTTP or by gRPC. Envoy: envoy.filters.http.ext_authz. */
-import type { ExtAuthz } from '../../xds/generated/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
+import type { BufferSettings, ExtAuthz } from '../../xds/generated/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import type { HeaderValueOption } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import type { ListStringMatcher } from '../../xds/generated/envoy/type/matcher/v3/string_pb.js';
 import { decode } from '../config/decode.ts';
@@ -7,10 +7,11 @@ import { ConfigError } from '../errors.ts';
 import { Headers } from '../headers.ts';
 import { fetchThroughCluster, type FetchResult } from '../http/fetch.ts';
 import type { FilterContext, HttpFilter } from '../http/filter.ts';
+import { EXPECTED_TIMEOUT } from '../http/time-limits.ts';
 import { durationMs } from '../route/numbers.ts';
 import { compileStringMatcher } from '../route/string-match.ts';
 import { accessInput } from './access-input.ts';
-import { checkMessage } from './check-message.ts';
+import { checkMessage, PARTIAL, type SeenBody } from './check-message.ts';
 import { compileMetadata } from './rbac.ts';
 import type { FilterDeps } from './registry.ts';
 
@@ -26,22 +27,25 @@ type Verdict =
   /** Nobody could say. */
   | { readonly kind: 'error' };
 
-type Ask = (context: FilterContext) => Promise<Verdict>;
+/** @param body as much of it as the authorizer is to see; undefined: it sees the head only */
+type Ask = (context: FilterContext, body: SeenBody | undefined) => Promise<Verdict>;
 
 const ERROR: Verdict = { kind: 'error' };
 const DEFAULT_TIMEOUT_MS = 200;
 
 export function createExternalAuthorizer(name: string, message: ExtAuthz, deps: FilterDeps): HttpFilter {
-  if (message.withRequestBody) throw new ConfigError('ext_authz: with_request_body is not supported');
-  if (message.clearRouteCache) throw new ConfigError('ext_authz: clear_route_cache is not supported');
   const isEnabled = message.filterEnabledMetadata && compileMetadata(message.filterEnabledMetadata);
   const ask = compileService(message, deps);
   const statusOnError = message.statusOnError?.code ?? 403;
+  const limits = message.withRequestBody;
   const answers = new WeakMap<FilterContext, readonly Edit[]>();
 
   const settle = (context: FilterContext, verdict: Verdict): void => {
     if (verdict.kind === 'allowed' || (verdict.kind === 'error' && message.failureModeAllow)) {
-      if (verdict.kind === 'allowed') allow(context, verdict, answers);
+      if (verdict.kind === 'allowed') {
+        allow(context, verdict, answers);
+        if (message.clearRouteCache && verdict.request.length + verdict.removed.length > 0) context.routeAnew();
+      }
       return context.resume();
     }
     const common = { flag: 'UAEX', details: verdict.kind === 'denied' ? 'ext_authz_denied' : 'ext_authz_error' };
@@ -54,15 +58,28 @@ export function createExternalAuthorizer(name: string, message: ExtAuthz, deps: 
       if (isEnabled && !isEnabled(accessInput(context))) return 'continue';
       let isOver = false;
       context.atEnd(() => (isOver = true));
-      void ask(context).catch(() => ERROR).then((verdict) => {
+      const put = (body?: SeenBody) => void ask(context, body).catch(() => ERROR).then((verdict) => {
         if (!isOver) settle(context, verdict);
       });
+      if (!limits || !hasBody(context)) put();
+      else gather(context, limits, put);
       return 'stop';
     },
     onResponse(context, head) {
       for (const edit of answers.get(context) ?? []) apply(head.headers, edit);
     },
   };
+}
+
+/** What opens a tunnel has no body to look at. */
+const hasBody = ({ request }: FilterContext): boolean => request.bodyLength !== 0 && request.upgrade === undefined && request.method !== 'CONNECT';
+
+/** A body that is larger than the authorizer is to see is shown in part, or refused. Envoy: `with_request_body`. */
+function gather(context: FilterContext, { maxRequestBytes, allowPartialMessage, packAsBytes }: BufferSettings, put: (body: SeenBody) => void): void {
+  context.gatherBody(allowPartialMessage ? maxRequestBytes : maxRequestBytes + 1, (all, isWhole) => {
+    if (!allowPartialMessage && all.length > maxRequestBytes) return context.reply({ status: 413, body: 'Payload Too Large', details: 'request_payload_too_large' });
+    put({ bytes: all.subarray(0, maxRequestBytes), isPartial: !isWhole || all.length > maxRequestBytes, isOpaque: packAsBytes });
+  });
 }
 
 function allow(context: FilterContext, verdict: Verdict & { kind: 'allowed' }, answers: WeakMap<FilterContext, readonly Edit[]>): void {
@@ -106,13 +123,17 @@ function askByHttp(message: ExtAuthz, service: HttpServiceMessage, { clusters, c
   const told = authorizationResponse?.allowedClientHeaders ? matcher(authorizationResponse.allowedClientHeaders) : () => true;
   const added = (authorizationRequest?.headersToAdd ?? []).map(({ key, value }) => [key, value] as const);
   const timeoutMs = durationMs(service.serverUri?.timeout) ?? DEFAULT_TIMEOUT_MS;
-  return async ({ request }) => {
+  return async ({ request }, body) => {
     const headers = new Headers();
     for (const [name, value] of request.headers) if (ALWAYS_ASKED.has(name) || asked(name)) headers.add(name, value);
     for (const [name, value] of added) headers.set(name, value);
-    headers.set('content-length', '0');
+    // What every request says that a proxy makes for itself.
+    headers.set('x-envoy-internal', 'true');
+    headers.set(EXPECTED_TIMEOUT, String(timeoutMs));
+    if (body) headers.set(PARTIAL, String(body.isPartial));
+    headers.set('content-length', String(body?.bytes.length ?? 0));
     const url = `http://${request.authority}${service.pathPrefix}${request.path}`;
-    const answer = await fetchThroughCluster({ cluster: upstream.value, url, method: request.method, headers, timeoutMs, clusters, clock });
+    const answer = await fetchThroughCluster({ cluster: upstream.value, url, method: request.method, headers, ...(body ? { body: body.bytes } : {}), timeoutMs, clusters, clock });
     if (answer.status >= 500) return ERROR;
     const pick = (wanted: (name: string) => boolean): Edit[] => [...answer.headers].flatMap(([name, value]) => (!OWN_FIELDS.has(name) && wanted(name) ? [{ name, value, appends: false }] : []));
     if (answer.status === 200) return { kind: 'allowed', request: pick(passedOn), removed: [], response: pick(toldOnSuccess) };
@@ -129,9 +150,9 @@ function matcher(list: ListStringMatcher | undefined): (name: string) => boolean
 
 function askByGrpc(target: { cluster: string; timeoutMs: number }, authority: string, { clusters, clock }: FilterDeps): Ask {
   const url = `http://${authority === '' ? target.cluster.split('|').at(-1) : authority}/envoy.service.auth.v3.Authorization/Check`;
-  return async (context) => {
+  return async (context, body) => {
     const headers = Headers.of('content-type', 'application/grpc', 'te', 'trailers', 'grpc-timeout', `${target.timeoutMs}m`);
-    const answer = await fetchThroughCluster({ ...target, url, method: 'POST', headers, body: checkMessage(context), protocol: 'HTTP/2', clusters, clock });
+    const answer = await fetchThroughCluster({ ...target, url, method: 'POST', headers, body: checkMessage(context, body), protocol: 'HTTP/2', clusters, clock });
     return readCheck(answer);
   };
 }

@@ -9,6 +9,7 @@ import { cookieValue } from '../route/hash-policy.ts';
 import { queryParameter } from '../route/header-match.ts';
 import { durationMs } from '../route/numbers.ts';
 import { compileStringMatcher } from '../route/string-match.ts';
+import { ALGORITHMS, readToken } from './jwt-shape.ts';
 import type { FilterDeps } from './registry.ts';
 
 export type JwtVerdict =
@@ -32,7 +33,7 @@ const CACHE_SIZE = 1000;
 const DEFAULT_SKEW_S = 60;
 const DEFAULT_CACHE_MS = 600_000;
 const FETCH_TIMEOUT_MS = 5000;
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512'];
+const FOREVER_S = 1e12;
 
 const refuse = (message: string, status = 401): JwtVerdict => ({ ok: false, status, message, missing: false });
 
@@ -42,20 +43,25 @@ export function createProvider(name: string, settings: JwtProvider, deps: Filter
   const subject = settings.subjects && compileStringMatcher(settings.subjects);
   const skewS = settings.clockSkewSeconds === 0 ? DEFAULT_SKEW_S : settings.clockSkewSeconds;
 
-  const accept = (claims: JWTPayload, audiences: readonly string[] | undefined): JwtVerdict => {
-    const wanted = audiences ?? settings.audiences;
-    const offered = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
-    if (wanted.length > 0 && !wanted.some((audience) => offered.some((given) => audienceEquals(given, audience)))) return refuse('Audiences in Jwt are not allowed', 403);
+  /** All that can be said without a key, in Envoy's order. */
+  const objection = (claims: JWTPayload, audiences: readonly string[] | undefined): JwtVerdict | undefined => {
+    if (settings.issuer !== '' && claims.iss !== settings.issuer) return refuse('Jwt issuer is not configured');
     if (subject && !(typeof claims.sub === 'string' && subject(claims.sub))) return refuse('Jwt subject is not allowed');
     if (settings.requireExpiration && claims.exp === undefined) return refuse('Jwt must have an expiration');
-    return { ok: true, claims };
+    const nowS = deps.clock.now() / 1000;
+    if (claims.nbf !== undefined && claims.nbf > nowS + skewS) return refuse('Jwt not yet valid');
+    if (claims.exp !== undefined && claims.exp < nowS - skewS) return refuse('Jwt is expired');
+    const wanted = audiences ?? settings.audiences;
+    const offered = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
+    const isFor = wanted.length === 0 || wanted.some((audience) => offered.some((given) => audienceEquals(given, audience)));
+    return isFor ? undefined : refuse('Audiences in Jwt are not allowed', 403);
   };
-  const verify = async (token: string): Promise<JwtVerdict> => {
+  const verify = async (token: string, claims: JWTPayload): Promise<JwtVerdict> => {
     try {
-      const { payload } = await jwtVerify(token, await keys.get(), { issuer: settings.issuer === '' ? undefined : settings.issuer, clockTolerance: skewS, algorithms: ALGORITHMS, currentDate: new Date(deps.clock.now()) });
+      await verifySignature(token, await keys.get(), new Date(deps.clock.now()));
       if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value ?? '');
-      cache.set(token, { claims: payload, untilMs: (payload.exp ?? Number.MAX_SAFE_INTEGER / 1000 - skewS) * 1000 });
-      return { ok: true, claims: payload };
+      cache.set(token, { claims, untilMs: (claims.exp ?? Number.MAX_SAFE_INTEGER / 1000 - skewS) * 1000 });
+      return { ok: true, claims };
     } catch (error) {
       return refuse(reasonOf(error));
     }
@@ -66,14 +72,16 @@ export function createProvider(name: string, settings: JwtProvider, deps: Filter
     check(context, audiences, done) {
       const token = findToken(settings, context);
       if (!token) return done({ ok: false, status: 401, message: 'Jwt is missing', missing: true });
-      const finish = (verdict: JwtVerdict): void => {
-        const final = verdict.ok && verdict.claims ? accept(verdict.claims, audiences) : verdict;
-        done(final.ok ? { ...final, token } : final);
-      };
+      const finish = (verdict: JwtVerdict): void => done(verdict.ok ? { ...verdict, token } : verdict);
       const known = cache.get(token.text);
-      if (known && known.untilMs > deps.clock.now()) return finish({ ok: true, claims: known.claims });
-      if (settings.issuer !== '' && issuerOf(token.text) !== settings.issuer) return done(refuse(issuerOf(token.text) === undefined ? 'Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections' : 'Jwt issuer is not configured'));
-      verify(token.text).then(finish, (error: unknown) => finish(refuse(String(error))));
+      const isKnown = known !== undefined && known.untilMs > deps.clock.now();
+      const shape = isKnown ? known : readToken(token.text);
+      if (typeof shape === 'string') return done(refuse(shape));
+      const { claims } = shape;
+      const no = objection(claims, audiences);
+      if (no) return done(no);
+      if (isKnown) return finish({ ok: true, claims });
+      verify(token.text, claims).then(finish, (error: unknown) => finish(refuse(String(error))));
     },
     close: () => cache.clear(),
   };
@@ -85,23 +93,29 @@ function audienceEquals(a: string, b: string): boolean {
   return plain(a) === plain(b);
 }
 
-function issuerOf(token: string): string | undefined {
-  const [, payload] = token.split('.');
+/** Times and claims have been looked at: no token is too early or too late here. A token that names no key is tried with each that
+ * could be its own. */
+async function verifySignature(token: string, keys: KeySet, now: Date): Promise<void> {
+  const options = { algorithms: ALGORITHMS, clockTolerance: FOREVER_S, currentDate: now };
   try {
-    const claims: unknown = JSON.parse(Buffer.from(payload ?? '', 'base64url').toString('utf8'));
-    return typeof claims === 'object' && claims !== null && 'iss' in claims && typeof claims.iss === 'string' ? claims.iss : '';
-  } catch {
-    return undefined;
+    await jwtVerify(token, keys, options);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      try {
+        await jwtVerify(token, key, options);
+        return;
+      } catch (wrong) {
+        if (!(wrong instanceof errors.JWSSignatureVerificationFailed)) throw wrong;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
   }
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof errors.JWTExpired) return 'Jwt is expired';
   if (error instanceof errors.JWKSNoMatchingKey) return "Jwks doesn't have key to match kid or alg from Jwt";
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'Jwt verification fails';
-  if (error instanceof errors.JWTClaimValidationFailed) return error.claim === 'nbf' ? 'Jwt not yet valid' : error.claim === 'iss' ? 'Jwt issuer is not configured' : 'Jwt verification fails';
-  if (error instanceof errors.JOSEError) return 'Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections';
-  return 'Jwks remote fetch is failed';
+  return error instanceof errors.JOSEError ? 'Jwt verification fails' : 'Jwks remote fetch is failed';
 }
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
@@ -158,7 +172,8 @@ function findToken(settings: JwtProvider, context: FilterContext): FoundToken | 
     const value = request.headers.get(name);
     const at = value?.indexOf(place.valuePrefix) ?? -1;
     if (value === undefined || at < 0) continue;
-    const text = value.slice(at + place.valuePrefix.length).split(/[,\s]/, 1)[0] ?? '';
+    // As Envoy: a token begins with the first character that a token can have.
+    const text = value.slice(at + place.valuePrefix.length).replace(/^[^\w\-=.]+/, '').split(/[,\s]/, 1)[0] ?? '';
     if (text !== '') return { text, strip: () => request.headers.remove(name) };
   }
   for (const name of standard ? ['access_token'] : settings.fromParams) {

@@ -144,6 +144,6 @@ function deny(context: FilterContext, verdict: JwtVerdict & { ok: false }): void
   const problem = verdict.missing ? '' : ', error="invalid_token"';
   context.reply({
     status: verdict.status, body: verdict.message, details: `jwt_authn_access_denied{${verdict.message.replaceAll(' ', '_')}}`,
-    headers: verdict.status === 401 ? [['www-authenticate', `Bearer realm="${realm.replaceAll('"', '%22')}"${problem}`]] : [],
+    headers: [['www-authenticate', `Bearer realm="${realm.replaceAll('"', '%22')}"${problem}`]],
   });
 }

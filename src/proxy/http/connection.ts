@@ -16,6 +16,8 @@ export interface PeerCertificate {
 export interface DownstreamConnection {
   readonly facts: ConnectionFacts;
   readonly remote: SocketAddress;
+  /** Who is really at the other end, when `remote` was told by a PROXY header. */
+  readonly direct?: SocketAddress;
   readonly local: SocketAddress;
   /** Of a redirected connection; otherwise `local`. */
   readonly originalDestination: SocketAddress;

@@ -6,7 +6,7 @@ import type { FactSource } from '../route/format.ts';
 import { isGrpc } from '../route/path-match.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
-import type { FilterContext, LocalReply } from './filter.ts';
+import type { BodyTranslation, FilterContext, LocalReply } from './filter.ts';
 import { renderReply, type ReplyMapper } from './local-reply.ts';
 import { prepareRequest } from './prepare.ts';
 import { Router } from './router.ts';
@@ -51,6 +51,9 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   #running = false;
   #held: Buffer[] = [];
   #heldBytes = 0;
+  #heldLimit = HELD_LIMIT;
+  #translation: BodyTranslation | undefined;
+  #gathering: ((isWhole: boolean) => void) | undefined;
   #requestEnded: boolean;
   #requestTrailers: Headers | undefined;
   #flags: string[] = [];
@@ -165,6 +168,20 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.#forward();
   }
 
+  translateBody(translation: BodyTranslation): void {
+    this.#translation = translation;
+  }
+
+  gatherBody(limitBytes: number, done: (body: Buffer, isWhole: boolean) => void): void {
+    this.#heldLimit = Math.max(HELD_LIMIT, limitBytes);
+    this.#gathering = (isWhole) => {
+      if (!isWhole && this.#heldBytes < limitBytes) return;
+      this.#gathering = undefined;
+      done(Buffer.concat(this.#held), isWhole);
+    };
+    this.#gathering(this.#requestEnded);
+  }
+
   resume(): void {
     if (!this.#done && this.#router === undefined) this.#runFilters();
   }
@@ -188,7 +205,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (held.length > 0) {
       this.#held = [];
       for (const [i, chunk] of held.entries()) router.onData(chunk, this.#requestEnded && this.#requestTrailers === undefined && i === held.length - 1);
-      if (this.#heldBytes >= HELD_LIMIT) this.stream.resume();
+      if (this.#heldBytes >= this.#heldLimit) this.stream.resume();
     }
     if (this.#requestTrailers || (this.#requestEnded && held.length === 0 && this.request.bodyLength !== 0)) router.onEnd(this.#requestTrailers);
   }
@@ -203,10 +220,12 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
 
   // Request body
 
-  onData(chunk: Buffer, end: boolean): void {
+  onData(given: Buffer, end: boolean): void {
     if (this.#done) return;
     this.lastActive = this.#owner.coarseNow;
-    this.#requestBytes += chunk.length;
+    this.#requestBytes += given.length;
+    const chunk = this.#translation ? this.#translation.request(given, end) : given;
+    if (chunk === undefined) return;
     if (end) this.#requestEnded = true;
     if (this.#running) {
       this.#router?.onData(chunk, end);
@@ -214,14 +233,19 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     }
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes >= HELD_LIMIT) this.stream.pause();
+    if (this.#heldBytes >= this.#heldLimit) this.stream.pause();
+    this.#gathering?.(end);
   }
 
   onEnd(trailers: Headers | undefined): void {
     if (this.#done) return;
     this.#requestEnded = true;
-    if (this.#running) this.#router?.onEnd(trailers);
-    else this.#requestTrailers = trailers ?? new Headers();
+    if (this.#running) {
+      this.#router?.onEnd(trailers);
+      return;
+    }
+    this.#requestTrailers = trailers ?? new Headers();
+    this.#gathering?.(true);
   }
 
   onReset(reason: ResetReason): void {
@@ -326,17 +350,27 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.destination?.responseEdits?.(head.headers, this);
   }
 
-  sendData(chunk: Buffer, end: boolean): boolean {
+  sendData(given: Buffer, end: boolean): boolean {
+    const chunk = this.#translation ? this.#translated(given, end) : given;
+    if (chunk.length === 0 && !end) return true;
     this.#responseBytes += chunk.length;
     if (end) this.#conclude();
     else this.lastActive = this.#owner.coarseNow;
     return this.stream.sendData(chunk, end);
   }
 
+  #translated(chunk: Buffer, end: boolean): Buffer {
+    const part = this.#translation?.response(chunk) ?? chunk;
+    return end ? Buffer.concat([part, this.#translation?.end(undefined) ?? part.subarray(0, 0)]) : part;
+  }
+
   sendEnd(trailers: Headers | undefined): void {
     if (trailers) this.#noteGrpc(trailers);
+    const last = this.#translation?.end(trailers);
+    this.#responseBytes += last?.length ?? 0;
     this.#conclude();
-    this.stream.sendEnd(trailers);
+    if (last) this.stream.sendData(last, true);
+    else this.stream.sendEnd(trailers);
   }
 
   /** The upstream broke off after the head: nothing but a reset can tell the client. */

@@ -40,6 +40,11 @@ export interface FilterContext {
   reply(reply: LocalReply): void;
   /** What was found out may lead to another route. */
   routeAnew(): void;
+  /** Keeps the body until there are so many bytes of it, or all. Called once; the body stays in front of the upstream.
+   * @param done `isWhole`: there is no more of it */
+  gatherBody(limitBytes: number, done: (body: Buffer, isWhole: boolean) => void): void;
+  /** From now on bodies pass through this. For a filter before any that stops requests. */
+  translateBody(translation: BodyTranslation): void;
   /** Goes on with the next filter after `stop`. */
   resume(): void;
   addFlag(flag: string): void;
@@ -52,6 +57,15 @@ export interface FilterContext {
   meshRequestHeaders: readonly (readonly [name: string, value: string])[];
   /** The client told its metadata and is told ours. */
   answerPeer: boolean;
+}
+
+/** What the client sends and gets, in another form than the upstream's. */
+export interface BodyTranslation {
+  /** @returns undefined when the request has been answered because of it */
+  request(chunk: Buffer, end: boolean): Buffer | undefined | void;
+  response(chunk: Buffer): Buffer;
+  /** What follows the last of the body instead of trailers. */
+  end(trailers: Headers | undefined): Buffer;
 }
 
 export interface HttpFilter {

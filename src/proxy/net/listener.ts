@@ -20,6 +20,7 @@ import { FirstBytes } from './first-bytes.ts';
 import { FirstWord, type Waiting } from './first-word.ts';
 import type { Inspected } from './inspect.ts';
 import type { OriginalDestination } from './original-dst.ts';
+import { ProxiedStart } from './proxied-start.ts';
 import type { TlsAccepted } from './tls-server.ts';
 
 export interface ListenerDeps {
@@ -53,7 +54,7 @@ export class ListenerRuntime {
   /** Chains of earlier versions whose connections have not ended yet. */
   readonly #retired = new Set<Chain>();
   /** Connections that no chain has yet. */
-  readonly #early = new Set<FirstBytes>();
+  readonly #early = new Set<Pick<FirstBytes, 'since' | 'destroy'>>();
   readonly #firstWord: FirstWord;
   #draining = false;
   #ending = false;
@@ -184,6 +185,7 @@ export class ListenerRuntime {
     socket.on('error', noop);
     if (this.#deps.limit?.admit(socket) === false) return;
     const local: SocketAddress = { address: plain(socket.localAddress), port: socket.localPort ?? 0 };
+    if (this.settings.proxyProtocol) return this.#readProxied(socket, local);
     if (!this.settings.restoresDestination) return this.#choose(socket, local);
     const restore = this.#deps.bind.originalDestination ?? this.#deps.originalDestination();
     const destination = restore(descriptor(socket)) ?? local;
@@ -191,14 +193,30 @@ export class ListenerRuntime {
     (owner ?? this).receive(socket, destination);
   }
 
-  #choose(socket: Socket, destination: SocketAddress): void {
+  /** Who is behind the client, and what it had called, come before anything else. */
+  #readProxied(socket: Socket, local: SocketAddress): void {
+    const { log, services } = this.#deps;
+    const reading = new ProxiedStart(socket, { timeoutMs: this.settings.inspectTimeoutMs, clock: services.clock }, {
+      onHeader: ({ behind }) => {
+        this.#early.delete(reading);
+        this.#choose(socket, behind?.destination ?? local, behind?.source);
+      },
+      onGone: (problem) => {
+        this.#early.delete(reading);
+        if (problem !== undefined) log.debug('a connection without its PROXY header was ended', { listener: this.settings.name, from: plain(socket.remoteAddress), problem });
+      },
+    });
+    this.#early.add(reading);
+  }
+
+  /** @param source default: whoever is at the other end */
+  #choose(socket: Socket, destination: SocketAddress, source: SocketAddress = { address: plain(socket.remoteAddress), port: socket.remotePort ?? 0 }): void {
     this.lastAcceptedAt = this.#deps.services.clock.monotonic();
     this.#accepted++;
     if (this.#draining) {
       socket.destroy();
       return;
     }
-    const source: SocketAddress = { address: plain(socket.remoteAddress), port: socket.remotePort ?? 0 };
     const view: ConnectionView = { destination, source };
     const { inspectTls, inspectHttp } = this.settings;
     const candidates = narrowByDestination(this.#chains, view);
@@ -270,7 +288,9 @@ export class ListenerRuntime {
 
   #connection(chain: Chain, socket: Socket, view: ConnectionView, accepted: TlsAccepted | undefined): DownstreamConnection {
     const local = { address: plain(socket.localAddress), port: socket.localPort ?? 0 };
+    const direct = this.settings.proxyProtocol ? { address: plain(socket.remoteAddress), port: socket.remotePort ?? 0 } : undefined;
     const facts: ConnectionFacts = {
+      downstreamDirect: direct && formatAddress(direct),
       downstreamRemote: formatAddress(view.source),
       downstreamLocal: formatAddress(view.destination),
       requestedServerName: view.serverName,
@@ -281,6 +301,7 @@ export class ListenerRuntime {
     return {
       facts,
       remote: view.source,
+      direct,
       local,
       originalDestination: view.destination,
       view,

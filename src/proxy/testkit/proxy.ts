@@ -11,6 +11,7 @@ import { FilterConfigSchema } from '../../xds/generated/envoy/config/route/v3/ro
 import { CorsPolicySchema, CorsSchema } from '../../xds/generated/envoy/extensions/filters/http/cors/v3/cors_pb.js';
 import { ExtAuthzSchema } from '../../xds/generated/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { HTTPFaultSchema } from '../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
+import { GrpcWebSchema } from '../../xds/generated/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js';
 import { JwtAuthenticationSchema } from '../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { LocalRateLimitSchema } from '../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
 import { RBACPerRouteSchema, RBACSchema } from '../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
@@ -30,7 +31,7 @@ import type { HttpOutcome, Outcome, OutcomeSink, TcpOutcome } from '../outcome.t
 import { createRuntime, type ProxyRuntime, type Rejected, type RuntimeDeps } from '../runtime.ts';
 
 const registry = createRegistry(
-  HttpConnectionManagerSchema, RouterSchema, TcpProxySchema, HTTPFaultSchema, ExtAuthzSchema, CorsSchema, CorsPolicySchema, RBACSchema, RBACPerRouteSchema, NetworkRbacSchema, JwtAuthenticationSchema, LocalRateLimitSchema,
+  HttpConnectionManagerSchema, RouterSchema, TcpProxySchema, HTTPFaultSchema, GrpcWebSchema, ExtAuthzSchema, CorsSchema, CorsPolicySchema, RBACSchema, RBACPerRouteSchema, NetworkRbacSchema, JwtAuthenticationSchema, LocalRateLimitSchema,
   DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, TypedStructSchema, FilterConfigSchema, HttpInspectorSchema, TlsInspectorSchema, UriTemplateMatchConfigSchema,
 );
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readClientHello } from '../../../src/proxy/net/client-hello.ts';
+import { readProxyHeader } from '../../../src/proxy/net/proxy-header.ts';
+import { proxyHeader } from '../../../src/proxy/upstream/proxy-protocol.ts';
 import type { Target } from '../target.ts';
 
 function extension(type: number, ...body: Buffer[]): Buffer {
@@ -44,6 +46,30 @@ const clientHello: Target = {
   },
 };
 
+const v4 = { source: { address: '10.1.2.3', port: 4567 }, destination: { address: '10.96.0.1', port: 80 } };
+const v6 = { source: { address: '2001:db8::1', port: 1 }, destination: { address: '::', port: 65_535 } };
+
+const proxied: Target = {
+  name: 'proxy-header',
+  seeds: [...[v4, v6].flatMap((behind) => [proxyHeader('V1', behind), proxyHeader('V2', behind)]), Buffer.from('PROXY UNKNOWN\r\n')],
+  words: ['PROXY ', 'TCP4', 'TCP6', 'UNKNOWN', '\r\n', ' '],
+  /** What is decided early is decided the same with more; what was read can be written and read again. */
+  check(input) {
+    const final = readProxyHeader(input);
+    for (let size = 0; size < input.length; size += size < 300 ? 1 : 499) {
+      const early = readProxyHeader(input.subarray(0, size));
+      if (early === 'more') continue;
+      assert.deepEqual(final, early, `decided after ${size} bytes, and differently with more`);
+      break;
+    }
+    if (final === 'more' || 'problem' in final) return;
+    assert.ok(final.length <= input.length);
+    if (!final.behind) return;
+    const again = readProxyHeader(proxyHeader('V2', final.behind));
+    assert.ok(again !== 'more' && !('problem' in again) && again.behind?.source.port === final.behind.source.port);
+  },
+};
+
 assert.deepEqual(readClientHello(hello('a.b', ['h2'])), { serverName: 'a.b', alpn: ['h2'] });
 
-export const targets: readonly Target[] = [clientHello];
+export const targets: readonly Target[] = [clientHello, proxied];

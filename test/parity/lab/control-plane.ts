@@ -96,7 +96,7 @@ export class ControlPlane {
     const proxy = this.#proxy(name);
     const clusters = [...this.#generator.resources(proxy, TypeUrl.Cluster, 'all').values()];
     const listeners = [...this.#generator.resources(proxy, TypeUrl.Listener, 'all').values()];
-    const endpoints = clusters.flatMap((c) => (c.needsEndpoints === undefined ? [] : [c.needsEndpoints]));
+    const endpoints = [...new Set(clusters.flatMap((c) => (c.needsEndpoints === undefined ? [] : [c.needsEndpoints])))];
     return { clusters, listeners, endpoints, routes: [...new Set(listeners.flatMap((l) => this.#routesOf(l)))] };
   }
 

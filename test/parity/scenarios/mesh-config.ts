@@ -1,11 +1,15 @@
 /** What the mesh configuration says for all proxies. Its fields are none of an object: what a scenario expects would not come true
  * without the field (mesh-fields.ts names the scenario of each). */
 import { defaultMeshConfig, type MeshConfig } from '../../../src/api/mesh-config.ts';
-import { gateway, get, object, outside, talk, virtualService, type Scenario } from '../scenario.ts';
+import { gateway, get, object, outside, raw, talk, virtualService, type Scenario } from '../scenario.ts';
 import { strangerCertificate } from '../lab/credentials.ts';
 
 const proxies = (defaultConfig: Partial<MeshConfig['defaultConfig']>): Partial<MeshConfig> => ({ defaultConfig: { ...defaultMeshConfig().defaultConfig, ...defaultConfig } });
 const GATEWAY = [gateway('{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}'), virtualService('{hosts: [shop.test], gateways: [gw], http: [{route: [{destination: {host: one}}]}]}')];
+
+const ASKED = 'GET / HTTP/1.1\r\nhost: shop.test\r\n{id}\r\n\r\n';
+const VERSION_2 = Buffer.from('0d0a0d0a000d0a515549540a2111000c0a0102030a60000111d70050', 'hex').toString('latin1');
+const OUTSIDE = { from: 'world' } as const;
 
 export const MESH_CONFIG: readonly Scenario[] = [
   {
@@ -29,6 +33,15 @@ export const MESH_CONFIG: readonly Scenario[] = [
   {
     name: 'the mesh says that gateways tell which port was called', config: proxies({ proxyHeaders: { xForwardedPort: { enabled: true } } }), mesh: GATEWAY,
     steps: [outside('shop.test/', { status: 200, seen: [{ headers: { 'x-forwarded-port': '8080' } }] }), outside('shop.test/', { status: 200, seen: [{ headers: { 'x-forwarded-port': '8080' } }] }, { headers: { 'x-forwarded-port': '1' } })],
+  },
+  {
+    name: 'the mesh says that gateways are behind proxies that tell who calls', config: proxies({ gatewayTopology: { proxyProtocol: {} } }), mesh: GATEWAY,
+    steps: [
+      raw('shop.test/', `PROXY TCP4 192.0.2.7 192.0.2.8 4567 80\r\n${ASKED}`, { status: 200, seen: [{ headers: { 'x-forwarded-for': '192.0.2.7', 'x-envoy-external-address': '192.0.2.7' } }] }, OUTSIDE),
+      raw('shop.test/', `PROXY UNKNOWN\r\n${ASKED}`, { status: 200, seen: [{ headers: { 'x-forwarded-for': /^10\./ } }] }, OUTSIDE),
+      raw('shop.test/', `${VERSION_2}${ASKED}`, { status: 200, seen: [{ headers: { 'x-forwarded-for': '10.1.2.3' } }] }, OUTSIDE),
+      raw('shop.test/', ASKED, { status: 0, end: 'reset' }, OUTSIDE),
+    ],
   },
   {
     name: 'the mesh says that names of headers keep their case', config: proxies({ proxyHeaders: { preserveHttp1HeaderCase: true, envoyDebugHeaders: { disabled: true } } }),

@@ -1,6 +1,6 @@
 /** What a proxy answers by itself carries a reason and the object behind it. */
-import type { MeshConfig } from '../../../src/api/mesh-config.ts';
-import { ask, destinationRule, gateway, get, object, outside, raw, sidecar, together, virtualService, type Ask, type AskExpectation, type AskOptions, type Scenario, type Step } from '../scenario.ts';
+import { defaultMeshConfig, type MeshConfig } from '../../../src/api/mesh-config.ts';
+import { ask, destinationRule, gateway, get, object, outside, post, raw, sidecar, together, virtualService, type Ask, type AskExpectation, type AskOptions, type Scenario, type Step } from '../scenario.ts';
 import { ADDRESS, WORLD_PODS } from '../lab/network.ts';
 
 const path = (kind: string, name: string, group = 'networking'): string => `/apis/${group}.istio.io/v1/namespaces/default/${kind}/${name}`;
@@ -122,4 +122,46 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-export const OWN_ANSWERS: readonly Scenario[] = ROWS.map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }));
+/** What an external service says, and what it is asked. It is an application that does what the request's own order says. */
+const asks = (more: string, spec = 'rules: [{}]') => ({
+  config: { extensionProviders: [{ name: 'authz', envoyExtAuthzHttp: { service: 'one.default.svc.cluster.local', port: 80, pathPrefix: '/check', includeRequestHeadersInCheck: ['x-ask', 'x-scenario'], headersToUpstreamOnAllow: ['x-mixed-case'], ...JSON.parse(more) as object } }] },
+  mesh: ['# one server', security('AuthorizationPolicy', `{selector: {matchLabels: {app: server}}, action: CUSTOM, provider: {name: authz}, ${spec}}`, 'ask')],
+});
+const AUTHORIZERS: readonly Scenario[] = [
+  {
+    name: 'own answers: an authorizer allows, and adds a header', ...asks('{}'),
+    steps: [post('server/x', 'body', { status: 200, body: 'server', seen: [{ at: 'one-v1', path: '/check/x', body: '', headers: { 'content-length': '0' } }, { at: 'server', body: 'body', headers: { 'x-mixed-case': 'Kept' } }] })],
+  },
+  {
+    name: 'own answers: an authorizer sees the beginning of the body', ...asks('{"includeRequestBodyInCheck": {"maxRequestBytes": 5, "allowPartialMessage": true}}'),
+    steps: [
+      post('server/x', '123456789', { status: 200, body: 'server', seen: [{ body: '12345', headers: { 'x-envoy-auth-partial-body': 'true' } }, { body: '123456789' }] }),
+      post('server/x', '123', { status: 200, seen: [{ body: '123', headers: { 'x-envoy-auth-partial-body': 'false' } }, { body: '123' }] }),
+      get('server/x', { status: 200, seen: [{ body: '' }, { body: '' }] }),
+    ],
+  },
+  {
+    name: 'own answers: a body larger than an authorizer takes', ...asks('{"includeRequestBodyInCheck": {"maxRequestBytes": 5}}'),
+    steps: [post('server/x', '12345', { status: 200, seen: [{ body: '12345' }, { body: '12345' }] }), post('server/x', '123456', { status: 413, body: 'Payload Too Large', seen: [] })],
+  },
+  {
+    name: 'own answers: an authorizer denies', ...asks('{"includeRequestHeadersInCheck": ["x-app", "x-scenario"], "headersToDownstreamOnDeny": ["x-why"]}'),
+    steps: [ask('GET', 'server/x', { from: 'world', at: `${ADDRESS.server}:8080`, app: { status: 401, headers: { 'x-why': 'because' } } }, { status: 401, headers: { 'x-why': 'because' }, seen: [{ at: 'one-v1' }], log: { flags: 'UAEX', details: 'ext_authz_denied' } })],
+  },
+  {
+    name: 'own answers: an authorizer that fails', ...asks('{"includeRequestHeadersInCheck": ["x-app", "x-scenario"]}'),
+    steps: [ask('GET', 'server/x', { from: 'world', at: `${ADDRESS.server}:8080`, app: { status: 500 } }, { status: 403, seen: [{ at: 'one-v1' }], log: { flags: 'UAEX', details: 'ext_authz_error' } })],
+  },
+];
+
+/** How exchanges end that nobody answered. */
+const ENDINGS: readonly Scenario[] = [
+  { name: 'own answers: a client that leaves', mesh: ['# one'], steps: [get('one/x', { status: 0, end: 'timeout', log: { code: 0, flags: 'DC', details: 'downstream_remote_disconnect' } }, { leaveAfterMs: 200, app: { delayMs: 1500 } })] },
+  { name: 'own answers: an upstream that resets the stream', mesh: ['# one'], steps: [post('one:7070/x', 'a', { status: 503, log: { flags: 'UR', details: /remote_reset/ } }, { version: 2, app: { reset: 'at-head', streamReset: 2 } })] },
+  {
+    name: 'own answers: nothing happens for too long', mesh: ['# one'], config: { defaultConfig: { ...defaultMeshConfig().defaultConfig, proxyMetadata: { ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT: '0.3s' } } },
+    steps: [get('one/x', { status: 504, log: { flags: 'SI', details: 'stream_idle_timeout' } }, { app: { delayMs: 2000 } })],
+  },
+];
+
+export const OWN_ANSWERS: readonly Scenario[] = [...AUTHORIZERS, ...ENDINGS, ...ROWS.map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }))];

@@ -1,5 +1,5 @@
 /** What travels over a connection, declared or found out, and what each protocol may do. */
-import { gateway, get, grpc, object, post, raw, talk, virtualService, type Scenario } from '../scenario.ts';
+import { destinationRule, gateway, get, grpc, object, post, raw, talk, virtualService, type Scenario } from '../scenario.ts';
 
 const authorization = (spec: string, name = 'authz') => object('security.istio.io/v1', 'AuthorizationPolicy', { spec, name, namespace: 'default' });
 const GATEWAY = gateway('{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}');
@@ -52,6 +52,23 @@ export const PROTOCOLS: readonly Scenario[] = [
     name: 'a WebSocket is a tunnel',
     steps: [
       talk('server:80', [{ send: 'GET /chat HTTP/1.1\r\nhost: server\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: a\r\nsec-websocket-version: 13\r\n\r\n' }, { until: '101' }, { send: 'ping' }, { until: 'server:ping' }], { received: /^HTTP\/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\ndate: \*\r\nserver: istio-envoy\r\n\r\nserver:ping/, end: 'open' }),
+    ],
+  },
+  {
+    name: 'a browser calls a gRPC server by gRPC-Web',
+    mesh: object('v1', 'Service', { name: 'webs', namespace: 'default', spec: '{clusterIP: 10.96.0.60, selector: {app: server}, ports: [{name: grpc-web, port: 7171, targetPort: 7171}]}' }),
+    steps: [
+      post('webs:7171/pkg.Service/Call', '\0\0\0\0\x02hi', { status: 200, headers: { 'content-type': 'application/grpc-web+proto' }, body: /\x80[^]*grpc-status:0\r\n/, seen: [{ protocol: 'HTTP/2', headers: { 'content-type': 'application/grpc', te: 'trailers' } }] }, { headers: { 'content-type': 'application/grpc-web+proto' }, app: { grpcStatus: 0 } }),
+      post('webs:7171/pkg.Service/Call', Buffer.from('\0\0\0\0\x02hi').toString('base64'), { status: 200, headers: { 'content-type': 'application/grpc-web-text+proto' }, seen: [{ body: '\0\0\0\0\x02hi' }] }, { headers: { 'content-type': 'application/grpc-web-text', accept: 'application/grpc-web-text' }, app: { grpcStatus: 0 } }),
+      post('webs:7171/pkg.Service/Call', '\0\0\0\0\x02hi', { status: 200, headers: { 'content-type': 'application/grpc-web+proto', 'grpc-status': '5' } }, { headers: { 'content-type': 'application/grpc-web+proto' }, app: { grpcStatus: 5 } }),
+    ],
+  },
+  {
+    name: 'a WebSocket goes over HTTP/2 where the policy upgrades', mesh: destinationRule('{host: server, trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}}'),
+    covers: ['DestinationRule.trafficPolicy.connectionPool.http.h2UpgradePolicy'],
+    steps: [
+      talk('server:80', [{ send: 'GET /chat HTTP/1.1\r\nhost: server\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: a\r\nsec-websocket-version: 13\r\n\r\n' }, { until: '101' }, { send: 'ping' }, { until: 'server:ping' }], { received: /^HTTP\/1.1 101 Switching Protocols\r\n[^]*\r\n\r\nserver:ping/, end: 'open' }),
+      get('server/', { status: 200 }),
     ],
   },
   {
