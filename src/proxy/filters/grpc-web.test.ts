@@ -3,7 +3,7 @@ import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'n
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { hcm, http2Options, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed } from '../testkit/proxy.ts';
-import { call } from '../testkit/raw-client.ts';
+import { call } from '../../testkit/loopback.ts';
 
 const WEB = typed('envoy.filters.http.grpc_web', 'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb', {});
 const frame = (text: string, flags = 0): Buffer => {

@@ -127,7 +127,7 @@ const asks = (more: string, spec = 'rules: [{}]') => ({
   config: { extensionProviders: [{ name: 'authz', envoyExtAuthzHttp: { service: 'one.default.svc.cluster.local', port: 80, pathPrefix: '/check', includeRequestHeadersInCheck: ['x-ask', 'x-scenario'], headersToUpstreamOnAllow: ['x-mixed-case'], ...JSON.parse(more) as object } }] },
   mesh: ['# one server', security('AuthorizationPolicy', `{selector: {matchLabels: {app: server}}, action: CUSTOM, provider: {name: authz}, ${spec}}`, 'ask')],
 });
-const AUTHORIZERS: readonly Scenario[] = [
+const ASKED: readonly Scenario[] = [
   {
     name: 'own answers: an authorizer allows, and adds a header', ...asks('{}'),
     steps: [post('server/x', 'body', { status: 200, body: 'server', seen: [{ at: 'one-v1', path: '/check/x', body: '', headers: { 'content-length': '0' } }, { at: 'server', body: 'body', headers: { 'x-mixed-case': 'Kept' } }] })],
@@ -164,4 +164,4 @@ const ENDINGS: readonly Scenario[] = [
   },
 ];
 
-export const OWN_ANSWERS: readonly Scenario[] = [...AUTHORIZERS, ...ENDINGS, ...ROWS.map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }))];
+export const OWN_ANSWERS: readonly Scenario[] = [...ASKED, ...ENDINGS, ...ROWS.map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }))];
