@@ -9,6 +9,9 @@ const BY_INSTALLER = 'the installer and the injector’s values say how the prox
 
 const PROVIDERS = ['datadog', 'skywalking', 'lightstep', 'opencensus', 'stackdriver', 'sds', 'envoyHttpAls', 'envoyTcpAls', 'envoyOtelAls'];
 
+/** The one runtime flag that proxies heed. Envoy: its name for the most connections of clients. */
+const MAX_CONNECTIONS = 'overload.global_downstream_max_connections';
+
 /** Under `defaultConfig`, and in a pod's annotation `proxy.istio.io/config`. */
 export const PROXY_NOT_IN_EFFECT: readonly Ineffective[] = [
   { field: 'binaryPath', why: BY_INSTALLER },
@@ -20,7 +23,6 @@ export const PROXY_NOT_IN_EFFECT: readonly Ineffective[] = [
   { field: 'statsCompression', why: 'statistics are sent as they are' },
   { field: 'image', why: 'there is one image of the proxy; the annotation sidecar.istio.io/proxyImage sets another one for a pod' },
   { field: 'readinessProbe', why: 'the annotations readiness.status.sidecar.istio.io/… set the probe' },
-  { field: 'runtimeValues', why: 'proxies have no runtime flags' },
   { field: 'caCertificatesPem', why: 'proxies trust the root that istiod distributes' },
   { field: 'privateKeyProvider', why: 'keys are in the proxy’s memory, not in other hardware' },
   { field: 'proxyHeaders.metadataExchangeHeaders', why: 'workloads of the mesh always tell each other who they are' },
@@ -54,10 +56,16 @@ export const MESH_NOT_IN_EFFECT: readonly Ineffective[] = [
 ];
 
 /** A warning for each field that a mesh configuration sets in vain. */
-export const meshConfigInVain = (config: unknown): Issue[] => inVain(MESH_NOT_IN_EFFECT, config, '');
+export const meshConfigInVain = (config: unknown): Issue[] => [...inVain(MESH_NOT_IN_EFFECT, config, ''), ...runtimeInVain(config, ['defaultConfig', 'runtimeValues{}'], '')];
 
 /** The same of `proxy.istio.io/config`. @param path of the annotation */
-export const proxyConfigInVain = (config: unknown, path: string): Issue[] => inVain(PROXY_NOT_IN_EFFECT, config, path);
+export const proxyConfigInVain = (config: unknown, path: string): Issue[] => [...inVain(PROXY_NOT_IN_EFFECT, config, path), ...runtimeInVain(config, ['runtimeValues{}'], path)];
+
+/** Keys of a map are foreign: the table cannot name them. */
+const runtimeInVain = (value: unknown, steps: readonly string[], path: string): Issue[] =>
+  placesOf(value, steps, path)
+    .filter((at) => !at.endsWith(`[${MAX_CONNECTIONS}]`))
+    .map((at) => ({ severity: 'warning', path: at, message: `has no effect: of runtime flags proxies heed ${MAX_CONNECTIONS} only` }));
 
 const inVain = (table: readonly Ineffective[], value: unknown, path: string): Issue[] =>
   table.flatMap(({ field, why }) => placesOf(value, field.split('.'), '').map((at) => ({ severity: 'warning' as const, path: path === '' ? at : `${path}.${at}`, message: `has no effect: ${why}` })));

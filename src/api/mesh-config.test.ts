@@ -52,8 +52,8 @@ test('a key __proto__ does not reach the prototype of objects', () => {
 });
 
 test('fields without effect are warnings that say why, and the rest is taken', () => {
-  const { value, issues } = decodeMeshConfig('ingressClass: x\nconnectTimeout: 3s\nserviceSettings: [{settings: {clusterLocal: true}, hosts: [a]}]\ndefaultConfig: {runtimeValues: {a: b}}\nextensionProviders: [{name: d, datadog: {service: d, port: 1}}]\n');
-  assert.deepEqual(issues.map(({ severity, path }) => `${severity} ${path}`), ['warning defaultConfig.runtimeValues', 'warning extensionProviders[0].datadog', 'warning ingressClass', 'warning serviceSettings']);
+  const { value, issues } = decodeMeshConfig('ingressClass: x\nconnectTimeout: 3s\nserviceSettings: [{settings: {clusterLocal: true}, hosts: [a]}]\ndefaultConfig: {runtimeValues: {a: b, overload.global_downstream_max_connections: "5"}}\nextensionProviders: [{name: d, datadog: {service: d, port: 1}}]\n');
+  assert.deepEqual(issues.map(({ severity, path }) => `${severity} ${path}`), ['warning extensionProviders[0].datadog', 'warning ingressClass', 'warning serviceSettings', 'warning defaultConfig.runtimeValues.a']);
   assert.match(issues.map(issueText).join('\n'), /serviceSettings: has no effect: there is one cluster/);
   assert.equal(value.connectTimeout, '3s');
 });

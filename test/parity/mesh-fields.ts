@@ -110,7 +110,7 @@ export const VAIN: readonly (readonly [row: string, config: object])[] = [
   ['serviceSettings[].settings.clusterLocal, serviceScopeConfigs', { serviceSettings: [], serviceScopeConfigs: [] }],
   ['caCertificates[], ca, certificates', { caCertificates: [], ca: {}, certificates: [] }],
   ['configSources[]', { configSources: [] }],
-  ['defaultConfig.image.imageType, privateKeyProvider, readinessProbe, runtimeValues, caCertificatesPem, statsCompression, fileFlush*, connectionSettings.*', { defaultConfig: { image: {}, privateKeyProvider: {}, readinessProbe: {}, runtimeValues: {}, caCertificatesPem: [], statsCompression: true, fileFlushInterval: '1s', connectionSettings: {} } }],
+  ['defaultConfig.image.imageType, privateKeyProvider, readinessProbe, runtimeValues, caCertificatesPem, statsCompression, fileFlush*, connectionSettings.*', { defaultConfig: { image: {}, privateKeyProvider: {}, readinessProbe: {}, runtimeValues: { a: 'b' }, caCertificatesPem: [], statsCompression: true, fileFlushInterval: '1s', connectionSettings: {} } }],
 ];
 
 /** Shown by a test of its own: file, and words of its name. */
