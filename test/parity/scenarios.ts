@@ -3,6 +3,7 @@ import type { Scenario } from './scenario.ts';
 import { CLAIMS } from './scenarios/claims.ts';
 import { DELIVERY_SCENARIOS } from './scenarios/delivery.ts';
 import { DESTINATION_RULES } from './scenarios/destination-rules.ts';
+import { EDGES } from './scenarios/edges.ts';
 import { GATEWAY } from './scenarios/gateway.ts';
 import { DIRECT_RESPONSES, HEADERS, REDIRECTS, REWRITES } from './scenarios/http-action.ts';
 import { HEADLESS } from './scenarios/headless.ts';
@@ -19,6 +20,6 @@ import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING, ...L4_ROUTES, ...CLAIMS,
-  ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
+  ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...EDGES, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
   ...MESH_CONFIG,
 ];
