@@ -2,6 +2,7 @@
 import { encodeNode } from './node.ts';
 import { Ledger, type Taken } from './ledger.ts';
 import { Resources } from './resources.ts';
+import { Responses } from './responses.ts';
 import { SimulatedProxy } from './simulated-proxy.ts';
 import type { MeshPod } from './mesh.ts';
 
@@ -23,6 +24,7 @@ const AT_ONCE = 20;
 const HOST = '127.0.0.1';
 
 const resources = new Resources();
+const responses = new Responses(resources);
 const proxies = new Map<MeshPod, SimulatedProxy>();
 let port = 0;
 let taken: Taken[] = [];
@@ -39,7 +41,7 @@ function open(pod: MeshPod, isCounted: boolean): Promise<SimulatedProxy> {
       reject(new Error(reason));
       if (isCounted) tell({ is: 'failed', reason: `${pod.name}: ${reason}` });
     };
-    const proxy = new SimulatedProxy({ host: HOST, port, node: encodeNode(pod), resources, ledger: isCounted ? ledger : undefined, failed, complete: () => resolve(proxy) });
+    const proxy = new SimulatedProxy({ host: HOST, port, node: encodeNode(pod), resources, responses, ledger: isCounted ? ledger : undefined, failed, complete: () => resolve(proxy) });
   });
 }
 
@@ -57,9 +59,10 @@ async function compare(): Promise<void> {
   let count = 0;
   await each([...proxies], async ([pod, proxy]) => {
     const fresh = await open(pod, false);
-    for (const { id, typeUrl, name } of resources.all) {
-      if ((proxy.held[id] ?? 0) !== 0) count += 1;
-      if ((proxy.held[id] ?? 0) !== (fresh.held[id] ?? 0)) different.push(`${pod.name}: ${typeUrl.split('.').at(-1)} ${name}`);
+    for (const { id, typeUrl, name, byId } of resources.all) {
+      const [held, given] = [proxy, fresh].map((client) => byId.get(client.held[id] ?? 0)?.version);
+      if (held !== undefined) count += 1;
+      if (held !== given) different.push(`${pod.name}: ${typeUrl.split('.').at(-1)} ${name}`);
     }
     fresh.close();
   });

@@ -9,11 +9,14 @@ const ACK = 1;
 const STREAM = 1;
 const FRAME_HEAD = 9;
 const GRPC_HEAD = 5;
+const MAX_FRAME = 16_384;
 /** Of what may be under way to us; given back when half is used. */
 const WINDOW = 1 << 20;
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-/** Sockets are read one after the other, so they can share what they are read into. */
+/** Sockets are read one after the other, so they can share what they are read into, and where messages are put together that
+ * are whole by the end of a read. */
 const shared = Buffer.allocUnsafe(1 << 18);
+const scratch = Buffer.allocUnsafe(1 << 18);
 
 export interface StreamEvents {
   /** The bytes are good until it returns. */
@@ -33,6 +36,8 @@ export class H2Stream {
   #unacknowledged = 0;
   #sendWindow = 65_535;
   #queue: Buffer[] = [];
+  /** Frames of one read leave together. */
+  #out: Buffer[] | undefined;
   #isOver = false;
   received = 0;
 
@@ -51,12 +56,23 @@ export class H2Stream {
   }
 
   send(message: Uint8Array): void {
-    const body = Buffer.allocUnsafe(GRPC_HEAD + message.length);
-    body[0] = 0;
-    body.writeUInt32BE(message.length, 1);
-    body.set(message, GRPC_HEAD);
-    this.#queue.push(body);
+    this.sendFrame(dataFrame(message));
+  }
+
+  /** @param whole from `dataFrame`; may be shared */
+  sendFrame(whole: Buffer): void {
+    const size = whole.length - FRAME_HEAD;
+    if (this.#queue.length === 0 && size <= this.#sendWindow && size <= MAX_FRAME) {
+      this.#sendWindow -= size;
+      return this.#write(whole);
+    }
+    this.#queue.push(whole.subarray(FRAME_HEAD));
     this.#flush();
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#out) this.#out.push(bytes);
+    else this.#socket.write(bytes);
   }
 
   close(): void {
@@ -72,8 +88,8 @@ export class H2Stream {
 
   #flush(): void {
     for (let next = this.#queue[0]; next && this.#sendWindow > 0; next = this.#queue[0]) {
-      const size = Math.min(next.length, this.#sendWindow, 16_384);
-      this.#socket.write(frame(Frame.Data, 0, next.subarray(0, size)));
+      const size = Math.min(next.length, this.#sendWindow, MAX_FRAME);
+      this.#write(frame(Frame.Data, 0, next.subarray(0, size)));
       this.#sendWindow -= size;
       if (size === next.length) this.#queue.shift();
       else this.#queue[0] = next.subarray(size);
@@ -81,6 +97,17 @@ export class H2Stream {
   }
 
   #read(chunk: Buffer): void {
+    this.#out = [];
+    this.#frames(chunk);
+    const out = this.#out;
+    this.#out = undefined;
+    const [first] = out;
+    if (first && !this.#isOver) this.#socket.write(out.length === 1 ? first : Buffer.concat(out));
+    // The next socket uses it.
+    if (this.#message?.buffer === scratch.buffer) this.#message = Buffer.from(this.#message);
+  }
+
+  #frames(chunk: Buffer): void {
     let bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
     this.#rest = undefined;
     while (bytes.length >= FRAME_HEAD) {
@@ -100,10 +127,10 @@ export class H2Stream {
         this.#data(payload);
         break;
       case Frame.Settings:
-        if ((flags & ACK) === 0) this.#socket.write(frame(Frame.Settings, ACK, Buffer.alloc(0), 0));
+        if ((flags & ACK) === 0) this.#write(frame(Frame.Settings, ACK, Buffer.alloc(0), 0));
         break;
       case Frame.Ping:
-        if ((flags & ACK) === 0) this.#socket.write(frame(Frame.Ping, ACK, Buffer.from(payload), 0));
+        if ((flags & ACK) === 0) this.#write(frame(Frame.Ping, ACK, Buffer.from(payload), 0));
         break;
       case Frame.WindowUpdate:
         this.#sendWindow += payload.readUInt32BE(0);
@@ -123,7 +150,7 @@ export class H2Stream {
   #grant(size: number): void {
     this.#unacknowledged += size;
     if (this.#unacknowledged < WINDOW / 2) return;
-    this.#socket.write(Buffer.concat([windowUpdate(0, this.#unacknowledged), windowUpdate(STREAM, this.#unacknowledged)]));
+    this.#write(Buffer.concat([windowUpdate(0, this.#unacknowledged), windowUpdate(STREAM, this.#unacknowledged)]));
     this.#unacknowledged = 0;
   }
 
@@ -144,7 +171,7 @@ export class H2Stream {
           bytes = bytes.subarray(size);
           continue;
         }
-        this.#message = Buffer.allocUnsafe(size);
+        this.#message = size <= scratch.length ? scratch.subarray(0, size) : Buffer.allocUnsafe(size);
         this.#filled = 0;
       }
       const part = bytes.subarray(0, this.#message.length - this.#filled);
@@ -157,6 +184,15 @@ export class H2Stream {
       this.#events.message(whole);
     }
   }
+}
+
+/** A message of a request in one DATA frame. */
+export function dataFrame(message: Uint8Array): Buffer {
+  const body = Buffer.allocUnsafe(GRPC_HEAD + message.length);
+  body[0] = 0;
+  body.writeUInt32BE(message.length, 1);
+  body.set(message, GRPC_HEAD);
+  return frame(Frame.Data, 0, body);
 }
 
 function frame(type: number, flags: number, payload: Uint8Array, stream: number = STREAM): Buffer {

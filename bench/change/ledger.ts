@@ -1,5 +1,5 @@
 /** Counts how many clients have taken each change. */
-import type { Marker } from './marker.ts';
+import { MARKER_SLOTS, markerSlot, type Marker } from './marker.ts';
 
 export interface Taken extends Marker {
   /** Milliseconds of the machine's monotonic clock. */
@@ -9,7 +9,7 @@ export interface Taken extends Marker {
 export const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export class Ledger {
-  readonly #counts = new Map<string, Uint32Array>();
+  readonly #counts = new Array<Uint32Array | undefined>(MARKER_SLOTS);
   readonly #taken: (change: Taken) => void;
   clients = 0;
 
@@ -19,12 +19,12 @@ export class Ledger {
 
   /** A client went from one turn of a target to a later one; changes between them were merged, and count as taken. */
   moved(marker: Marker, before: number): void {
-    const key = `${marker.kind}${marker.target}`;
-    let counts = this.#counts.get(key);
+    const slot = markerSlot(marker);
+    let counts = this.#counts[slot];
     if (!counts || counts.length <= marker.turn) {
       const more = new Uint32Array(Math.max(64, marker.turn * 2));
       if (counts) more.set(counts);
-      this.#counts.set(key, (counts = more));
+      this.#counts[slot] = counts = more;
     }
     for (let turn = before + 1; turn <= marker.turn; turn++) {
       const count = (counts[turn] ?? 0) + 1;

@@ -11,13 +11,15 @@ export interface Marker {
   readonly target: number;
   /** Counts up for each target, from 1. */
   readonly turn: number;
+  /** Of those that were read: `markerSlot`. */
+  readonly slot?: number;
 }
 
 /** Targets of one kind are numbered from 0 up to this. */
 export const MAX_TARGETS = 4000;
 export const MARKER_SLOTS = 3 * MAX_TARGETS;
 /** A small number for each target. */
-export const markerSlot = ({ kind, target }: Marker): number => 'ers'.indexOf(kind) * MAX_TARGETS + target;
+export const markerSlot = ({ kind, target, slot }: Marker): number => slot ?? 'ers'.indexOf(kind) * MAX_TARGETS + target;
 
 /** `mke00017x00003`; good as a label value and as a part of a name. */
 export const markerText = ({ kind, target, turn }: Marker): string => `mk${kind}${String(target).padStart(5, '0')}x${String(turn).padStart(5, '0')}`;
@@ -38,7 +40,8 @@ export function readMarkers(typeUrl: string, value: Uint8Array): Marker[] {
     if (kind === undefined || !kinds.includes(kind)) continue;
     const key = `${kind}${target}`;
     // The pattern above says which letters there are.
-    const marker = { kind: kind as MarkerKind, target: Number(target), turn: Number(turn) };
+    const read = { kind: kind as MarkerKind, target: Number(target), turn: Number(turn) };
+    const marker = { ...read, slot: markerSlot(read) };
     if ((newest.get(key)?.turn ?? 0) < marker.turn) newest.set(key, marker);
   }
   return [...newest.values()];

@@ -9,6 +9,7 @@ import { readMarkers, type Marker } from './marker.ts';
 /** One content of one resource. */
 export interface Content {
   readonly id: number;
+  readonly version: string;
   readonly markers: readonly Marker[];
   /** Of a cluster: the EDS resource that it needs; of a listener: the routes. */
   readonly refers: readonly string[];
@@ -44,21 +45,25 @@ export class Resources {
     let content = known.contents.get(version);
     if (!content) {
       this.#contents += 1;
-      content = { id: this.#contents, markers: readMarkers(known.typeUrl, value), refers: refersTo(known, value), holders: 0 };
+      content = { id: this.#contents, version, markers: readMarkers(known.typeUrl, value), refers: refersTo(known, value), holders: 0 };
       known.contents.set(version, content);
       known.byId.set(content.id, content);
     }
     return content;
   }
 
-  /** Contents that nobody holds any more are forgotten. */
-  drop(known: Known, id: number): void {
-    const content = known.byId.get(id);
-    if (!content) return;
-    content.holders -= 1;
-    if (content.holders > 0) return;
-    known.byId.delete(id);
+  /** Nobody holds it any more. It may come back in a response that is remembered: then it is known again. */
+  forget(known: Known, content: Content): void {
+    known.byId.delete(content.id);
     for (const [version, other] of known.contents) if (other === content) known.contents.delete(version);
+  }
+
+  /** Somebody holds it (again). */
+  hold(known: Known, content: Content): void {
+    content.holders += 1;
+    if (content.holders > 1) return;
+    known.contents.set(content.version, content);
+    known.byId.set(content.id, content);
   }
 }
 

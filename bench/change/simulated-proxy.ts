@@ -1,12 +1,12 @@
 /** A sidecar as the control plane sees it: delta ADS, everything acknowledged at once, endpoints and routes asked for as
  * clusters and listeners name them. It holds no more than which content of each resource it was sent last. */
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { encodeDeltaRequest } from '../../src/xds/client/delta-codec.ts';
 import { TypeUrl } from '../../src/xds/type-urls.ts';
 import { H2Stream } from './h2-stream.ts';
 import type { Ledger } from './ledger.ts';
 import { MARKER_SLOTS, markerSlot } from './marker.ts';
-import type { Resources } from './resources.ts';
+import type { Content, Known, Resources } from './resources.ts';
+import type { Responses } from './responses.ts';
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const NO_VERSIONS = {};
@@ -17,6 +17,7 @@ export interface ProxyOptions {
   /** Encoded node message. */
   readonly node: Uint8Array;
   readonly resources: Resources;
+  readonly responses: Responses;
   /** Absent: a client that only collects its state, for comparison. */
   readonly ledger?: Ledger;
   /** Everything that was asked for is there; called once. */
@@ -55,10 +56,9 @@ export class SimulatedProxy {
 
   close(): void {
     this.#stream.close();
-    const { resources } = this.#options;
     this.#held.forEach((content, id) => {
-      const known = resources.all[id];
-      if (content !== 0 && known) resources.drop(known, content);
+      const known = this.#options.resources.all[id];
+      if (content !== 0 && known) this.#leave(known, content, new Map());
     });
   }
 
@@ -69,46 +69,28 @@ export class SimulatedProxy {
 
   #receive(bytes: Buffer): void {
     this.messages += 1;
-    const reader = new BinaryReader(bytes);
-    const resources: Uint8Array[] = [];
-    const removed: string[] = [];
-    let [typeUrl, nonce] = ['', ''];
-    while (reader.pos < reader.len) {
-      const [field, wireType] = reader.tag();
-      if (field === 2) resources.push(reader.bytes());
-      else if (field === 4) typeUrl = reader.string();
-      else if (field === 5) nonce = reader.string();
-      else if (field === 6) removed.push(reader.string());
-      else reader.skip(wireType, field);
-    }
+    const { typeUrl, upserts, removed, ack } = this.#options.responses.read(bytes);
     const wanted = new Map<string, number>();
-    for (const resource of resources) this.#take(typeUrl, resource, wanted);
-    for (const name of removed) this.#drop(typeUrl, name, wanted);
-    this.#request(typeUrl, { nonce });
+    for (const { known, content } of upserts) this.#take(known, content, wanted);
+    for (const known of removed) this.#drop(known, wanted);
+    this.#stream.sendFrame(ack);
     this.#follow(typeUrl, wanted);
     if (!this.#isComplete) this.#checkComplete(typeUrl);
   }
 
-  #take(typeUrl: string, bytes: Uint8Array, wanted: Map<string, number>): void {
-    const { resources } = this.#options;
-    const { name, version, value } = readResource(bytes);
-    const known = resources.known(typeUrl, name);
+  #take(known: Known, content: Content, wanted: Map<string, number>): void {
     if (known.id >= this.#held.length) {
-      const more = new Uint32Array(Math.max(resources.all.length + 256, known.id + 1));
+      const more = new Uint32Array(Math.max(this.#options.resources.all.length + 256, known.id + 1));
       more.set(this.#held);
       this.#held = more;
     }
-    const content = resources.content(known, version, value);
     const before = this.#held[known.id] ?? 0;
     if (before === content.id) return;
-    content.holders += 1;
+    this.#options.resources.hold(known, content);
     this.#held[known.id] = content.id;
     for (const name of content.refers) wanted.set(name, (wanted.get(name) ?? 0) + 1);
-    if (before !== 0) {
-      for (const name of known.byId.get(before)?.refers ?? []) wanted.set(name, (wanted.get(name) ?? 0) - 1);
-      resources.drop(known, before);
-    }
-    if (!this.#isComplete) this.#pending.delete(`${typeUrl} ${name}`);
+    if (before !== 0) this.#leave(known, before, wanted);
+    if (!this.#isComplete) this.#pending.delete(`${known.typeUrl} ${known.name}`);
     for (const marker of content.markers) {
       const slot = markerSlot(marker);
       const turn = this.#turns[slot] ?? 0;
@@ -118,15 +100,21 @@ export class SimulatedProxy {
     }
   }
 
-  #drop(typeUrl: string, name: string, wanted: Map<string, number>): void {
-    const { resources } = this.#options;
-    const known = resources.known(typeUrl, name);
+  #drop(known: Known, wanted: Map<string, number>): void {
     const before = this.#held[known.id] ?? 0;
-    this.#pending.delete(`${typeUrl} ${name}`);
+    if (!this.#isComplete) this.#pending.delete(`${known.typeUrl} ${known.name}`);
     if (before === 0) return;
-    for (const other of known.byId.get(before)?.refers ?? []) wanted.set(other, (wanted.get(other) ?? 0) - 1);
+    this.#leave(known, before, wanted);
     this.#held[known.id] = 0;
-    resources.drop(known, before);
+  }
+
+  /** The content is held by one client less. */
+  #leave(known: Known, id: number, wanted: Map<string, number>): void {
+    const content = known.byId.get(id);
+    if (!content) return;
+    for (const name of content.refers) wanted.set(name, (wanted.get(name) ?? 0) - 1);
+    content.holders -= 1;
+    if (content.holders === 0) this.#options.resources.forget(known, content);
   }
 
   /** Asks for what clusters and listeners newly name, and gives up what none names any more. */
@@ -145,7 +133,7 @@ export class SimulatedProxy {
       else {
         asked.delete(name);
         unsubscribe.push(name);
-        this.#drop(next, name, new Map());
+        this.#drop(this.#options.resources.known(next, name), new Map());
       }
     }
     if (!this.#isComplete) for (const name of subscribe) this.#pending.add(`${next} ${name}`);
@@ -160,29 +148,4 @@ export class SimulatedProxy {
     this.#isComplete = true;
     this.#options.complete();
   }
-}
-
-function readResource(bytes: Uint8Array): { name: string; version: string; value: Uint8Array } {
-  const reader = new BinaryReader(bytes);
-  let [name, version] = ['', ''];
-  let value: Uint8Array = bytes;
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === 1 && wireType === WireType.LengthDelimited) version = reader.string();
-    else if (field === 2) value = readAny(reader.bytes());
-    else if (field === 3) name = reader.string();
-    else reader.skip(wireType, field);
-  }
-  return { name, version, value };
-}
-
-function readAny(bytes: Uint8Array): Uint8Array {
-  const reader = new BinaryReader(bytes);
-  let value: Uint8Array = new Uint8Array();
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === 2) value = reader.bytes();
-    else reader.skip(wireType, field);
-  }
-  return value;
 }

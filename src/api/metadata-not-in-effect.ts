@@ -60,7 +60,8 @@ export interface KeyInVain {
 export function metadataNotInEffect(kind: string, metadata: Pick<ObjectMeta, 'annotations' | 'labels'> | undefined): KeyInVain[] {
   const found = (place: 'annotations' | 'labels', table: readonly IneffectiveKey[]) => {
     const given = metadata?.[place];
-    if (given === undefined) return [];
+    // YAML may say null.
+    if (!given) return [];
     return table.filter(({ key, kinds }) => kinds.includes(kind) && Object.hasOwn(given, key)).map(({ key, why }) => ({ path: `metadata.${place}[${key}]`, why }));
   };
   return [...found('annotations', ANNOTATIONS_NOT_IN_EFFECT), ...found('labels', LABELS_NOT_IN_EFFECT)];

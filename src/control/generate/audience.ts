@@ -110,11 +110,11 @@ export class Audience {
   }
 
   /** Listeners that workloads share which log alike, and by the same objects. */
-  sharedListeners(telemetry: StableTelemetry, origins: readonly Origin[], context: Context): ResourceSet {
+  sharedListeners(telemetry: StableTelemetry, origins: readonly Origin[], context: Context): SharedListeners {
     const key = `${telemetry.logs} ${origins.join()}`;
     const listeners = this.#listeners.getOrInsertComputed(key, () => new SharedListeners());
     listeners.update(this.outbound, { telemetry, origins, context, workshop: this.#deps.workshop, key: `${this.#deps.key} ${key}` });
-    return listeners.set;
+    return listeners;
   }
 
   /** Forgets kinds of listeners that nobody has asked for since that snapshot. */
@@ -259,7 +259,7 @@ interface ListenerParts {
   readonly key: string;
 }
 
-class SharedListeners {
+export class SharedListeners {
   readonly #cell = new Cell<readonly Made[]>();
   #made: readonly Made[] = [];
   set = ResourceSet.empty;

@@ -1,7 +1,7 @@
 import { SecretSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import type { EncodedResource } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
-import { labelSignature, labelTerms } from '../registry/label-terms.ts';
+import { labelSignature, labelTerms, sameTerms, type LabelTerms } from '../registry/label-terms.ts';
 import { Cell } from '../registry/memo.ts';
 import type { Origin } from '../registry/origin.ts';
 import { sidecarFor } from '../registry/scope.ts';
@@ -33,7 +33,8 @@ export class Generator implements Shelf {
   readonly #own = new Map<string, OwnResources>();
   readonly #edges = new Map<string, EdgeResources>();
   readonly #views = new WeakMap<Proxy, ProxyView>();
-  readonly #terms = new Cell<ReturnType<typeof labelTerms>>();
+  readonly #terms = new Cell<LabelTerms>();
+  #termsBefore: LabelTerms | undefined;
   #changes = new WeakMap<MeshSnapshot, SnapshotDiff>();
   #snapshot: MeshSnapshot;
 
@@ -50,9 +51,10 @@ export class Generator implements Shelf {
     return this.workshop.origins;
   }
 
-  get terms(): ReturnType<typeof labelTerms> {
+  /** The same object as long as it says the same: when it is another, every proxy may belong to another class. */
+  get terms(): LabelTerms {
     const { routing, hostPolicies, settings } = this.#snapshot;
-    return this.#terms.get([routing, hostPolicies, settings], () => labelTerms(this.#snapshot));
+    return this.#terms.get([routing, hostPolicies, settings], () => (this.#termsBefore = sameTerms(this.#termsBefore, labelTerms(this.#snapshot))));
   }
 
   /** Objects that could not be translated, with the reason. */

@@ -1,7 +1,7 @@
 import { ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { ResourceSet } from '../../xds/resource-set.ts';
-import { Cell } from '../registry/memo.ts';
+import { Cell, sameItems } from '../registry/memo.ts';
 import { serviceOrigins } from '../registry/model.ts';
 import type { Origin } from '../registry/origin.ts';
 import { CONFIG_PARTS, type ConfigPart, type LeftOut, type MeshSnapshot } from '../registry/snapshot.ts';
@@ -13,7 +13,7 @@ import { keepsHeaderCase } from '../translate/header-case.ts';
 import { inboundPorts, type InboundPort } from '../translate/inbound-services.ts';
 import { inboundCluster, VIRTUAL_INBOUND } from '../translate/names.ts';
 import { buildOutboundListener } from '../translate/outbound-listeners.ts';
-import type { Audience } from './audience.ts';
+import type { Audience, SharedListeners } from './audience.ts';
 import { encode } from './encode.ts';
 import { securityOrigins, sidecarOrigins, telemetryOrigins } from './origins.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
@@ -23,6 +23,9 @@ import type { Made, Workshop } from './workshop.ts';
  * is not named here makes everything again. */
 const NOT_BEHIND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'jwks'];
 const NOT_AROUND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'hostPolicies'];
+
+/** Parts that a workload's own resources are not made from, or of which other things are looked at. */
+const NOT_ITS_OWN: readonly ConfigPart[] = ['services', 'routing', 'gateways'];
 
 const partsBut = (snapshot: MeshSnapshot, left: readonly ConfigPart[]): unknown[] => CONFIG_PARTS.filter((part) => !left.includes(part)).map((part) => snapshot[part]);
 
@@ -36,6 +39,10 @@ export class OwnResources {
   readonly #listeners = new Cell<readonly Made[]>();
   readonly #plans = new Cell<OwnPlans>();
   #snapshot: MeshSnapshot | undefined;
+  #namespace: string | undefined;
+  /** What it was made from. */
+  #from: readonly unknown[] = [];
+  #shared: SharedListeners | undefined;
   /** Number of the snapshot for which it was asked last. */
   usedAt = 0;
   clusters = ResourceSet.empty;
@@ -61,13 +68,20 @@ export class OwnResources {
     this.usedAt = snapshot.number;
     if (snapshot === this.#snapshot) return;
     this.#snapshot = snapshot;
+    if (this.#shared) this.#shared.usedAt = snapshot.number;
+    const { own, shared, hidden } = audience.outbound;
+    const from = [audience, own, shared, hidden, this.#namespace === undefined ? undefined : snapshot.servicesByNamespace.get(this.#namespace), ...partsBut(snapshot, NOT_ITS_OWN)];
+    if (sameItems(from, this.#from)) return;
     const context = contextOf();
     const { settings, scope, proxy } = context;
+    this.#namespace = proxy.namespace;
+    this.#from = from;
     const services = snapshot.servicesByNamespace.get(proxy.namespace);
     const ports = this.#ports.get([services, settings, scope.sidecar], () => inboundPorts(context));
     const clusters = this.#clusters.get([ports, ...partsBut(snapshot, NOT_BEHIND_PORTS)], () => this.#makeClusters(ports, context));
     const plans = this.#plans.get(partsBut(snapshot, NOT_AROUND_PORTS), () => this.#plan(context));
-    this.sharedListeners = audience.sharedListeners(plans.client, plans.telemetries, context);
+    this.#shared = audience.sharedListeners(plans.client, plans.telemetries, context);
+    this.sharedListeners = this.#shared.set;
     const listeners = this.#listeners.get([ports, plans, audience.outbound.own, settings, scope.outbound, scope.sidecar, snapshot.peerAuthentications], () => this.#makeListeners(ports, { context, audience, plans }));
     if (this.#made[0] !== clusters) this.clusters = this.clusters.become(clusters.flatMap((made) => made.resource ?? []));
     if (this.#made[1] !== listeners) this.listeners = this.listeners.become(listeners.flatMap((made) => made.resource ?? []));

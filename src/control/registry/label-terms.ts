@@ -28,6 +28,11 @@ export function labelTerms({ routing, hostPolicies, settings }: Pick<MeshSnapsho
   return { asked, compared };
 }
 
+/** The older one, when both say the same. */
+export const sameTerms = (before: LabelTerms | undefined, now: LabelTerms): LabelTerms => (before && sameSet(before.asked, now.asked) && sameSet(before.compared, now.compared) ? before : now);
+
+const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => a.size === b.size && a.isSubsetOf(b);
+
 /** Equal for clients that are served alike. */
 export function labelSignature({ asked, compared }: LabelTerms, labels: Labels): string {
   if (asked.size === 0 && compared.size === 0) return '';

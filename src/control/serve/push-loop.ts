@@ -42,13 +42,21 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
       const snapshot = builder.build(sources.inputs(), clock.now());
       discovery.push(snapshot, () => {
         metrics.converged((clock.monotonic() - since) / 1000);
+        told(snapshot);
         if (isDue && !discovery.isPushing) run();
       });
-      deps.pushed?.(snapshot);
-      reportLeftOut();
-      metrics.inventory(inventory(generator));
     } catch (error) {
       log.error('the mesh could not be read; proxies keep what they have', { error: errorText(error) });
+    }
+  };
+  /** What is made for proxies is made when they are told. */
+  const told = (snapshot: MeshSnapshot) => {
+    try {
+      deps.pushed?.(snapshot);
+      reportLeftOut();
+      metrics.inventory(inventory(snapshot));
+    } catch (error) {
+      log.error('what came of a change cannot be reported', { error: errorText(error) });
     }
   };
   let reported = '';
@@ -80,7 +88,7 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
   };
 }
 
-function inventory({ snapshot }: Generator): { services: number; virtualServices: number; subsets: number } {
+function inventory(snapshot: MeshSnapshot): { services: number; virtualServices: number; subsets: number } {
   const policies = [...snapshot.hostPolicies.byNamespace.values()].flatMap((hosts) => [...hosts.values()].flat());
   return { services: snapshot.services.length, virtualServices: snapshot.routing.length, subsets: policies.reduce((sum, p) => sum + p.subsets.length, 0) };
 }

@@ -51,7 +51,9 @@ export function planOutbound(context: Context): Outbound {
   for (const { at } of requestListeners(context)) if (canBind(at, context)) plans.at(at).http = egressListenerName(at);
   for (const service of context.scope.services) {
     if (service.resolution === 'alias') continue;
-    const origins = [...serviceOrigins(service), ...(context.scope.rulesFor(service.host, 'l4')?.origins ?? []), ...(hostPolicy(context, service)?.origins ?? [])];
+    // Looked up only for listeners that name the service: most are for HTTP, and shared by all.
+    let known: readonly Origin[] | undefined;
+    const origins = () => (known ??= [...serviceOrigins(service), ...(context.scope.rulesFor(service.host, 'l4')?.origins ?? []), ...(hostPolicy(context, service)?.origins ?? [])]);
     for (const port of service.ports) {
       if (port.protocol === 'UDP') continue;
       for (const listener of context.scope.listenersOf(service, port.port)) {
@@ -87,7 +89,7 @@ function placeAt(plans: Plans, declared: EgressAddress, at: Placement): void {
   const plan = plans.at(declared);
   const { protocol } = at.port;
   if (isHttp(protocol) || isDetected(protocol)) plan.http ??= egressListenerName(declared);
-  if (!isHttp(protocol)) plans.add(plan, chains(at, true), at.origins);
+  if (!isHttp(protocol)) plans.add(plan, chains(at, true), at.origins());
 }
 
 /** Listeners by address and port. A name or a subnet can lead to one place only: the first keeps it, as do those that take
@@ -134,7 +136,7 @@ interface Placement {
   readonly service: MeshService;
   readonly port: ServicePort;
   readonly context: Context;
-  readonly origins: readonly Origin[];
+  readonly origins: () => readonly Origin[];
 }
 
 function place(plans: Plans, at: Placement): void {
@@ -147,13 +149,13 @@ function place(plans: Plans, at: Placement): void {
   for (const address of addresses.filter((a) => !a.includes('/'))) {
     const plan = plans.at({ address, port: port.port, binds: false });
     if (isDetected(port.protocol)) plan.http ??= ownRoutes(at);
-    plans.add(plan, chains(at, false), at.origins);
+    plans.add(plan, chains(at, false), at.origins());
   }
-  if (ranges.length > 0) plans.add(plans.at(ANYWHERE(port.port)), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins);
+  if (ranges.length > 0) plans.add(plans.at(ANYWHERE(port.port)), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins());
   if (addresses.length > 0) return;
   const shared = plans.at(ANYWHERE(port.port));
   if (isDetected(port.protocol)) shared.http ??= String(port.port);
-  plans.add(shared, chains(at, true), at.origins);
+  plans.add(shared, chains(at, true), at.origins());
 }
 
 /** Routes of one service alone: where the address has told which it is. */
@@ -164,7 +166,7 @@ function placePods(plans: Plans, at: Placement): void {
   const { service, port } = at;
   const http = isHttp(port.protocol) || isDetected(port.protocol) ? { http: ownRoutes(at) } : {};
   for (const [target, subnets] of podsByPort(at.context, service, port)) {
-    plans.add(plans.at(ANYWHERE(target)), chains(at, false).map((c) => (c.subnets.length === 0 ? { ...c, subnets, ...(c.serverNames.length === 0 ? http : {}) } : c)), at.origins);
+    plans.add(plans.at(ANYWHERE(target)), chains(at, false).map((c) => (c.subnets.length === 0 ? { ...c, subnets, ...(c.serverNames.length === 0 ? http : {}) } : c)), at.origins());
   }
 }
 
