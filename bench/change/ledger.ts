@@ -9,7 +9,7 @@ export interface Taken extends Marker {
 export const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export class Ledger {
-  readonly #counts = new Array<Uint32Array | undefined>(MARKER_SLOTS);
+  readonly #counts: (Uint32Array | undefined)[] = Array.from({ length: MARKER_SLOTS });
   readonly #taken: (change: Taken) => void;
   clients = 0;
 

@@ -22,6 +22,19 @@ export class Piece {
     return upserts.length + removed.length === 0 ? Piece.empty : new Piece(upserts, removed);
   }
 
+  /** The same object for all who ask for the same while one of them has it: clients that see the mesh from different namespaces
+   * are mostly sent the same. */
+  static shared(upserts: readonly EncodedResource[], removed: readonly string[]): Piece {
+    const [first] = upserts;
+    if (!first) return Piece.of(upserts, removed);
+    const known = (pieces.get(first) ?? []).flatMap((reference) => reference.deref() ?? []);
+    const same = known.find((piece) => sameItems(piece.upserts, upserts) && sameItems(piece.removed, removed));
+    if (same) return same;
+    const made = new Piece(upserts, removed);
+    pieces.set(first, [...known, made].map((piece) => new WeakRef(piece)));
+    return made;
+  }
+
   /** Several as one. */
   static join(pieces: readonly Piece[]): Piece {
     const some = pieces.filter((piece) => !piece.isEmpty);
@@ -36,7 +49,7 @@ export class Piece {
 
   /** Without the removals. */
   get kept(): Piece {
-    this.#kept ??= this.removed.length === 0 ? this : Piece.of(this.upserts, []);
+    this.#kept ??= this.removed.length === 0 ? this : Piece.shared(this.upserts, []);
     return this.#kept;
   }
 
@@ -47,7 +60,7 @@ export class Piece {
     if (!piece) {
       const upserts = this.upserts.filter(({ name }) => names.has(name));
       const removed = this.removed.filter((name) => names.has(name));
-      piece = upserts.length + removed.length === this.upserts.length + this.removed.length ? this : Piece.of(upserts, removed);
+      piece = upserts.length + removed.length === this.upserts.length + this.removed.length ? this : Piece.shared(upserts, removed);
       this.#asked.set(names, piece);
     }
     return piece;
@@ -63,6 +76,10 @@ export class Piece {
     return message;
   }
 }
+
+/** By the first resource. */
+const pieces = new WeakMap<EncodedResource, readonly WeakRef<Piece>[]>();
+const sameItems = <T>(a: readonly T[], b: readonly T[]): boolean => a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** Unique in the process, so that clients can share responses. */
 export const nextNonce = (): string => (nonces += 1).toString(36);

@@ -119,5 +119,5 @@ function differenceOf(from: ResourceSet, to: ResourceSet, touched: Iterable<stri
     if (after && after.version !== before?.version) upserts.push(after);
     else if (!after && before) removed.push(name);
   }
-  return new Piece(upserts, removed);
+  return Piece.shared(upserts, removed);
 }

@@ -51,6 +51,8 @@ export class AdsSession {
   #isSettled = false;
   /** Number of the target of which it was told that the client has taken it. */
   #toldAt = -1;
+  /** Worked out when asked for, often by many in a row. */
+  #known: { answeredAt: number; refusals: readonly Refusal[] } | undefined;
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
@@ -93,17 +95,23 @@ export class AdsSession {
 
   /** Number of the newest target of which the client has answered everything; 0 before the first. */
   get answeredAt(): number {
-    if (this.#types.size === 0) return 0;
-    let least = this.#awaitingEndpoints.size > 0 ? this.#now.number - 1 : Infinity;
-    for (const { answeredAt } of this.#types.values()) if (answeredAt < least) least = answeredAt;
-    return least;
+    return (this.#known ??= this.#lookUp()).answeredAt;
   }
 
   /** Resources that the client was sent last and did not take. */
   refusals(): readonly Refusal[] {
+    return (this.#known ??= this.#lookUp()).refusals;
+  }
+
+  #lookUp(): { answeredAt: number; refusals: readonly Refusal[] } {
+    if (this.#types.size === 0) return { answeredAt: 0, refusals: NO_REFUSALS };
+    let answeredAt = this.#awaitingEndpoints.size > 0 ? this.#now.number - 1 : Infinity;
     let all: Refusal[] | undefined;
-    for (const [typeUrl, { refusals }] of this.#types) if (refusals.any) (all ??= []).push(...refusals.all(typeUrl));
-    return all ?? NO_REFUSALS;
+    for (const [typeUrl, type] of this.#types) {
+      answeredAt = Math.min(answeredAt, type.answeredAt);
+      if (type.refusals.any) (all ??= []).push(...type.refusals.all(typeUrl));
+    }
+    return { answeredAt, refusals: all ?? NO_REFUSALS };
   }
 
   status(): TypeStatus[] {
@@ -124,6 +132,7 @@ export class AdsSession {
     const known = this.#types.get(typeUrl);
     const decision = decide(known?.sub);
     const type = known ?? new TypeStream(decision, mode === 'delta' ? doubts?.() : undefined);
+    this.#known = undefined;
     if (known) known.follow(decision, this.#now.number);
     else this.#types.set(typeUrl, type);
     if (decision.kind === 'ack') {
@@ -131,6 +140,7 @@ export class AdsSession {
       events?.acked?.(typeUrl);
     } else if (decision.kind === 'nack') {
       type.nacked(clock.now(), mode === 'sotw');
+      this.#known = undefined;
       events?.refused?.(typeUrl, decision.subscription.error ?? '');
     }
     this.#advance();
@@ -139,6 +149,7 @@ export class AdsSession {
 
   #advance(): void {
     if (this.#isClosed) return;
+    this.#known = undefined;
     const hadSettled = this.#isSettled;
     this.#isSettled = this.#sendAll() && this.#allAnswered();
     if (!this.#isSettled || (hadSettled && this.#toldAt === this.#now.number)) return;

@@ -4,7 +4,7 @@ import type { LeftOut } from '../registry/snapshot.ts';
 import type { Context } from '../translate/context.ts';
 import type { DeclaredRoutes } from '../translate/egress-listeners.ts';
 import { claims, declaredHosts, hostsBehind, ignoresPorts, planSharedHost, planSoleHost, precedence, routesAt, unknownHost, type HostPlan } from '../translate/outbound-routes.ts';
-import { hostResource, noRoutes, plannedHost, routesApart, routesResource, wholeHost, type EncodedRoutes, type VirtualHosts } from './virtual-hosts.ts';
+import { noRoutes, plannedHost, routesApart, routesResource, wholeHost, type EncodedRoutes, type NamedHost, type VirtualHosts } from './virtual-hosts.ts';
 
 interface Entry {
   readonly plan: HostPlan;
@@ -13,7 +13,7 @@ interface Entry {
   readonly routes: EncodedRoutes;
   readonly behind: ReadonlySet<string>;
   /** With the names that it got; undefined: others have them all. */
-  part: ResourcePart | undefined;
+  made: NamedHost | undefined;
 }
 
 /** The routes that all HTTP services on one port share. A change of some hosts makes just those again, and the others that
@@ -62,8 +62,8 @@ export class RouteTable {
     for (const host of renamed) {
       const entry = this.#entries.get(host);
       gone.add(`${this.#name}/${host}:${view.port}`);
-      if (entry) entry.part = this.#encode(host, entry);
-      if (this.#isApart && entry?.part) made.push(hostResource(this.#name, entry.part));
+      if (entry) entry.made = this.#encode(host, entry);
+      if (this.#isApart && entry?.made) made.push(entry.made.resource);
       differs ||= !this.#isApart;
     }
     if (this.#isApart) this.#hosts = this.#hosts.with(made, gone);
@@ -87,7 +87,7 @@ export class RouteTable {
     for (const name of wanted.keys()) this.#claim(name, host, renamed);
     for (const other of behind) if (other !== host) this.#dependents.getOrInsertComputed(other, () => new Set()).add(host);
     if (routes.reports.length > 0) this.#reporting.add(routes);
-    this.#entries.set(host, { plan, wanted, routes, behind, part: undefined });
+    this.#entries.set(host, { plan, wanted, routes, behind, made: undefined });
   }
 
   #claim(name: string, host: string, renamed: Set<string>): void {
@@ -101,11 +101,11 @@ export class RouteTable {
     for (const other of this.#claims.get(name) ?? []) renamed.add(other);
   }
 
-  #encode(host: string, { plan, wanted, routes }: Entry): ResourcePart | undefined {
+  #encode(host: string, { plan, wanted, routes }: Entry): NamedHost | undefined {
     const rank = precedence(plan);
     const isFree = (name: string) => [...(this.#claims.get(name) ?? [])].every((other) => other === host || rank < this.#rankOf(other));
     const domains = [...wanted].filter(([name]) => isFree(name)).map(([, domain]) => domain);
-    return domains.length > 0 ? plannedHost(plan, domains, routes) : undefined;
+    return domains.length > 0 ? this.#virtualHosts.named(this.#name, plan, { domains, routes }) : undefined;
   }
 
   #rankOf(host: string): string {
@@ -116,7 +116,7 @@ export class RouteTable {
   #whole(context: Context): EncodedResource {
     if (this.#isApart) return routesApart(this.#name, unknownPart(this.#name, context));
     const entries = [...this.#entries.values()].sort((a, b) => (precedence(a.plan) < precedence(b.plan) ? -1 : 1));
-    return routesResource(this.#name, [...entries.flatMap((entry) => entry.part ?? []), ...unknownPart(this.#name, context)]);
+    return routesResource(this.#name, [...entries.flatMap((entry) => entry.made?.part ?? []), ...unknownPart(this.#name, context)]);
   }
 }
 

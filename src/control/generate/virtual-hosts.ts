@@ -26,10 +26,17 @@ export interface EncodedRoutes {
   readonly reports: readonly LeftOut[];
 }
 
+export interface NamedHost {
+  readonly part: ResourcePart;
+  /** Made when it is asked for. */
+  readonly resource: EncodedResource;
+}
+
 /** Encodes the routes of virtual hosts apart from their names: a change to one VirtualService makes one virtual host again, once
  * for all namespaces. */
 export class VirtualHosts {
   readonly #routes = new WeakMemo<EncodedRoutes>();
+  readonly #hosts = new WeakMap<EncodedRoutes, Map<string, NamedHost>>();
 
   routes(plan: HostPlan): EncodedRoutes {
     const { rules, view } = plan;
@@ -38,6 +45,23 @@ export class VirtualHosts {
     const caller = `${[...proxy.lacks].join()} ${countsAttempts(view.context) ? '' : 'uncounted'} ${forwardsHost(view.context) ? 'host' : ''} ${rules?.dependsOnNamespace ? proxy.namespace : ''} ${termsOf(labels).filter((term) => asked.has(term)).sort().join()}`;
     const key = `${plan.name} ${plan.service?.key ?? ''} ${rules?.namespace}/${rules?.name} ${caller}`;
     return this.#routes.get(key, hostDependencies(plan), () => encodeRoutes(plan));
+  }
+
+  /** The virtual host with the names that it got, as a part of the table and by itself; one object for all that get the same. */
+  named(table: string, plan: HostPlan, names: { domains: readonly string[]; routes: EncodedRoutes }): NamedHost {
+    const { domains, routes } = names;
+    const hosts = this.#hosts.get(routes) ?? new Map<string, NamedHost>();
+    this.#hosts.set(routes, hosts);
+    return hosts.getOrInsertComputed(`${table} ${plan.name} ${domains.join()}`, () => {
+      const part = plannedHost(plan, domains, routes);
+      let resource: EncodedResource | undefined;
+      return {
+        part,
+        get resource() {
+          return (resource ??= hostResource(table, part));
+        },
+      };
+    });
   }
 }
 
@@ -60,7 +84,7 @@ function hostPart({ name = '', domains = [] }: VirtualHostInit, bytes: Uint8Arra
 
 /** The same as a resource of its own, for clients that take them one by one. A part of itself, so that a client that refuses it
  * has its replacement. */
-export function hostResource(routes: string, { name, origins, bytes, instead }: ResourcePart): EncodedResource {
+function hostResource(routes: string, { name, origins, bytes, instead }: ResourcePart): EncodedResource {
   const bare = (tagged: Uint8Array) => new BinaryReader(tagged.subarray(1)).bytes();
   const part = { name, origins, bytes: bare(bytes), instead: () => bare(instead()) };
   return assemble({ typeUrl: TypeUrl.VirtualHost, name: `${routes}/${name}` }, { head: new Uint8Array(), list: [part] }, { origins });
