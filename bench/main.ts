@@ -8,6 +8,7 @@ import { firstRequest } from './rows/first.ts';
 import { fullHop, manyConnections, mtlsHops, plainHop } from './rows/hop.ts';
 import { hostileClients } from './rows/hostile.ts';
 import { grpcHops, http2Hops } from './rows/http2.ts';
+import { idleConnections } from './rows/idle.ts';
 import { latency } from './rows/latency.ts';
 import { memory } from './rows/memory.ts';
 import { propagation } from './rows/propagation.ts';
@@ -17,7 +18,7 @@ import { zero } from './rows/zero.ts';
 import { tcpStream, tlsStream } from './rows/stream.ts';
 
 const ROWS: readonly Row[] = [
-  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, hostileClients, propagation, change,
+  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, hostileClients, idleConnections, propagation, change,
   zero,
 ];
 const wanted = process.argv[2];

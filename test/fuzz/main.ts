@@ -9,7 +9,7 @@ import type { Job, Report } from './worker.ts';
 
 const DEFAULT_SECONDS = 10;
 /** Beyond the time given to a target: then its thread is taken to hang. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 const CURRENT_BYTES = (1 << 17) + 4;
 
 /** One target in its thread; a thread that does not come back is ended, and the input in progress is the finding. */

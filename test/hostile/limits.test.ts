@@ -4,14 +4,15 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { Flag, FrameType, Setting, settingsFrame } from '../../src/proxy/http2/frames.ts';
 import type { RuntimeDeps } from '../../src/proxy/runtime.ts';
-import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from '../../src/proxy/testkit/proxy.ts';
+import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, type TestProxy } from '../../src/proxy/testkit/proxy.ts';
+import { eventually } from '../../src/testkit/eventually.ts';
 import { exchange } from './raw-exchange.ts';
 import { frame, headers, nameOf, number, RawHttp2Client, REQUEST } from './raw-http2.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-async function setUp(t: TestContext, manager: Fields, deps: Partial<RuntimeDeps> = {}): Promise<{ port: number; recorder: Recorder; http2: () => RawHttp2Client; raw: () => Socket }> {
+async function setUp(t: TestContext, manager: Fields, deps: Partial<RuntimeDeps> = {}): Promise<{ proxy: TestProxy; port: number; recorder: Recorder; http2: () => RawHttp2Client; raw: () => Socket }> {
   const recorder = await startRecorder();
   t.after(() => recorder.close());
   const silent = createServer((socket) => void socket.on('error', () => {}).resume());
@@ -27,6 +28,7 @@ async function setUp(t: TestContext, manager: Fields, deps: Partial<RuntimeDeps>
     return socket;
   };
   return {
+    proxy,
     port,
     recorder,
     http2: () => kept(new RawHttp2Client(port).open()),
@@ -85,6 +87,15 @@ test('request_headers_timeout: a header section of HTTP/2 whose CONTINUATION nev
   client.send(headers(1, REQUEST, Flag.EndStream));
   await client.until((c) => c.goAway !== undefined);
   assert.equal(nameOf(client.goAway?.code), 'EnhanceYourCalm');
+});
+
+test('a client that leaves in the middle of a head is logged, as by Envoy', async (t) => {
+  const { raw, proxy } = await setUp(t, {});
+  const socket = raw();
+  const over = heard(socket);
+  socket.end('GET / HTTP/1.1\r\nHost: ');
+  assert.equal(await over, '');
+  await eventually(() => assert.deepEqual(proxy.http.map(({ responseCode, flags, details }) => [responseCode, flags, details]), [[0, ['DC'], 'downstream_remote_disconnect']]));
 });
 
 test('stream_idle_timeout counts for heads and for bodies that stop', async (t) => {

@@ -35,8 +35,6 @@ const CLIENT_GIVES_UP: readonly Scenario[] = [
   ...byEach('the client leaves in the middle of its body', (url, options) => [post(url, PAY, { status: 0, end: 'timeout' }, { ...options, unfinished: true, leaveAfterMs: 150 })]),
   ...byEach('the client leaves before the answer', (url, options) => [post(url, PAY, { status: 0, end: 'timeout' }, { ...options, app: { delayMs: 1000 }, leaveAfterMs: 150 })]),
   ...byEach('the client leaves in the middle of the answer', (url, options) => [get(url, { status: 200, end: 'timeout' }, { ...options, app: { stall: true }, leaveAfterMs: 150 })]),
-  { name: 'the client resets in the middle of its head', mesh: [ONCE], steps: [talk('one:80', [{ send: 'GET / HTTP/1.1\r\nhost: one\r\nx-a' }, { reset: true }], { seen: [] })] },
-  { name: 'the client ends in the middle of its head', mesh: [ONCE], steps: [talk('one:80', [{ send: 'GET / HTTP/1.1\r\nhost: one\r\nx-a' }, { finish: true }, { untilEnd: true }], { seen: [] })] },
 ];
 
 const close = 'GET /last HTTP/1.1\r\nhost: one\r\nconnection: close\r\n\r\n';

@@ -1,0 +1,82 @@
+/** What a connection costs over which nothing passes. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { envoy } from '../hop/envoy.ts';
+import { lateen } from '../hop/lateen.ts';
+import type { Peer, Plan } from '../hop/chain.ts';
+import { URL_OF_BODY, withRig } from '../hop/rig.ts';
+import { runH2load } from '../load.ts';
+import { pssMegabytes } from '../process-figures.ts';
+import type { Row } from '../row.ts';
+import { markdownTable } from '../table.ts';
+
+/** Wanted; a process may hold fewer descriptors. Clients are several processes. */
+const WANTED = Number(process.env['IDLE_CONNECTIONS'] ?? 100_000);
+const FOR_EACH_CLIENT = 10_000;
+const TLS_CONNECTIONS = 4000;
+const CLIENT = join(import.meta.dirname, '../hostile/idle-client.ts');
+const MS_TO_SETTLE = 1000;
+
+const KINDS = [['silent', 'plain, silent from the start'], ['asked', 'plain, after a request'], ['tls', 'mutual TLS, after a request']] as const;
+
+export const idleConnections: Row = {
+  name: 'idle',
+  about: `connections that do nothing (wanted: ${WANTED}): memory for each (PSS), and latency of others beside them (aim: bounded)`,
+  async run() {
+    const rows: string[][] = [];
+    for (const [kind, label] of KINDS) {
+      await withRig({ mtls: kind === 'tls' }, async (plan) => {
+        for (const peer of [envoy, lateen]) rows.push([peer.name, label, ...(await measure(peer, plan, kind))]);
+      });
+    }
+    console.log(markdownTable(['proxy', 'connections', 'open', 'memory without, MB', 'with, MB', 'KB for each', 'p99 of others, ms', 'without, ms'], rows));
+    console.log(`\nA process may hold ${descriptors()} descriptors here.`);
+  },
+};
+
+/** With TLS the inner of the two proxies is the one that is measured. */
+async function measure(peer: Peer, plan: Plan, kind: (typeof KINDS)[number][0]): Promise<string[]> {
+  const proxies = await peer.start(plan);
+  const proxy = proxies.at(-1);
+  if (!proxy) throw new Error('unreachable: a peer is a proxy at least');
+  const load = () => runH2load(URL_OF_BODY, { http1: true, connections: 8, perSecond: 400, seconds: 2 });
+  const clients: Client[] = [];
+  try {
+    await load();
+    const without = await load();
+    const before = pssMegabytes(proxy.pid);
+    // Some descriptors are the proxy's own.
+    const count = kind === 'tls' ? TLS_CONNECTIONS : Math.min(WANTED, descriptors() - 500);
+    for (let i = 0; i < count; i += FOR_EACH_CLIENT) clients.push(await startClient(plan, kind, Math.min(FOR_EACH_CLIENT, count - i)));
+    const open = clients.reduce((sum, client) => sum + client.open, 0);
+    await new Promise((resolve) => setTimeout(resolve, MS_TO_SETTLE));
+    const beside = await load();
+    const after = pssMegabytes(proxy.pid);
+    return [String(open), before.toFixed(0), after.toFixed(0), (((after - before) * 1024) / open).toFixed(1), beside.p99Ms.toFixed(2), without.p99Ms.toFixed(2)];
+  } finally {
+    for (const client of clients) client.end();
+    for (const one of proxies) await one.stop();
+  }
+}
+
+interface Client {
+  readonly open: number;
+  end(): void;
+}
+
+function startClient(plan: Plan, kind: string, count: number): Promise<Client> {
+  const { certificates } = plan;
+  const identity = certificates ? [certificates.ca, certificates.client.certificate, certificates.client.key] : [];
+  const child = spawn(process.execPath, ['--no-warnings', CLIENT, String(certificates ? plan.middlePort : plan.listenPort), String(count), kind, ...identity], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    child.stdout.once('data', (said: Buffer) => resolve({ open: Number(said.toString()), end: () => child.stdin.end() }));
+    child.once('exit', () => reject(new Error(`the client of ${count} idle connections ended`)));
+  });
+}
+
+/** Of one process, as far as the system lets us. */
+function descriptors(): number {
+  const limits = process.report?.getReport() as { userLimits?: { open_files?: { hard?: number | string } } } | undefined;
+  const hard = limits?.userLimits?.open_files?.hard;
+  return typeof hard === 'number' ? hard : WANTED + 1000;
+}
