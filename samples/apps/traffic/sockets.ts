@@ -61,7 +61,7 @@ export class Sockets {
     socket.once('close', (code) => {
       this.#open.delete(socket);
       if (this.#closing) return;
-      if (wasOpen) this.#closed.push({ atMs: Date.now(), tookMs: Date.now() - openedAt, stream: this.#order.name, what: `closed with ${code} ${error}` });
+      if (wasOpen) this.#closed.push({ atMs: openedAt, tookMs: Date.now() - openedAt, stream: this.#order.name, what: `closed with ${code} ${error}` });
       else this.#again();
     });
   }

@@ -158,7 +158,7 @@ async function renewCertificates({ cluster, traffic }: ZeroMesh): Promise<void> 
 /** The chain that a sidecar uses now, as `proxy-config` shows it. */
 async function certificateOf(cluster: ZeroMesh['cluster'], pod: string): Promise<string> {
   const text = await cluster.lateen('proxy-config', 'secret', pod, '-o', 'json');
-  const inline = /"inline_?[bB]ytes": "([A-Za-z0-9+/=]+)"/.exec(text.slice(text.search(/certificate_?[cC]hain/)))?.[1];
+  const inline = /"inline_?(?:[bB]ytes|[sS]tring)": "([^"]+)"/.exec(text.slice(text.search(/certificate_?[cC]hain/)))?.[1];
   assert.ok(inline, `the certificate of ${pod} is shown: ${text.slice(0, 300)}`);
   return inline;
 }

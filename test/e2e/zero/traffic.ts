@@ -123,10 +123,11 @@ export async function ask(base: string, path: string, method: 'GET' | 'POST', bo
 /** Failures, each with the step that came before it. */
 export function explain(window: Window, limit = 12): string {
   const closed = Object.values(window.sockets).flatMap((sockets) => sockets.closed);
-  return [...window.failures, ...closed].sort((a, b) => a.atMs - b.atMs).slice(0, limit).map((failure) => {
-    const step = window.steps.findLast(({ atMs }) => atMs <= failure.atMs + failure.tookMs);
-    const after = step ? `${failure.atMs - step.atMs} ms after "${step.what}"` : 'before the first step';
-    return `${failure.stream}: sent ${after}, failed after ${failure.tookMs} ms: ${failure.what}`;
+  const failed = [...window.failures, ...closed].map(({ stream, atMs, tookMs, what }) => ({ stream, tookMs, what, endMs: atMs + tookMs })).sort((a, b) => a.endMs - b.endMs);
+  return failed.slice(0, limit).map(({ stream, tookMs, what, endMs }) => {
+    const step = window.steps.findLast(({ atMs }) => atMs <= endMs);
+    const after = step ? `${endMs - step.atMs} ms after "${step.what}"` : 'before the first step';
+    return `${stream}: failed ${after}, ${tookMs} ms after it was sent: ${what}`;
   }).join('\n');
 }
 
