@@ -46,7 +46,9 @@ fi
 # shellcheck disable=SC2086
 install_packages $missing
 
-if [ ! -x node_modules/.bin/node ] || [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+# A link leads to the packages of another checkout, which are not ours to replace: npm would empty them first.
+if [ -L node_modules ] && [ -x node_modules/.bin/node ]; then :
+elif [ ! -x node_modules/.bin/node ] || [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   say "installing npm packages"
   npm ci --no-audit --no-fund --loglevel=error
   touch node_modules/.package-lock.json
