@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { readBody, sendJson } from '../http-app.ts';
 import { createCaller } from './callers.ts';
 import { Load } from './load.ts';
-import type { Order, Report, StreamOrder } from './order.ts';
+import type { Order, Repeat, Report } from './order.ts';
 import { Sockets } from './sockets.ts';
 
 let loads = new Map<string, Load>();
@@ -40,15 +40,6 @@ function reset(): void {
 async function stop(): Promise<void> {
   for (const load of loads.values()) load.stop();
   while ([...loads.values()].some((load) => load.pending > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-interface Repeat {
-  readonly order: Omit<StreamOrder, 'name' | 'perSecond'>;
-  readonly method: string;
-  /** `{i}` is the number of the request. */
-  readonly path: string;
-  readonly count: number;
-  readonly atOnce: number;
 }
 
 /** How many answers of each kind. */

@@ -28,6 +28,15 @@ export interface Order {
   readonly sockets: readonly SocketOrder[];
 }
 
+export interface Repeat {
+  readonly order: Omit<StreamOrder, 'name' | 'perSecond'>;
+  readonly method: string;
+  /** `{i}` is the number of the request. */
+  readonly path: string;
+  readonly count: number;
+  readonly atOnce: number;
+}
+
 export interface Failure {
   /** Unix ms at which it was sent, and how long it took to fail. */
   readonly atMs: number;

@@ -1,5 +1,5 @@
 /** Those who call: a pod behind each kind of sidecar, and one without, through each kind of gateway. */
-import type { Order, Report, StreamOrder, StreamReport } from '../../../samples/apps/traffic/order.ts';
+import type { Order, Repeat, Report, StreamOrder, StreamReport } from '../../../samples/apps/traffic/order.ts';
 import type { TestCluster } from '../harness.ts';
 import { podOf } from '../steps/bookinfo.ts';
 import { portForward, type PortForward } from '../zero/port-forward.ts';
@@ -45,7 +45,7 @@ export class Callers {
   async askOnce(host: string): Promise<Record<string, string>> {
     const answers = await Promise.all(WAYS.map(async ({ name, client, order }) => {
       // One request has one outcome.
-      const outcomes = (await this.#ask(client, '/repeat', { order: { ...order(host), protocol: 'http1' }, method: 'GET', count: 1 })) as Record<string, number>;
+      const outcomes = (await this.#ask(client, '/repeat', { order: { ...order(host), protocol: 'http1' }, method: 'GET', path: '/', count: 1, atOnce: 1 } satisfies Repeat)) as Record<string, number>;
       return [name, Object.keys(outcomes)[0]?.replace(/^ok /, '').trim() ?? ''] as const;
     }));
     return Object.fromEntries(answers);

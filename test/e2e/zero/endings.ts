@@ -1,6 +1,7 @@
 /** How pods end, and what must not be done twice. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import type { Repeat } from '../../../samples/apps/traffic/order.ts';
 import { Sockets } from '../../../samples/apps/traffic/sockets.ts';
 import type { Farewell } from '../../../samples/apps/traffic/farewell.ts';
 import { eventually } from '../../../src/testkit/eventually.ts';
@@ -67,7 +68,7 @@ export async function commitsOnce({ cluster, control }: ZeroMesh, count: number)
   await waitForPods(cluster, '2/2', ['-l', 'app=commit']);
   const ordered = { POST: count, GET: Math.min(count, GETS) };
   for (const [method, n] of Object.entries(ordered)) {
-    const repeat = { method, count: n, atOnce: AT_ONCE, path: '/commit?id={i}', order: { protocol: 'http1', url: 'http://commit:8080' } };
+    const repeat: Repeat = { method, count: n, atOnce: AT_ONCE, path: '/commit?id={i}', order: { protocol: 'http1', url: 'http://commit:8080' } };
     const outcomes = (await ask(control, '/repeat', 'POST', repeat)) as Record<string, number>;
     assert.ok(Object.keys(outcomes).every((what) => what.startsWith(`${method} 503 `)), JSON.stringify(outcomes));
   }
