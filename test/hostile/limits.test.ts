@@ -12,7 +12,7 @@ import { startRecorder, type Recorder } from './recorder.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-async function setUp(t: TestContext, manager: Fields, deps: Partial<RuntimeDeps> = {}): Promise<{ proxy: TestProxy; port: number; recorder: Recorder; http2: () => RawHttp2Client; raw: () => Socket }> {
+async function setUp(t: TestContext, manager: Fields, deps: Partial<RuntimeDeps> = {}): Promise<{ proxy: TestProxy; port: number; recorder: Recorder; http2: () => RawHttp2Client; raw: () => Socket; reasons: () => string[] }> {
   const recorder = await startRecorder();
   t.after(() => recorder.close());
   const silent = createServer((socket) => void socket.on('error', () => {}).resume());
@@ -31,6 +31,8 @@ async function setUp(t: TestContext, manager: Fields, deps: Partial<RuntimeDeps>
     proxy,
     port,
     recorder,
+    /** What is logged of answers that the proxy made. */
+    reasons: () => proxy.http.filter(({ details }) => details !== 'via_upstream').map(({ protocol, responseCode, flags, details }) => `${protocol} ${responseCode} ${flags.join()} ${details}`),
     http2: () => kept(new RawHttp2Client(port).open()),
     raw() {
       const socket = kept(connect(port, '127.0.0.1'));
@@ -62,13 +64,14 @@ test('max_headers_count', async (t) => {
 });
 
 test('max_request_headers_kb', async (t) => {
-  const { port, http2 } = await setUp(t, { max_request_headers_kb: 8 });
+  const { port, http2, reasons } = await setUp(t, { max_request_headers_kb: 8 });
   assert.equal(await status(port, `GET / HTTP/1.1\r\nHost: a\r\nx: ${'a'.repeat(7000)}\r\n\r\n`), 200);
   assert.equal(await status(port, `GET / HTTP/1.1\r\nHost: a\r\nx: ${'a'.repeat(9000)}\r\n\r\n`), 431);
   const client = http2();
   client.send(headers(1, [...REQUEST, ['x', 'a'.repeat(9000)]]));
   await client.until((c) => c.statuses.has(1));
   assert.equal(client.statuses.get(1), 431);
+  assert.deepEqual(reasons(), ['HTTP/1.1 431 DPE http1.headers_too_large', 'HTTP/2 431 DPE http2.too_many_headers']);
 });
 
 test('request_headers_timeout: a head in drops, and one after another request', async (t) => {

@@ -85,21 +85,21 @@ export class HttpManager {
   }
 
   /** A head that could not be read: counted and logged like a request. @returns fields for the answer */
-  refused(error: HeadError, body: string, connection: DownstreamConnection): Headers {
+  refused(error: HeadError, body: string, connection: DownstreamConnection, protocol: HttpOutcome['protocol'] = 'HTTP/1.1'): Headers {
     const headers = Headers.of('date', this.services.date(), 'server', this.services.settings.serverName);
-    this.#recordHeadless(connection, { responseCode: error.status, flags: [error.flag ?? 'DPE'], details: error.details, responseBytes: body.length, responseHeaders: headers });
+    this.#recordHeadless(connection, { protocol, responseCode: error.status, flags: [error.flag ?? 'DPE'], details: error.details, responseBytes: body.length, responseHeaders: headers });
     return headers;
   }
 
   /** The client went away in the middle of a head. */
   abandoned(connection: DownstreamConnection): void {
-    this.#recordHeadless(connection, { responseCode: 0, flags: ['DC'], details: 'downstream_remote_disconnect', responseBytes: 0, responseHeaders: new Headers() });
+    this.#recordHeadless(connection, { protocol: 'HTTP/1.1', responseCode: 0, flags: ['DC'], details: 'downstream_remote_disconnect', responseBytes: 0, responseHeaders: new Headers() });
   }
 
-  #recordHeadless(connection: DownstreamConnection, ending: Pick<HttpOutcome, 'responseCode' | 'flags' | 'details' | 'responseBytes' | 'responseHeaders'>): void {
+  #recordHeadless(connection: DownstreamConnection, ending: Pick<HttpOutcome, 'protocol' | 'responseCode' | 'flags' | 'details' | 'responseBytes' | 'responseHeaders'>): void {
     const { clock, outcomes, settings } = this.services;
     outcomes.record({
-      kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', rewrittenPath: '', authority: '', protocol: 'HTTP/1.1',
+      kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', rewrittenPath: '', authority: '',
       requestBytes: 0, requestHeaders: new Headers(), connection: connection.facts, accessLogs: settings.accessLogs, ...ending,
     });
   }
@@ -317,6 +317,10 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   onBadRequest(error: HeadError, body: string): Headers {
     return this.manager.refused(error, body, this.connection);
+  }
+
+  onRefusedHead(refusal: HeadError): Headers {
+    return this.manager.refused(refusal, '', this.connection, 'HTTP/2');
   }
 
   onHeadAbandoned(): void {

@@ -10,8 +10,19 @@ import type { HeaderBlock } from './header-block.ts';
 import { sendsOverHttp2 } from './headers.ts';
 import { Http2Stream } from './stream.ts';
 
+interface Refusal {
+  readonly status: number;
+  /** Envoy's RESPONSE_CODE_DETAILS. */
+  readonly details: string;
+}
+
+/** Envoy has one reason for too many fields and for too long ones. */
+const TOO_LARGE: Refusal = { status: 431, details: 'http2.too_many_headers' };
+
 export interface Http2ServerHandler {
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink;
+  /** A head that is answered without anybody having heard of it. @returns fields for the answer */
+  onRefusedHead?(refusal: Refusal): Headers;
   onIdle(): void;
   onClosed(): void;
 }
@@ -93,7 +104,7 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     if (this.#draining === 'final') return;
     this.lastRemoteId = streamId;
     if (this.streams.size >= this.#options.maxConcurrentStreams) return this.writeReset(streamId, ErrorCode.RefusedStream);
-    if (block.tooLarge) return this.#refuse(streamId, '431');
+    if (block.tooLarge) return this.#refuse(streamId, TOO_LARGE);
     const head = block.malformed ? undefined : requestHead(block, end, this.#options.allowConnect === true);
     if (head === undefined) {
       this.writeReset(streamId, ErrorCode.Protocol);
@@ -107,8 +118,12 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
   }
 
   /** An answer without a request that anybody heard of. */
-  #refuse(streamId: number, status: string): void {
-    this.sender.writeHead(streamId, () => this.sender.field(':status', status), true);
+  #refuse(streamId: number, refusal: Refusal): void {
+    const fields = this.#handler.onRefusedHead?.(refusal);
+    this.sender.writeHead(streamId, () => {
+      this.sender.field(':status', String(refusal.status));
+      for (const [name, value] of fields ?? []) this.sender.field(name, value);
+    }, true);
     this.writeReset(streamId, ErrorCode.None);
   }
 
