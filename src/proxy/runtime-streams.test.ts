@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect as connectHttp2, createServer as createHttp2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { address, hcm, http2Options, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy } from './testkit/proxy.ts';
 import { call, exchangeBytes, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
@@ -157,6 +159,50 @@ test('a slow reader holds the upstream back instead of filling memory', async (t
   assert.ok(written < total / 2, `${written} bytes were taken from the upstream for a client that reads nothing`);
   socket.destroy();
 });
+
+for (const client of ['HTTP/1.1', 'HTTP/2'] as const) {
+  for (const framing of ['content-length', 'chunked'] as const) {
+    test(`answers on many connections at once arrive whole and apart, whoever is slow: ${framing}, ${client}`, async (t) => {
+      const bodyOf = (i: number): Buffer => {
+        const body = Buffer.alloc(i % 4 === 0 ? 12_000_000 : 300_001);
+        for (let at = 0; at + 4 <= body.length; at += 4) body.writeUInt32LE((at ^ (i * 2_654_435_761)) >>> 0, at);
+        return body;
+      };
+      const upstream = await httpUpstream(t, (request, response) => {
+        const body = bodyOf(Number(request.url?.slice(1)));
+        if (framing === 'content-length') response.setHeader('content-length', body.length);
+        response.end(body);
+      });
+      const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+      const port = await proxy.port();
+      const sameAsSent = await Promise.all(Array.from({ length: 12 }, async (_, i) => bodyOf(i).equals(await (client === 'HTTP/2' ? readHttp2(t, port, i) : readHttp1(port, i)))));
+      assert.deepEqual(sameAsSent, Array.from({ length: 12 }, () => true));
+    });
+  }
+}
+
+/** Every other one does not read for a while. */
+function collect(stream: Readable, i: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  stream.on('data', (part: Buffer) => parts.push(part));
+  if (i % 2 === 0) {
+    stream.pause();
+    setTimeout(() => stream.resume(), 200);
+  }
+  return new Promise((resolve, reject) => {
+    stream.on('end', () => resolve(Buffer.concat(parts)));
+    stream.on('error', reject);
+  });
+}
+
+const readHttp1 = (port: number, i: number): Promise<Buffer> =>
+  new Promise((resolve, reject) => void request({ port, host: '127.0.0.1', path: `/${i}`, agent: false }, (response) => resolve(collect(response, i))).on('error', reject).end());
+
+function readHttp2(t: TestContext, port: number, i: number): Promise<Buffer> {
+  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  t.after(() => session.destroy());
+  return collect(session.request({ ':path': `/${i}` }), i);
+}
 
 test('redirected connections go to the listener of their original destination, others to the virtual one', async (t) => {
   const named = await httpUpstream(t, (_request, response) => response.end('named'));
