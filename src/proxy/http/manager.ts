@@ -87,7 +87,7 @@ export class HttpManager {
   /** A head that could not be read: counted and logged like a request. @returns fields for the answer */
   refused(error: HeadError, body: string, connection: DownstreamConnection, protocol: HttpOutcome['protocol'] = 'HTTP/1.1'): Headers {
     const headers = Headers.of('date', this.services.date(), 'server', this.services.settings.serverName);
-    this.#recordHeadless(connection, { protocol, responseCode: error.status, flags: [error.flag ?? 'DPE'], details: error.details, responseBytes: body.length, responseHeaders: headers });
+    this.#recordHeadless(connection, { protocol, responseCode: error.status, flags: error.flag === '' ? [] : [error.flag ?? 'DPE'], details: error.details, responseBytes: body.length, responseHeaders: headers });
     return headers;
   }
 
@@ -265,7 +265,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     if (this.#partial?.after !== this.#requests) this.#partial = { after: this.#requests, since: now };
     const { headTimeoutMs, streamIdleMs } = this.manager.services.settings;
     const age = now - this.#partial.since;
-    if (headTimeoutMs > 0 && age >= headTimeoutMs) served.refuseHead({ status: 408, details: 'request_header_timeout', body: '' });
+    if (headTimeoutMs > 0 && age >= headTimeoutMs) served.refuseHead({ status: 408, flag: '', details: 'request_header_timeout', body: 'request header timeout' });
     else if (streamIdleMs > 0 && age >= streamIdleMs) served.refuseHead({ status: 408, flag: 'SI', details: 'stream_idle_timeout', body: 'stream timeout' });
   }
 

@@ -28,7 +28,7 @@ export function prepareRequest(head: RequestHead, connection: DownstreamConnecti
   const { headers } = head;
   if (settings.underscores !== 'allow') {
     if (settings.underscores === 'drop') headers.removeIf((name) => name.includes('_'));
-    else for (const [name] of headers) if (name.includes('_')) return { status: 400, details: 'http1.unexpected_underscore', close: true };
+    else for (const [name] of headers) if (name.includes('_')) return { status: 400, body: 'Bad Request', details: 'http1.unexpected_underscore', close: true };
   }
   const clientAddress = addresses(head, connection, settings);
   if (settings.stripPort !== 'none') stripPort(head, connection, settings.stripPort);

@@ -7,7 +7,7 @@ import { CLASS, FIELD, TARGET, TOKEN } from './chars.ts';
 export interface HeadError {
   readonly status: number;
   readonly details: string;
-  /** Envoy's response flag; default: DPE. */
+  /** Envoy's response flag; '': none; default: DPE. */
   readonly flag?: string;
   /** Default: the words of the status. */
   readonly body?: string;
