@@ -18,8 +18,8 @@ export interface ServicePort {
 
 export type Share = 'all' | 'some' | 'none';
 
-/** How clients find endpoints. `passthrough`: the address that the caller dialled. */
-export type Resolution = 'endpoints' | 'passthrough' | 'dns' | 'dns-round-robin' | 'alias';
+/** How clients find endpoints. `passthrough`: the address that the caller dialled. `dynamic-dns`: the name that it asks for. */
+export type Resolution = 'endpoints' | 'passthrough' | 'dns' | 'dns-round-robin' | 'dynamic-dns' | 'alias';
 
 export interface MeshService {
   /** `namespace/host`: unique. */

@@ -11,7 +11,7 @@ import { exportedTo, labelsMatch } from './visibility.ts';
 import { parseLocality } from './workloads.ts';
 
 const RESOLUTION: Readonly<Record<string, Resolution>> = {
-  NONE: 'passthrough', STATIC: 'endpoints', DNS: 'dns', DNS_ROUND_ROBIN: 'dns-round-robin', DYNAMIC_DNS: 'passthrough',
+  NONE: 'passthrough', STATIC: 'endpoints', DNS: 'dns', DNS_ROUND_ROBIN: 'dns-round-robin', DYNAMIC_DNS: 'dynamic-dns',
 };
 
 /** A ServiceEntry is one service for each of its hosts. */

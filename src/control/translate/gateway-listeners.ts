@@ -4,6 +4,7 @@ import { SniClusterSchema } from '../../xds/generated/envoy/extensions/filters/n
 import { declaredProtocol } from '../registry/protocol.ts';
 import { hostsMeet } from '../registry/hosts.ts';
 import { proxyDefaults, type Context } from './context.ts';
+import { hasDynamicHosts } from './dynamic-hosts.ts';
 import { boundRules, type EdgeChain, type EdgeListener } from './gateway-plan.ts';
 import { tcpStats, type NetworkFilterInit } from './http-filters.ts';
 import { httpManager } from './http-manager.ts';
@@ -12,7 +13,7 @@ import { cidrRange, Direction, socketAddress, proxyProtocolFilter, sniffed, tlsI
 import type { Security } from './security.ts';
 import { pack } from './message.ts';
 import { BLACKHOLE_CLUSTER } from './names.ts';
-import { tcpProxy, type TcpTarget } from './tcp-proxy.ts';
+import { namesOf, tcpProxy, type TcpTarget } from './tcp-proxy.ts';
 import type { TelemetryPlan } from './telemetry.ts';
 import { Alpn, edgeServerSocket } from './tls.ts';
 
@@ -45,7 +46,7 @@ function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts):
   const names = serverNames(server.hosts.map((h) => h.host));
   if (chain.routes !== undefined) {
     const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http', context.settings.config) : undefined;
-    const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http, forBrowsers: chain.servers.some(({ server: { port } }) => declaredProtocol(port.protocol) === 'GRPC-Web') }, context)];
+    const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http, resolvesHosts: hasDynamicHosts(context.scope), forBrowsers: chain.servers.some(({ server: { port } }) => declaredProtocol(port.protocol) === 'GRPC-Web') }, context)];
     return [{ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: names } } : {}) }];
   }
   if (chain.kind === 'sni-dnat') {
@@ -66,7 +67,7 @@ function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts):
 }
 
 function tcpFilters(targets: readonly TcpTarget[], { context, telemetry, security }: EdgeParts): NetworkFilterInit[] {
-  return [...security.tcp, ...tcpStats(context.proxy), tcpProxy({ statPrefix: targets[0]?.cluster ?? '', targets, telemetry })];
+  return [...security.tcp, ...tcpStats(context.proxy), ...namesOf(targets), tcpProxy({ statPrefix: targets[0]?.cluster ?? '', targets, telemetry })];
 }
 
 /** `*` is every name, which a chain says by naming none. */

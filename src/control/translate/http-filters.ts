@@ -9,6 +9,7 @@ import { FilterStateValue_SharedWithUpstream } from '../../xds/generated/envoy/e
 import { ConfigSchema as SetFilterStateSchema } from '../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { peerFilter } from './agent.ts';
 import { proxyDefaults, type Context } from './context.ts';
+import { resolveHostFilter } from './dynamic-hosts.ts';
 import { pack, packStruct, type Init } from './message.ts';
 import type { Proxy } from './proxy.ts';
 import { DETECTED, OFFER } from './tls.ts';
@@ -25,9 +26,17 @@ const STATS_FILTER = 'istio.stats';
 const PEER_FILTER = 'envoy.filters.http.peer_metadata';
 const ALPN_FILTER = 'istio.alpn';
 
+interface FilterNeeds {
+  readonly position: Position;
+  readonly security: readonly HttpFilterInit[];
+  /** gRPC-Web is spoken. */
+  readonly forBrowsers?: boolean;
+  readonly resolvesHosts?: boolean;
+}
+
 /** The chain of HTTP filters, in the order of Istio's: who is calling, may they, faults, CORS, statistics, routing.
- * Filters that stock Envoy does not have are put in for proxies that announce them. @param forBrowsers gRPC-Web is spoken */
-export function httpFilters(position: Position, context: Context, security: readonly HttpFilterInit[], forBrowsers = false): HttpFilterInit[] {
+ * Filters that stock Envoy does not have are put in for proxies that announce them. */
+export function httpFilters(context: Context, { position, security, forBrowsers = false, resolvesHosts = false }: FilterNeeds): HttpFilterInit[] {
   const { proxy } = context;
   const suppressEnvoyHeaders = proxyDefaults(context).proxyHeaders?.envoyDebugHeaders?.disabled === true;
   return [
@@ -40,6 +49,7 @@ export function httpFilters(position: Position, context: Context, security: read
     { name: FAULT_FILTER, configType: { case: 'typedConfig', value: pack(HTTPFaultSchema) } },
     { name: CORS_FILTER, configType: { case: 'typedConfig', value: pack(CorsSchema) } },
     ...announced(proxy, STATS_FILTER, 'stats.PluginConfig', position === 'inbound' ? { disable_host_header_fallback: true } : {}),
+    ...(resolvesHosts ? [resolveHostFilter()] : []),
     { name: 'envoy.filters.http.router', configType: { case: 'typedConfig', value: pack(RouterSchema, { suppressEnvoyHeaders }) } },
   ];
 }

@@ -29,17 +29,19 @@ export interface HttpManagerOptions {
   readonly security?: readonly HttpFilterInit[];
   /** The port speaks gRPC-Web; default false. */
   readonly forBrowsers?: boolean;
+  /** Hosts of requests may have to be looked up; default false. */
+  readonly resolvesHosts?: boolean;
 }
 
 /** The filter that speaks HTTP on a connection. */
 export function httpManager(options: HttpManagerOptions, context: Context): NetworkFilterInit {
-  const { position, statPrefix, routes, telemetry, security = [], forBrowsers } = options;
+  const { position, statPrefix, routes, telemetry, security = [], forBrowsers, resolvesHosts } = options;
   const { config } = context.settings;
   const defaults = proxyDefaults(context);
   const manager: ManagerInit = {
     statPrefix,
     routeSpecifier: typeof routes === 'string' ? { case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } } : { case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(position, context, security, forBrowsers),
+    httpFilters: httpFilters(context, { position, security, forBrowsers, resolvesHosts }),
     accessLog: [...telemetry.accessLog, ...telemetry.outcomes],
     tracing: telemetry.tracing,
     ...normalization(config),

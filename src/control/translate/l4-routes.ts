@@ -6,6 +6,7 @@ import { isTls, type MeshService, type ServicePort } from '../registry/model.ts'
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
 import { labelsMatch } from '../registry/visibility.ts';
 import { hostPolicy } from './context.ts';
+import { parseCluster } from './names.ts';
 import { destinationCluster, destinationPolicy, type RouteView } from './route.ts';
 import type { TcpTarget } from './tcp-proxy.ts';
 
@@ -73,8 +74,11 @@ function targets(routes: readonly L4RouteDestination[] | undefined, view: RouteV
 function target(destination: Destination, view: RouteView, weight: number): TcpTarget {
   const policy = destinationPolicy(destination, view);
   const { tunnel } = policy;
+  const cluster = destinationCluster(destination, view);
+  const isNamed = view.context.scope.byHost.get(destination.host)?.resolution === 'dynamic-dns';
   return {
-    cluster: destinationCluster(destination, view),
+    cluster,
+    ...(isNamed ? { namePort: parseCluster(cluster)?.port } : {}),
     weight,
     idleTimeout: policy.connectionPool?.tcp?.idleTimeout,
     sourceHash: policy.loadBalancer?.consistentHash?.useSourceIp,

@@ -2,12 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import type { HostPolicy } from '../registry/destination-rules.ts';
-import type { MeshService, ServicePort } from '../registry/model.ts';
+import { isHttp, isTls, type MeshService, type ServicePort } from '../registry/model.ts';
 import { acceptsMutualTls } from '../registry/policies.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { introduction } from './agent.ts';
 import { clusterPolicy } from './cluster-policy.ts';
 import { hostPolicy, type Context } from './context.ts';
+import { dynamicDiscovery } from './dynamic-hosts.ts';
 import { effectivePolicy, type EffectivePolicy } from './effective-policy.ts';
 import { buildAssignment, subsetEndpoints } from './endpoints.ts';
 import { headerCase } from './header-case.ts';
@@ -65,6 +66,7 @@ export function buildOutboundCluster(plan: ClusterPlan, context: Context): Clust
   const effective = effectivePolicy(policy, port.port, subset);
   const http = upstreamHttp(port, effective.connectionPool, config);
   // Nobody outside the mesh is told who calls.
+  if (plan.service.resolution === 'dynamic-dns' && !isHttp(port.protocol) && !isTls(port.protocol)) reportNameless(plan, context);
   const filters = plan.service.isMeshExternal || http === 'none' ? [] : introduction(context.proxy);
   const base = clusterPolicy(effective, { http, filters, mesh: config, headerCase: http === 'none' ? undefined : headerCase(context) });
   return create(ClusterSchema, {
@@ -74,6 +76,11 @@ export function buildOutboundCluster(plan: ClusterPlan, context: Context): Clust
     name: plan.name,
     metadata: { filterMetadata: { istio: { ...clusterMetadata(plan), ...payload(effective, http) } } },
   });
+}
+
+/** What is neither HTTP nor TLS names nobody. */
+function reportNameless({ service, port }: ClusterPlan, context: Context): void {
+  for (const name of service.entries) context.report({ kind: 'ServiceEntry', namespace: service.namespace, name, field: 'spec.resolution', reason: `connections to port ${port.port} (${port.name}) carry no name that could be looked up: declare it as HTTP or TLS, or use DNS or NONE` });
 }
 
 function clusterMetadata({ service, port, subset, policy }: ClusterPlan) {
@@ -97,6 +104,7 @@ function discovery(plan: ClusterPlan, base: ClusterInit, context: Context): Clus
   if (keepsAddress(plan, context)) {
     return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST }, lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED, lbConfig: undefined, commonLbConfig: {} };
   }
+  if (service.resolution === 'dynamic-dns') return dynamicDiscovery();
   if (service.resolution === 'dns' || service.resolution === 'dns-round-robin') {
     return {
       lbPolicy,

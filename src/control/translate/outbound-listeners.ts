@@ -6,17 +6,18 @@ import { httpManager } from './http-manager.ts';
 import { cidrRange, Direction, httpInspector, sniffed, socketAddress, tlsInspector, type ChainInit } from './listener-parts.ts';
 import { BLACKHOLE_CLUSTER, PASSTHROUGH_CLUSTER, VIRTUAL_OUTBOUND } from './names.ts';
 import { hiddenChain, type OutboundChain, type OutboundPlan } from './outbound-plan.ts';
-import { tcpProxy } from './tcp-proxy.ts';
+import { namesOf, tcpProxy } from './tcp-proxy.ts';
 import type { TelemetryPlan } from './telemetry.ts';
 
 interface Parts {
   readonly context: Context;
   readonly telemetry: TelemetryPlan;
+  readonly resolvesHosts?: boolean;
 }
 
 export function buildOutboundListener(plan: OutboundPlan, context: Context, telemetry: TelemetryPlan): Listener {
   const { name, address, port, http } = plan;
-  const parts = { context, telemetry };
+  const parts = { context, telemetry, resolvesHosts: plan.resolvesHosts };
   const label = name;
   const filterChains = plan.chains.flatMap((chain) => narrowChains(chain, label, parts));
   if (http !== undefined) filterChains.push(httpChain(http, label, { ...parts, subnets: [] }));
@@ -47,7 +48,7 @@ function narrowChains(chain: OutboundChain, label: string, parts: Parts): ChainI
 function httpChain(routes: string, label: string, use: Parts & { subnets: readonly string[] }): ChainInit {
   return {
     filterChainMatch: { prefixRanges: use.subnets.map(cidrRange), transportProtocol: 'raw_buffer', applicationProtocols: ['http/1.1', 'h2c'] },
-    filters: [httpManager({ position: 'outbound', statPrefix: `outbound_${label}`, routes, telemetry: use.telemetry }, use.context)],
+    filters: [httpManager({ position: 'outbound', statPrefix: `outbound_${label}`, routes, telemetry: use.telemetry, resolvesHosts: use.resolvesHosts }, use.context)],
   };
 }
 
@@ -55,7 +56,7 @@ function l4Chain(chain: OutboundChain, { context, telemetry }: Parts): ChainInit
   const { serverNames, subnets, targets } = chain;
   const [first] = targets;
   const match = serverNames.length > 0 || subnets.length > 0 ? { filterChainMatch: { serverNames: [...serverNames], prefixRanges: subnets.map(cidrRange) } } : {};
-  return { ...match, filters: [...tcpStats(context.proxy), tcpProxy({ statPrefix: first?.cluster ?? BLACKHOLE_CLUSTER, targets, telemetry })] };
+  return { ...match, filters: [...tcpStats(context.proxy), ...namesOf(targets), tcpProxy({ statPrefix: first?.cluster ?? BLACKHOLE_CLUSTER, targets, telemetry })] };
 }
 
 const fallbackCluster = (context: Context): string => (context.scope.outbound === 'REGISTRY_ONLY' ? BLACKHOLE_CLUSTER : PASSTHROUGH_CLUSTER);

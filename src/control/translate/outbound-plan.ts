@@ -20,6 +20,8 @@ export interface OutboundPlan {
   readonly binds: boolean;
   /** Name of the routes when HTTP is possible. */
   http?: string;
+  /** Hosts of requests may have to be looked up. */
+  resolvesHosts?: true;
   /** Connections that are told by their address or by the name that they ask for. */
   readonly chains: OutboundChain[];
   /** Connections that are none of these: passed on to whom they were meant for, or refused, unless a service takes them. */
@@ -88,7 +90,7 @@ function placeAt(plans: Plans, declared: EgressAddress, at: Placement): void {
   if (!canBind(declared, at.context)) return;
   const plan = plans.at(declared);
   const { protocol } = at.port;
-  if (isHttp(protocol) || isDetected(protocol)) plan.http ??= egressListenerName(declared);
+  if (isHttp(protocol) || isDetected(protocol)) markDynamic(plan, at.service).http ??= egressListenerName(declared);
   if (!isHttp(protocol)) plans.add(plan, chains(at, true), at.origins());
 }
 
@@ -141,21 +143,26 @@ interface Placement {
 
 function place(plans: Plans, at: Placement): void {
   const { service, port, context } = at;
-  if (isHttp(port.protocol)) plans.at(ANYWHERE(port.port)).http = String(port.port);
+  if (isHttp(port.protocol)) markDynamic(plans.at(ANYWHERE(port.port)), service).http = String(port.port);
   if (isHeadless(service)) return placePods(plans, at);
   if (isHttp(port.protocol)) return;
   const addresses = addressesOf(service, context.proxy);
   const ranges = addresses.filter((a) => a.includes('/'));
   for (const address of addresses.filter((a) => !a.includes('/'))) {
     const plan = plans.at({ address, port: port.port, binds: false });
-    if (isDetected(port.protocol)) plan.http ??= ownRoutes(at);
+    if (isDetected(port.protocol)) markDynamic(plan, service).http ??= ownRoutes(at);
     plans.add(plan, chains(at, false), at.origins());
   }
   if (ranges.length > 0) plans.add(plans.at(ANYWHERE(port.port)), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins());
   if (addresses.length > 0) return;
   const shared = plans.at(ANYWHERE(port.port));
-  if (isDetected(port.protocol)) shared.http ??= String(port.port);
+  if (isDetected(port.protocol)) markDynamic(shared, service).http ??= String(port.port);
   plans.add(shared, chains(at, true), at.origins());
+}
+
+function markDynamic(plan: OutboundPlan, { resolution }: MeshService): OutboundPlan {
+  if (resolution === 'dynamic-dns') plan.resolvesHosts = true;
+  return plan;
 }
 
 /** Routes of one service alone: where the address has told which it is. */

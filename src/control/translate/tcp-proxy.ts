@@ -1,5 +1,6 @@
 import { TcpProxySchema } from '../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { onlyAtEnd } from './agent.ts';
+import { resolveNameFilter } from './dynamic-hosts.ts';
 import type { NetworkFilterInit } from './http-filters.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
 import type { TelemetryPlan } from './telemetry.ts';
@@ -9,6 +10,8 @@ export interface TcpPolicy {
   /** Duration text; default none. */
   readonly idleTimeout?: string;
   readonly sourceHash?: boolean;
+  /** The name that a TLS client asks for is looked up, and called under this port. */
+  readonly namePort?: number;
   /** Through a proxy: CONNECT (or POST) to this `host:port` instead of the bare bytes. */
   readonly tunnel?: { readonly target: string; readonly usePost: boolean };
 }
@@ -31,6 +34,12 @@ const REPORT_MS = 5000;
 function logs({ accessLog, outcomes }: TelemetryPlan): Init<typeof TcpProxySchema> {
   if (outcomes.length === 0) return { accessLog: [...accessLog] };
   return { accessLog: [...accessLog.map(onlyAtEnd), ...outcomes], accessLogOptions: { accessLogFlushInterval: durationMs(REPORT_MS) } };
+}
+
+/** Goes in front of the filter that passes bytes on to them. */
+export function namesOf(targets: readonly TcpTarget[]): NetworkFilterInit[] {
+  const port = targets.find((t) => t.namePort !== undefined)?.namePort;
+  return port === undefined ? [] : [resolveNameFilter(port)];
 }
 
 /** The filter that passes bytes on. Time-out and hashing hold for a connection before it is decided where it goes: the first target that

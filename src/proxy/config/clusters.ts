@@ -48,6 +48,7 @@ export function compileCluster(message: Cluster): ClusterSettings {
 
 function compileDiscovery(message: Cluster): Discovery {
   const { clusterDiscoveryType: type } = message;
+  if (type.case === 'clusterType' && type.value.name === 'envoy.clusters.dynamic_forward_proxy') return { kind: 'named', family: namedFamily(type.value.typedConfig) };
   if (type.case === 'clusterType') throw new ConfigError(`cluster_type ${type.value.name} is not supported`);
   switch (type.value ?? 0) {
     case 0:
@@ -66,6 +67,12 @@ function compileDiscovery(message: Cluster): Discovery {
     default:
       throw new ConfigError(`type ${type.value} is not supported`);
   }
+}
+
+function namedFamily(config: Any | undefined): 0 | 4 | 6 {
+  const { clusterImplementationSpecifier: by } = unpack('dynamicCluster', config);
+  if (by.case !== 'dnsCacheConfig') throw new ConfigError('dynamic_forward_proxy: dns_cache_config is needed');
+  return by.value.dnsLookupFamily === 1 ? 4 : by.value.dnsLookupFamily === 2 ? 6 : 0;
 }
 
 function compilePolicy(message: Cluster): BalancerPolicy {

@@ -138,6 +138,7 @@ const SILENT: ReadonlySet<string> = new Set(['stats.PluginConfig', 'envoy.tcp.me
 function compileFilters(filters: readonly Filter[], context: ManagerContext): Pick<ChainSettings, 'access' | 'terminal'> {
   const access: AccessRules[] = [];
   let bySni = false;
+  let namePort: number | undefined;
   for (const filter of filters) {
     if (filter.configType.case !== 'typedConfig') throw new ConfigError(`network filter ${filter.name} has no typed_config`);
     const any = filter.configType.value;
@@ -146,7 +147,7 @@ function compileFilters(filters: readonly Filter[], context: ManagerContext): Pi
       case 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
         return { access, terminal: { kind: 'http', manager: compileHttpManager(unpack('httpConnectionManager', any), context) } };
       case 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy':
-        return { access, terminal: { kind: 'tcp', proxy: compileTcpProxy(unpack('tcpProxy', any), bySni) } };
+        return { access, terminal: { kind: 'tcp', proxy: { ...compileTcpProxy(unpack('tcpProxy', any), bySni), namePort } } };
       case 'envoy.extensions.filters.network.rbac.v3.RBAC': {
         const rbac = unpack('networkRbac', any);
         if (rbac.matcher) throw new ConfigError('rbac: matcher trees are not supported, only rules');
@@ -156,6 +157,11 @@ function compileFilters(filters: readonly Filter[], context: ManagerContext): Pi
       case 'envoy.extensions.filters.network.sni_cluster.v3.SniCluster':
         bySni = true;
         break;
+      case 'envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig': {
+        const { portSpecifier } = unpack('sniName', any);
+        namePort = portSpecifier.case === 'portValue' ? portSpecifier.value : 443;
+        break;
+      }
       default:
         if (!SILENT.has(type)) throw new ConfigError(`network filter ${filter.name} (${type}) is not supported`);
     }

@@ -8,6 +8,7 @@ import type { ClusterLookup } from '../http/services.ts';
 import type { PeerMetadataCodec } from '../peer-metadata.ts';
 import { compileCorsPolicy, createCorsFilter } from './cors.ts';
 import { compileFault, createFaultFilter } from './fault.ts';
+import { createResolveHostFilter } from './resolve-host.ts';
 import { createGrpcWebFilter } from './grpc-web.ts';
 import { createExternalAuthorizer } from './external-authorizer.ts';
 import { createJwtFilter, compileJwtPerRoute } from './jwt.ts';
@@ -34,6 +35,7 @@ const FILTERS: Readonly<Record<string, Create>> = {
   'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps, name) => createLocalRateLimitFilter(name, compileLocalRateLimit(unpack('localRateLimit', config), deps.clock)),
   'envoy.extensions.filters.http.set_filter_state.v3.Config': (config, _deps, name) => acceptFilterState(name, unpack('setFilterState', config)),
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': (_config, _deps, name) => createGrpcWebFilter(name),
+  'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig': (_config, deps, name) => createResolveHostFilter(name, deps),
   'io.istio.http.peer_metadata.Config': (config, deps, name) => createPeerMetadataFilter(name, looseConfig(config)?.value ?? {}, deps.peer),
 };
 

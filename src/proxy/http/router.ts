@@ -255,6 +255,7 @@ export class Router implements DeadlineEvents {
     const choice = {
       hash: this.#hash,
       originalDestination: exchange.connection.originalDestination,
+      name: discovery.kind === 'named' ? exchange.request.authority : undefined,
       destinationHeader: discovery.kind === 'original-dst' && discovery.useHeader ? exchange.request.headers.get(discovery.headerName) : undefined,
     };
     let host = cluster.pick(choice);

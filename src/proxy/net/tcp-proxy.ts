@@ -16,6 +16,8 @@ export interface TcpProxySettings {
   /** Hash the client's address for consistent balancing. */
   readonly hashSource: boolean;
   readonly tunnel?: TunnelSettings;
+  /** The client's server name is looked up, and called under this port. Envoy: sni_dynamic_forward_proxy. */
+  readonly namePort?: number;
   readonly accessLogs: readonly AccessLogSettings[];
 }
 

@@ -60,8 +60,8 @@ export class TcpSession {
   connect(onSpeaks?: () => void): boolean {
     this.#onSpeaks = onSpeaks;
     this.#cluster = this.#input.services.clusters.get(this.#clusterName());
-    if (this.#cluster) this.#try();
-    else this.#fail('NC', '');
+    if (!this.#cluster) this.#fail('NC', '');
+    else if (!this.#looksUp(this.#cluster)) this.#try();
     return this.#connecting !== undefined;
   }
 
@@ -100,12 +100,26 @@ export class TcpSession {
     return settings.target.clusters.at(-1)?.name ?? '';
   }
 
+  /** `name:port` of the server that the client asks for, where that has to be looked up. */
+  get #name(): string | undefined {
+    const { settings, connection } = this.#input;
+    return settings.namePort === undefined ? undefined : `${connection.facts.requestedServerName ?? ''}:${settings.namePort}`;
+  }
+
+  #looksUp(cluster: UpstreamCluster): boolean {
+    const asked = this.#name === undefined ? undefined : cluster.resolve(this.#name);
+    void asked?.then(() => {
+      if (!this.#over) this.#try();
+    });
+    return asked !== undefined;
+  }
+
   #try(): void {
     const cluster = this.#cluster;
     const { connection, settings } = this.#input;
     if (!cluster) return;
     const hash = settings.hashSource ? xxHash64(connection.remote.address) : undefined;
-    const host = cluster.pick({ originalDestination: connection.originalDestination, hash });
+    const host = cluster.pick({ originalDestination: connection.originalDestination, hash, name: this.#name });
     if (!host) return this.#fail('UH', '');
     if (!cluster.breakers.canConnect) {
       cluster.breakers.overflows.connections++;

@@ -12,6 +12,7 @@ import { Host, type HostConfig, NO_LOCALITY } from './host.ts';
 import { HostPool, type UpstreamProtocol } from './host-pool.ts';
 import { HostSet } from './host-set.ts';
 import type { Hash64 } from './hash.ts';
+import { NamedHosts } from './named-hosts.ts';
 import { createOutlierDetector, NO_DETECTION, type OutlierDetector } from './outlier.ts';
 import { resolveHosts } from './dns.ts';
 import type { ClusterSettings, TransportSettings } from './settings.ts';
@@ -32,6 +33,8 @@ export interface HostChoice {
   readonly originalDestination?: SocketAddress;
   /** Value of the header that overrides it. */
   readonly destinationHeader?: string;
+  /** `name[:port]` that is asked for, for clusters that know their hosts by name. */
+  readonly name?: string;
 }
 
 export interface PoolRequest {
@@ -54,6 +57,7 @@ export class UpstreamCluster {
   readonly #deps: ClusterDeps;
   readonly #raw: UpstreamTransport;
   readonly #transport: UpstreamTransport;
+  readonly #named: NamedHosts | undefined;
   readonly #matched: { match: JsonObject; transport: UpstreamTransport }[];
   #set: HostSet;
   #hosts = new Map<string, Host>();
@@ -73,7 +77,8 @@ export class UpstreamCluster {
     this.#transport = this.#makeTransport(settings.transport);
     this.#matched = settings.transportMatches.map((entry) => ({ match: entry.match, transport: this.#makeTransport(entry.transport) }));
     this.outliers = this.#makeDetector();
-    this.#warm = settings.discovery.kind === 'static' || settings.discovery.kind === 'original-dst';
+    this.#named = settings.discovery.kind === 'named' ? new NamedHosts(deps.clock, settings.discovery.family) : undefined;
+    this.#warm = settings.discovery.kind === 'static' || this.#makesHosts;
     if (settings.discovery.kind === 'static') this.setHosts(settings.endpoints, settings.overprovisioning);
     if (settings.discovery.kind === 'dns') this.#stopDns = resolveHosts(settings.endpoints, settings.discovery, { clock: deps.clock, found: (hosts) => this.setHosts(hosts, settings.overprovisioning) });
   }
@@ -101,6 +106,11 @@ export class UpstreamCluster {
     const { clock, random } = this.#deps;
     const { outlier } = this.settings;
     return outlier ? createOutlierDetector(outlier, { clock, random, hosts: () => [...this.#hosts.values()], changed: () => this.#rebuild() }) : NO_DETECTION;
+  }
+
+  /** Hosts come to be as they are asked for. */
+  get #makesHosts(): boolean {
+    return this.#named !== undefined || this.settings.discovery.kind === 'original-dst';
   }
 
   get name(): string {
@@ -150,13 +160,14 @@ export class UpstreamCluster {
 
   /** @returns undefined when no host is fit */
   pick(choice: HostChoice): Host | undefined {
+    if (this.#named) return this.#namedHost(this.#named, choice.name);
     if (this.settings.discovery.kind === 'original-dst') return this.#originalDestination(choice);
     return this.#set.pick(choice.hash, choice.attempt ?? 0);
   }
 
   /** A healthy host that is none of these and at which somebody was found lately; of the first priority that has one. */
   pickOther(tried: readonly Host[]): Host | undefined {
-    if (this.settings.discovery.kind === 'original-dst') return undefined;
+    if (this.#makesHosts) return undefined;
     const now = this.#deps.clock.monotonic();
     const others = [...this.#hosts.values()].filter((host) => host.healthy && host.unreachableUntil <= now && !tried.includes(host));
     const first = Math.min(...others.map((host) => host.config.priority));
@@ -262,10 +273,28 @@ export class UpstreamCluster {
     const wanted = named ?? choice.originalDestination;
     if (!wanted) return undefined;
     const address = discovery.portOverride === 0 ? wanted : { address: wanted.address, port: discovery.portOverride };
-    const key = formatAddress(address);
+    return this.#hostAt(formatAddress(address), address, '');
+  }
+
+  /** Looks a name up, if that has to be waited for. @param authority `name[:port]`
+   * @returns undefined when there is nothing to wait for; a promise of undefined when there is no such name */
+  resolve(authority: string): Promise<string | undefined> | undefined {
+    const name = hostOf(authority).toLowerCase();
+    return this.#named === undefined || this.#named.address(name) !== undefined ? undefined : this.#named.resolve(name);
+  }
+
+  #namedHost(names: NamedHosts, authority = ''): Host | undefined {
+    const name = hostOf(authority).toLowerCase();
+    const address = names.address(name);
+    if (address === undefined) return undefined;
+    const port = Number(/:(\d{1,5})$/.exec(authority)?.[1] ?? (this.#transport.secure ? 443 : 80));
+    return this.#hostAt(`${name}:${port} ${address}`, { address, port }, name);
+  }
+
+  #hostAt(key: string, address: SocketAddress, hostname: string): Host {
     let host = this.#hosts.get(key);
     if (!host) {
-      const config: HostConfig = { address, hostname: '', weight: 1, priority: 0, locality: NO_LOCALITY, localityWeight: 0, health: 'HEALTHY', metadata: {} };
+      const config: HostConfig = { address, hostname, weight: 1, priority: 0, locality: NO_LOCALITY, localityWeight: 0, health: 'HEALTHY', metadata: {} };
       host = new Host(config, this.#transportFor(config));
       this.#hosts.set(key, host);
       this.#sweepLater();
@@ -287,7 +316,7 @@ export class UpstreamCluster {
           if (pool.isEmpty) host.pools.delete(name);
         }
         // Original destinations are remembered only while connected.
-        if (this.settings.discovery.kind === 'original-dst' && host.activeConnections === 0 && host.activeRequests === 0) this.#hosts.delete(key);
+        if (this.#makesHosts && host.activeConnections === 0 && host.activeRequests === 0) this.#hosts.delete(key);
       }
       this.#scheduleSweep();
     });

@@ -13,6 +13,8 @@ export type Discovery =
   | { readonly kind: 'static' }
   | { readonly kind: 'eds'; readonly service: string }
   | { readonly kind: 'dns'; readonly strict: boolean; readonly refreshMs: number; readonly family: 0 | 4 | 6 }
+  /** By the name that a request asks for, looked up when it does. */
+  | { readonly kind: 'named'; readonly family: 0 | 4 | 6 }
   | { readonly kind: 'original-dst'; readonly useHeader: boolean; readonly headerName: string; readonly portOverride: number };
 
 export interface TransportSettings {

@@ -12,6 +12,16 @@ const workloadEntry = (name: string, spec: string) => object('networking.istio.i
 
 export const SERVICE_ENTRY: readonly Scenario[] = [
   {
+    name: 'DYNAMIC_DNS looks up the host of a request, and the name that a TLS client asks for', ignores: ['log.details', 'log.sent'], covers: ['ServiceEntry.resolution'], without: { 'ServiceEntry.resolution': 'NONE' },
+    mesh: serviceEntry('{hosts: ["*.example"], location: MESH_EXTERNAL, resolution: DYNAMIC_DNS, ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]}'),
+    steps: [
+      get('first.example/', { status: 200, body: /./, seen: [{ at: '10.250.0.1' }] }, { at: '10.250.0.5:80' }),
+      get('second.example/', { status: 200, seen: [{ at: '10.250.0.2' }] }, { at: '10.250.0.5:80' }),
+      get('nobody.example/', { status: 503, body: 'DNS resolution failure', seen: [], log: { flags: 'DF' } }, { at: '10.250.0.5:80' }),
+      get('second.example/', { status: 200, seen: [{ at: '10.250.0.2', port: 443 }] }, { at: '10.250.0.5:443', tls: { sni: 'second.example' } }),
+    ],
+  },
+  {
     name: 'an entry without resolution lets its host through to where the caller dialled', config: KNOWN_ONLY, covers: ['ServiceEntry.hosts[]', 'ServiceEntry.ports[]'], without: { 'ServiceEntry.hosts[]': ['other.example'], 'ServiceEntry.ports[]': [] },
     mesh: serviceEntry(`{hosts: [a.example], ports: [${HTTP}], resolution: NONE}`),
     steps: [get('a.example/x', { body: FIRST }, { at: `${FIRST}:80` }), get('a.example/x', { body: SECOND }, { at: `${SECOND}:80` }), get('b.example/x', REFUSED, { at: `${FIRST}:80` })],

@@ -16,6 +16,8 @@ import { CheckResponseSchema } from '../../../xds/generated/envoy/service/auth/v
 import { HTTPFaultSchema } from '../../../xds/generated/envoy/extensions/filters/http/fault/v3/fault_pb.js';
 import { JwtAuthenticationSchema, PerRouteConfigSchema } from '../../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { LocalRateLimitSchema } from '../../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
+import { ClusterConfigSchema as DynamicClusterSchema } from '../../../xds/generated/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js';
+import { FilterConfigSchema as SniNameSchema } from '../../../xds/generated/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js';
 import { RouterSchema } from '../../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { RBACSchema as HttpRbacSchema, RBACPerRouteSchema } from '../../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { ConfigSchema as SetFilterStateSchema } from '../../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
@@ -42,6 +44,8 @@ export const SCHEMAS = {
   tcpProxy: TcpProxySchema,
   networkRbac: NetworkRbacSchema,
   httpRbac: HttpRbacSchema,
+  dynamicCluster: DynamicClusterSchema,
+  sniName: SniNameSchema,
   router: RouterSchema,
   rbacPerRoute: RBACPerRouteSchema,
   fault: HTTPFaultSchema,
