@@ -28,7 +28,7 @@ export function decodeDeltaRequest(bytes: Uint8Array): Decoded<DeltaRequest> {
     const [field, wireType] = reader.tag();
     if (wireType !== WireType.LengthDelimited) reader.skip(wireType, field);
     else if (field === 1) node = reader.bytes();
-    else if (field === 2) request.typeUrl = knownType(reader.bytes());
+    else if (field === 2) request.typeUrl = readType(reader);
     else if (field === 3) subscribe.push(reader.string());
     else if (field === 4) unsubscribe.push(reader.string());
     else if (field === 5) versions.push(readPair(reader.bytes()));
@@ -53,12 +53,21 @@ export function decodeSotwRequest(bytes: Uint8Array): Decoded<SotwRequest> {
     if (wireType !== WireType.LengthDelimited) reader.skip(wireType, field);
     else if (field === 2) node = reader.bytes();
     else if (field === 3) names.push(reader.string());
-    else if (field === 4) request.typeUrl = knownType(reader.bytes());
+    else if (field === 4) request.typeUrl = readType(reader);
     else if (field === 5) request.responseNonce = reader.string();
     else if (field === 6) request.errorDetail = fromBinary(StatusSchema, reader.bytes());
     else reader.skip(wireType, field);
   }
   return { request, node };
+}
+
+/** One string for all of the same known type. */
+function readType(reader: BinaryReader): string {
+  const at = reader.pos;
+  const known = knownType(reader.bytes());
+  if (known !== undefined) return known;
+  reader.pos = at;
+  return reader.string();
 }
 
 function readPair(bytes: Uint8Array): [key: string, value: string] {

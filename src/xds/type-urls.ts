@@ -42,11 +42,10 @@ const SHORT: Readonly<Record<string, string>> = {
 /** `CDS`, `EDS`, …; the last part of the message name for other types. */
 export const shortType = (typeUrl: string): string => SHORT[typeUrl] ?? typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
 
-/** The text of an encoded type URL; one string for all of the same known type. */
-export function knownType(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (const [known, encoded] of ENCODED) if (encoded.equals(text)) return known;
-  return text.toString('utf8');
+/** The type of which these bytes are the URL, if it is one of ours. */
+export function knownType(bytes: Uint8Array): string | undefined {
+  for (const [known, encoded] of ENCODED) if (encoded.equals(bytes)) return known;
+  return undefined;
 }
 
 const ENCODED = PUSH_ORDER.map((typeUrl) => [typeUrl, Buffer.from(typeUrl)] as const);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import { compileCluster, compileEndpoints } from '../../../src/proxy/config/clusters.ts';
@@ -11,7 +11,8 @@ import { createPeerCodec } from '../../../src/proxy/telemetry/peer-codec.ts';
 import { assignment, encode, hcm, inlineRoutes, listener, routeTo, staticCluster, typed } from '../../../src/proxy/testkit/proxy.ts';
 import { decodeDeltaResponse, encodeResources } from '../../../src/xds/client/delta-codec.ts';
 import { encodeFrame, FrameReader } from '../../../src/grpc/frames.ts';
-import { DeltaDiscoveryResponseSchema } from '../../../src/xds/generated/envoy/service/discovery/v3/discovery_pb.js';
+import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema } from '../../../src/xds/generated/envoy/service/discovery/v3/discovery_pb.js';
+import { decodeDeltaRequest, decodeSotwRequest } from '../../../src/xds/request-codec.ts';
 import { protobufMessage } from '../shape.ts';
 import { allowing, pieces, singles, text, type Target } from '../target.ts';
 
@@ -107,6 +108,32 @@ const responses: Target = {
   },
 };
 
+const requests: Target = {
+  name: 'xds-requests',
+  shape: protobufMessage,
+  seeds: [
+    Buffer.from(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, { node: { id: 'n' }, typeUrl: TYPE, resourceNamesSubscribe: ['a', 'b'], resourceNamesUnsubscribe: ['c'], initialResourceVersions: { a: '1' }, responseNonce: '7', errorDetail: { code: 3, message: 'no' } }))),
+    Buffer.from(toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { node: { id: 'n' }, typeUrl: TYPE, resourceNames: ['a', 'b'], versionInfo: '1', responseNonce: '7', errorDetail: { code: 3, message: 'no' } }))),
+  ],
+  check(input) {
+    allowing(Error, () => decodeDeltaRequest(input));
+    allowing(Error, () => decodeSotwRequest(input));
+    const delta = allowing(Error, () => fromBinary(DeltaDiscoveryRequestSchema, input));
+    if (delta) {
+      const { request, node } = decodeDeltaRequest(toBinary(DeltaDiscoveryRequestSchema, delta));
+      assert.deepEqual(
+        [request.typeUrl, request.resourceNamesSubscribe, request.resourceNamesUnsubscribe, Object.entries(request.initialResourceVersions).sort(), request.responseNonce, request.errorDetail?.message, node !== undefined],
+        [delta.typeUrl, delta.resourceNamesSubscribe, delta.resourceNamesUnsubscribe, Object.entries(delta.initialResourceVersions).sort(), delta.responseNonce, delta.errorDetail?.message, delta.node !== undefined],
+      );
+    }
+    const sotw = allowing(Error, () => fromBinary(DiscoveryRequestSchema, input));
+    if (sotw) {
+      const { request, node } = decodeSotwRequest(toBinary(DiscoveryRequestSchema, sotw));
+      assert.deepEqual([request.typeUrl, request.resourceNames, request.responseNonce, request.errorDetail?.message, node !== undefined], [sotw.typeUrl, sotw.resourceNames, sotw.responseNonce, sotw.errorDetail?.message, sotw.node !== undefined]);
+    }
+  },
+};
+
 const MAX_FRAME = 10_000;
 const frames: Target = {
   name: 'grpc-frames',
@@ -144,4 +171,4 @@ const peers: Target = {
   },
 };
 
-export const targets: readonly Target[] = [decoder, clusters, endpoints, routes, listeners, responses, frames, peers];
+export const targets: readonly Target[] = [decoder, clusters, endpoints, routes, listeners, responses, requests, frames, peers];
