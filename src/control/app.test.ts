@@ -4,7 +4,8 @@ import test from 'node:test';
 import { fromBinary } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
 import { ServiceEntries } from '../api/service-entry.ts';
-import { VirtualServices, type VirtualService } from '../api/virtual-service.ts';
+import { VirtualServices } from '../api/virtual-service.ts';
+import { PatchType } from '../kube/client.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { ConfigMaps, ServiceAccounts } from '../kube/resource.ts';
 import { startControlMesh } from '../testkit/control-mesh.ts';
@@ -49,8 +50,8 @@ test('a change of weights in the API server reaches a connected proxy', async (t
   const read = () => weights(client.held(TypeUrl.Route).get('9080'));
   await eventually(() => assert.deepEqual(read(), { v1: 90, v2: 10 }));
   const change = (weight: number) => ({ route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 100 - weight }, { destination: { host: 'reviews', subset: 'v2' }, weight }] });
-  const object = await mesh.client.get<VirtualService>(VirtualServices, { namespace: 'default', name: 'reviews' });
-  await mesh.client.update<VirtualService>(VirtualServices, { ...object, spec: { ...object.spec, http: [change(50)] } });
+  // Its status is written at the same time.
+  await mesh.client.patch(VirtualServices, { namespace: 'default', name: 'reviews' }, { type: PatchType.Merge, body: { spec: { http: [change(50)] } } });
   await eventually(() => assert.deepEqual(read(), { v1: 50, v2: 50 }));
   const clusters = [...client.held(TypeUrl.Cluster).keys()];
   assert.ok(clusters.includes('outbound|9080||reviews.default.svc.cluster.local'), clusters.join());

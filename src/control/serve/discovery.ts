@@ -41,7 +41,7 @@ export interface Discovery {
   /** Sends what the new snapshot changes to those whom it concerns, in the turns of the event loop that follow.
    * @param done everybody has been told, except who has not answered yet what went before */
   push(snapshot: MeshSnapshot, done?: () => void): void;
-  /** Somebody is to be told still. */
+  /** Somebody is to be told still, or has not answered. */
   readonly isPushing: boolean;
   connections(): readonly ConnectedProxy[];
   /** Tells whether a proxy holds something that was made from the object; to be asked of many proxies at once. */
@@ -159,7 +159,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       });
     },
     get isPushing() {
-      return queue.size > 0;
+      return queue.isBusy;
     },
     connections: () => (listed ??= [...connections]),
     holdersOf(origin) {

@@ -22,18 +22,20 @@ export interface PushLoopDeps {
   readonly log: Log;
 }
 
-/** While proxies are told of one snapshot, changes wait for the next: under load it is made once for each round of all proxies.
- * But not for longer than this. */
-const ROUND_MS = 500;
+/** While proxies take what a snapshot changed, the next one waits for so long for each of them, which is about what it costs to tell
+ * one: under load a snapshot is made once in a round of all proxies. */
+const MS_EACH = 0.15;
+/** But never for longer than this. */
+const MAX_ROUND_MS = 500;
 
 /** From changes in the API server to pushes: a burst of changes is one snapshot. */
 export function startPushLoop(deps: PushLoopDeps): { close(): void } {
   const { sources, builder, generator, discovery, metrics, clock, log } = deps;
   let firstAtMs: number | undefined;
   let round: Timer | undefined;
-  let isDue = false;
+  let ranAtMs = 0;
   const run = () => {
-    isDue = false;
+    ranAtMs = clock.monotonic();
     round?.cancel();
     round = undefined;
     const since = firstAtMs ?? clock.monotonic();
@@ -43,7 +45,6 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
       discovery.push(snapshot, () => {
         metrics.converged((clock.monotonic() - since) / 1000);
         told(snapshot);
-        if (isDue && !discovery.isPushing) run();
       });
     } catch (error) {
       log.error('the mesh could not be read; proxies keep what they have', { error: errorText(error) });
@@ -67,9 +68,10 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
     reported = text;
   };
   const due = () => {
-    if (!discovery.isPushing) return run();
-    isDue = true;
-    round ??= clock.after(ROUND_MS, run);
+    const roundMs = discovery.isPushing ? Math.min(MAX_ROUND_MS, discovery.connections().length * MS_EACH) : 0;
+    const waitMs = ranAtMs + roundMs - clock.monotonic();
+    if (waitMs <= 0) return run();
+    round ??= clock.after(waitMs, run);
     round.unref();
   };
   const debounced = createDebounce({ ...deps.debounce, clock }, due);
@@ -83,7 +85,6 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
     close() {
       debounced.close();
       round?.cancel();
-      isDue = false;
     },
   };
 }

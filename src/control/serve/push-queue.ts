@@ -35,9 +35,9 @@ export class PushQueue<T extends Pushed> {
     this.#deps = deps;
   }
 
-  /** How many are to be told still. */
-  get size(): number {
-    return this.#queue.size;
+  /** Somebody is to be told still, or has not answered. */
+  get isBusy(): boolean {
+    return this.#queue.size + this.#busy.size > 0;
   }
 
   /** @param done called when nobody is to be told any more, except those who are busy */
