@@ -56,7 +56,7 @@ export async function followChanges(t: TestContext, cluster: TestCluster): Promi
     try {
       state.subset = state.subset === 'a' ? 'b' : 'a';
       await cluster.apply(rules());
-      const output = await cluster.tryLateen('wait', '-f', fileOf(cluster, rules()), '--timeout', '2s');
+      const output = await cluster.tryLateen('wait', '-f', fileOf(cluster, rules()), '--timeout', '4s');
       assert.equal(output.code, 124, output.stdout + output.stderr);
       assert.match(output.stderr, new RegExp(`virtualservice/live\\.good: acknowledged by (\\d+) of \\d+ interested proxies; waiting for ${pod}\\.good`));
     } finally {
