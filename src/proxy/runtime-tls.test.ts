@@ -124,6 +124,19 @@ test('new secrets serve new connections while established ones go on', async (t)
   second.destroy();
 });
 
+test('whatever a client prefers, the cheapest of the suites of TLS 1.3 is taken, as by Envoy', async (t) => {
+  const server = startProxy(t, { clusters: [], listeners: [{ ...listener([]), listener_filters: inspector, filter_chains: chains([hcm(inlineRoutes([routeTo('app')]))]) }] }, { secrets: secretsOf('server') });
+  const client = secretsOf('client').get('default');
+  assert.ok(client?.kind === 'certificate');
+  const socket = connectTls({
+    port: await server.port(), host: '127.0.0.1', ca: root.certificatePem, checkServerIdentity: () => undefined, ALPNProtocols: ['istio'],
+    cert: client.certificateChainPem, key: client.keyPem, ciphers: 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256',
+  });
+  t.after(() => socket.destroy());
+  await new Promise((resolve, reject) => socket.once('secureConnect', () => resolve(undefined)).once('error', reject));
+  assert.equal(socket.getCipher().standardName, 'TLS_AES_128_GCM_SHA256');
+});
+
 test('a gateway serves credentials that come by SDS, chosen by server name', async (t) => {
   const app = await httpUpstream(t, (request, response) => response.end(String(request.headers['x-forwarded-proto'])));
   const edge = (host: string) => {

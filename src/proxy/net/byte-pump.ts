@@ -1,7 +1,7 @@
 /** Moves bytes one way between two connections: stops reading while the other side does not take them, passes the end on. */
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { readLent, STREAM_READ_BYTES } from './lent-reads.ts';
+import { ENCRYPTED_READ_BYTES, readLent, STREAM_READ_BYTES } from './lent-reads.ts';
 import { writeLent } from './lent-writes.ts';
 
 /** A full TLS record: more of the same will follow in this turn. */
@@ -28,7 +28,8 @@ export class BytePump {
     this.#from = from;
     this.#to = to;
     this.#count = count;
-    readLent(from, STREAM_READ_BYTES, from instanceof TLSSocket && !(to instanceof TLSSocket) ? this.#onRecord : this.#onBytes);
+    const encrypts = to instanceof TLSSocket;
+    readLent(from, encrypts ? ENCRYPTED_READ_BYTES : STREAM_READ_BYTES, from instanceof TLSSocket && !encrypts ? this.#onRecord : this.#onBytes);
     from.on('end', () => {
       this.flush();
       to.end();

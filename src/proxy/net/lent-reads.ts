@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 
 /** Large pieces save system calls where only bytes are moved. */
 export const STREAM_READ_BYTES = 256 * 1024;
+/** What Node encrypts and hands to the kernel at once: ten of OpenSSL's pieces of 16 KB. */
+export const ENCRYPTED_READ_BYTES = 128 * 1024;
 /** Pieces of messages may have to be kept by somebody. */
 export const MESSAGE_READ_BYTES = 64 * 1024;
 

@@ -1,7 +1,7 @@
 /** TLS contexts of Envoy's API, compiled: which secrets, which peers, which versions. */
 import type { CertificateValidationContext, SubjectAltNameMatcher } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
 import type { CommonTlsContext } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
-import { createHash, type X509Certificate } from 'node:crypto';
+import { constants, createHash, type X509Certificate } from 'node:crypto';
 import type { SecureVersion } from 'node:tls';
 import { ConfigError } from '../errors.ts';
 import { compileStringMatcher, type StringPredicate } from '../route/string-match.ts';
@@ -32,7 +32,7 @@ export interface TlsSettings {
   readonly minVersion?: SecureVersion;
   readonly maxVersion?: SecureVersion;
   /** OpenSSL cipher list. */
-  readonly ciphers?: string;
+  readonly ciphers: string;
   readonly curves?: string;
 }
 
@@ -61,13 +61,15 @@ export function compileTls(common: CommonTlsContext | undefined): TlsSettings {
     alpn: common?.alpnProtocols ?? [],
     minVersion: VERSIONS[params?.tlsMinimumProtocolVersion ?? 0] ?? 'TLSv1.2',
     maxVersion: VERSIONS[params?.tlsMaximumProtocolVersion ?? 0],
-    ciphers: params && params.cipherSuites.length > 0 ? [...params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, '$1').replaceAll('|', ':')), TLS13_SUITES].join(':') : undefined,
+    ciphers: params && params.cipherSuites.length > 0 ? [...params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, '$1').replaceAll('|', ':')), TLS13_SUITES].join(':') : DEFAULT_CIPHERS,
     curves: params && params.ecdhCurves.length > 0 ? params.ecdhCurves.join(':') : undefined,
   };
 }
 
-/** The list is about TLS 1.2; without these, TLS 1.3 would be off. */
-const TLS13_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
+/** The list is about TLS 1.2; without these, TLS 1.3 would be off. In Envoy's order, which is that of BoringSSL: ten rounds of AES for each
+ * block instead of fourteen. */
+const TLS13_SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
+const DEFAULT_CIPHERS = [TLS13_SUITES, ...constants.defaultCoreCipherList.split(':').filter((suite) => !suite.startsWith('TLS_'))].join(':');
 
 type Validation = Pick<TlsSettings, 'trust' | 'crl' | 'sans' | 'pins' | 'acceptsUntrusted'>;
 const NO_DEMANDS: Validation = { sans: [], pins: new Set(), acceptsUntrusted: false };
