@@ -1,14 +1,14 @@
-/** `node idle-client.ts PORT COUNT KIND [CA CERTIFICATE KEY]`: so many connections that do nothing, `silent` from the start, or after one answered
- * request, plain (`asked`) or by mutual TLS (`tls`). Prints how many are open, then holds them until its standard input ends. */
+/** `node idle-client.ts PORT COUNT KIND NUMBER [CA CERTIFICATE KEY]`: so many connections that do nothing, `silent` from the start, or after one answered
+ * request, plain (`asked`) or by mutual TLS (`tls`). NUMBER tells its addresses from those of other clients. Prints how many are open, then holds them until its standard input ends. */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-const [, , port = '', count = '', kind = '', ca = '', certificate = '', key = ''] = process.argv;
+const [, , port = '', count = '', kind = '', number = '', ca = '', certificate = '', key = ''] = process.argv;
 /** Handshakes and connects at once. */
 const AT_ONCE = 64;
-/** Connections from one address: there are as many ports. */
-const FOR_EACH_ADDRESS = 20_000;
+/** Connections from one address: a free port is soon found among many only. */
+const FOR_EACH_ADDRESS = 4000;
 const REQUEST = 'GET /body HTTP/1.1\r\nHost: a\r\n\r\n';
 
 const held: Socket[] = [];
@@ -16,7 +16,7 @@ const tls = kind === 'tls' ? { ca: readFileSync(ca), cert: readFileSync(certific
 
 function open(i: number): Promise<void> {
   return new Promise((resolve) => {
-    const raw = connect({ port: Number(port), host: '127.0.0.1', localAddress: `127.0.0.${2 + Math.floor(i / FOR_EACH_ADDRESS)}` });
+    const raw = connect({ port: Number(port), host: '127.0.0.1', localAddress: `127.0.${1 + Number(number)}.${1 + Math.floor(i / FOR_EACH_ADDRESS)}` });
     const socket = tls ? connectTls({ ...tls, socket: raw }) : raw;
     const done = (): void => {
       held.push(socket);

@@ -47,7 +47,7 @@ async function measure(peer: Peer, plan: Plan, kind: (typeof KINDS)[number][0]):
     const before = pssMegabytes(proxy.pid);
     // Some descriptors are the proxy's own.
     const count = kind === 'tls' ? TLS_CONNECTIONS : Math.min(WANTED, descriptors() - 500);
-    for (let i = 0; i < count; i += FOR_EACH_CLIENT) clients.push(await startClient(plan, kind, Math.min(FOR_EACH_CLIENT, count - i)));
+    for (let i = 0; i < count; i += FOR_EACH_CLIENT) clients.push(await startClient(plan, [Math.min(FOR_EACH_CLIENT, count - i), kind, clients.length]));
     const open = clients.reduce((sum, client) => sum + client.open, 0);
     await new Promise((resolve) => setTimeout(resolve, MS_TO_SETTLE));
     const beside = await load();
@@ -64,13 +64,13 @@ interface Client {
   end(): void;
 }
 
-function startClient(plan: Plan, kind: string, count: number): Promise<Client> {
+function startClient(plan: Plan, what: readonly [count: number, kind: string, number: number]): Promise<Client> {
   const { certificates } = plan;
   const identity = certificates ? [certificates.ca, certificates.client.certificate, certificates.client.key] : [];
-  const child = spawn(process.execPath, ['--no-warnings', CLIENT, String(certificates ? plan.middlePort : plan.listenPort), String(count), kind, ...identity], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--no-warnings', CLIENT, String(certificates ? plan.middlePort : plan.listenPort), ...what.map(String), ...identity], { stdio: ['pipe', 'pipe', 'inherit'] });
   return new Promise((resolve, reject) => {
     child.stdout.once('data', (said: Buffer) => resolve({ open: Number(said.toString()), end: () => child.stdin.end() }));
-    child.once('exit', () => reject(new Error(`the client of ${count} idle connections ended`)));
+    child.once('exit', () => reject(new Error(`the client of ${what[0]} idle connections ended`)));
   });
 }
 

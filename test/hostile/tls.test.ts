@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed, type TestProxy } from '../../src/proxy/testkit/proxy.ts';
 import { eventually } from '../../src/testkit/eventually.ts';
@@ -122,6 +122,26 @@ test('TLS: a session is not negotiated anew', async (t) => {
   });
   assert.match(outcome, /no renegotiation|closed/i);
   await othersAreServed(lab);
+});
+
+test('TLS: nor does a server get a session with us negotiated anew', async (t) => {
+  const asked = Promise.withResolvers<string>();
+  const server = createTlsServer({ cert: pair.certificatePem, key: pair.keyPem, maxVersion: 'TLSv1.2' }, (socket) => {
+    socket.on('error', (error) => asked.resolve(error.message));
+    socket.on('close', () => asked.resolve('closed'));
+    socket.once('data', () => {
+      socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, (error) => asked.resolve(error ? error.message : 'negotiated anew'));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const tls = typed('envoy.transport_sockets.tls', 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', { common_tls_context: {} });
+  // A TCP server's address is never a path.
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [(server.address() as AddressInfo).port], { transport_socket: tls })], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+  const client = connectTcp(await proxy.port(), '127.0.0.1');
+  t.after(() => client.destroy());
+  client.write(GET);
+  assert.match(await asked.promise, /no renegotiation|closed/i);
 });
 
 test('TLS: handshakes that are cut leave nothing behind', async (t) => {

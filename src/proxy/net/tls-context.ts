@@ -1,5 +1,5 @@
 /** OpenSSL contexts made from settings and present secrets, remade when a secret changes. Connections keep the context they began with. */
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { errorText } from '../../base/errors.ts';
 import type { CertificateSecret, SecretSource, TlsSecret } from '../secret-source.ts';
@@ -69,6 +69,8 @@ function build(settings: TlsSettings, secrets: SecretSource): TlsMaterial | { mi
     maxVersion: settings.maxVersion,
     ciphers: settings.ciphers,
     ecdhCurve: settings.curves,
+    // One handshake for each connection: another one costs us more than who asks for it. Envoy refuses it too.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   };
   try {
     const leaf = certificates[0];

@@ -85,7 +85,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
       rejectUnauthorized: settings.trust !== undefined && settings.requireClientCertificate && !settings.acceptsUntrusted,
       ...(material.contextFor ? { SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) => done(null, material.contextFor?.(name)) } : {}),
       // A resumed session would skip what a renewed trust bundle says.
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (verify ? constants.SSL_OP_NO_TICKET : 0),
+      secureOptions: (material.options.secureOptions ?? 0) | (verify ? constants.SSL_OP_NO_TICKET : 0),
     };
     const withAlpn = makeServer({ ...options, ALPNCallback: ({ protocols }) => settings.alpn.find((name) => protocols.includes(name)) });
     servers = { material, withAlpn, without: makeServer(options) };
