@@ -53,7 +53,6 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
   ],
   Sidecar: [
     ...['egress[].port.targetPort', 'ingress[].port.targetPort'].map((field) => ({ field, why: 'a Sidecar’s port leads where defaultEndpoint or the service says' })),
-    { field: 'ingress[].tls', why: 'sidecars end the mesh’s mutual TLS only; put a gateway in front' },
     { field: 'outboundTrafficPolicy.egressProxy', why: 'unknown traffic goes to where it was sent: describe the hosts by ServiceEntries and route them through a gateway by VirtualServices' },
   ],
   WorkloadGroup: [{ field: '', why: 'machines do not register themselves: write a WorkloadEntry for each' }],

@@ -122,7 +122,7 @@ export class OwnResources {
     const { context, audience, plans } = parts;
     const { settings, scope, snapshot, proxy } = context;
     const { client, server, security } = plans;
-    const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint, p.bind]));
+    const shape = JSON.stringify(ports.map((p) => [p.port, p.protocol, p.servicePort, p.service?.host, p.endpoint, p.bind, p.tls]));
     const make = (name: string, deps: readonly unknown[], at: { origins: readonly Origin[]; build: () => Listener }) =>
       this.#workshop.make(`listener ${this.#key} ${name}`, [settings, at.origins.join(), ...deps], { kind: 'Listener', namespace: proxy.namespace, name, origins: at.origins }, () => encode(ListenerSchema, name, at.build(), at));
     return [

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import type { ServerTls } from '../../api/common/server-tls.ts';
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import type { RouteSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
@@ -17,7 +18,7 @@ import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, inboundCluster, originM
 import type { Security } from './security.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import type { TelemetryPlan } from './telemetry.ts';
-import { Alpn, meshServerSocket } from './tls.ts';
+import { Alpn, edgeServerSocket, meshServerSocket } from './tls.ts';
 
 interface InboundParts {
   readonly context: Context;
@@ -32,6 +33,8 @@ interface ChainShape {
   readonly alpn?: readonly string[];
   /** The chain ends the mesh's mutual TLS. */
   readonly terminates?: true;
+  /** The chain ends TLS of the port's own. */
+  readonly own?: ServerTls;
 }
 
 const HTTP_BY_ALPN: ChainShape = { kind: 'http', transport: 'tls', alpn: Alpn.meshHttp, terminates: true };
@@ -56,6 +59,23 @@ export function chainShapes(protocol: Protocol, mode: Mtls): readonly ChainShape
   return [{ kind: 'tcp', transport: 'tls', alpn: Alpn.mesh, terminates: true }, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
 }
 
+/** TLS of the port's own takes the place of the mesh's, where that is switched off: callers of the mesh could not tell them apart. */
+function portShapes(port: InboundPort, mode: Mtls, context: Context): readonly ChainShape[] {
+  const { tls } = port;
+  if (!tls) return chainShapes(port.protocol, mode);
+  const problem = ownTlsProblem(tls, mode);
+  if (problem === undefined) return [{ kind: isHttp(port.protocol) ? 'http' : 'tcp', transport: 'tls', own: tls }];
+  const { sidecar } = context.scope;
+  if (sidecar) context.report({ kind: 'Sidecar', namespace: sidecar.metadata.namespace ?? '', name: sidecar.metadata.name, field: 'spec.ingress', reason: `tls of port ${port.port}: ${problem}` });
+  return chainShapes(port.protocol, mode);
+}
+
+function ownTlsProblem(tls: ServerTls, mode: Mtls): string | undefined {
+  if (tls.mode !== 'SIMPLE' && tls.mode !== 'MUTUAL') return `mode ${tls.mode ?? 'PASSTHROUGH'} is for gateways: use SIMPLE or MUTUAL`;
+  if (tls.credentialName || tls.credentialNames || tls.caCertCredentialName) return 'Secrets are for gateways: name files of the pod, which the annotation sidecar.istio.io/userVolume can mount';
+  return mode === 'DISABLE' ? undefined : `the mesh’s mutual TLS stands in its place (${mode}): switch it off for the port by portLevelMtls of a PeerAuthentication`;
+}
+
 /** The one listener for everything that is sent to the workload: chains for each of its ports, then for all others. */
 export function buildInboundListener(ports: readonly InboundPort[], parts: InboundParts): Listener {
   const { context, telemetry } = parts;
@@ -78,7 +98,7 @@ export function buildInboundListener(ports: readonly InboundPort[], parts: Inbou
         filters: [tcpProxy({ statPrefix: BLACKHOLE_CLUSTER, targets: [{ cluster: BLACKHOLE_CLUSTER, weight: 1 }], telemetry })],
       },
       ...otherPorts(mtls, own, parts),
-      ...own.flatMap((port) => chainShapes(port.protocol, mtlsOnPort(mtls, port.port)).map((shape) => portChain(port, shape, parts))),
+      ...own.flatMap((port) => portShapes(port, mtlsOnPort(mtls, port.port), context).map((shape) => portChain(port, shape, parts))),
     ],
   });
 }
@@ -92,7 +112,7 @@ export const boundListenerName = (port: InboundPort): string => `${port.bind}_${
 export function buildBoundListener(port: InboundPort, parts: InboundParts): Listener {
   const { context } = parts;
   const label = boundListenerName(port);
-  const shapes = chainShapes(port.protocol, mtlsOnPort(mtlsOf(context), port.port));
+  const shapes = portShapes(port, mtlsOnPort(mtlsOf(context), port.port), context);
   return create(ListenerSchema, {
     name: label,
     address: socketAddress(port.bind ?? '', port.port),
@@ -136,6 +156,7 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
   return {
     filterChainMatch: { destinationPort, transportProtocol: shape.transport, applicationProtocols: [...(shape.alpn ?? [])] },
     ...(shape.terminates ? { transportSocket: meshServerSocket(shape.kind, parts.context.settings.config) } : {}),
+    ...(shape.own ? { transportSocket: edgeServerSocket(shape.own, shape.kind, parts.context.settings.config) } : {}),
     filters: shape.kind === 'http' ? [httpFilter(plan, parts)] : tcpFilters(plan, parts),
   };
 }

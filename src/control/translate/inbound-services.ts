@@ -1,3 +1,4 @@
+import type { ServerTls } from '../../api/common/server-tls.ts';
 import type { SidecarIngress } from '../../api/sidecar.ts';
 import { isDetected, isHttp, type MeshService, type Protocol } from '../registry/model.ts';
 import { declaredProtocol, protocolOf } from '../registry/protocol.ts';
@@ -14,6 +15,8 @@ export interface InboundPort {
   readonly servicePort: number;
   /** Where the application is when it is not at the pod's own address and port: `127.0.0.1:PORT`, `unix:///path`. */
   readonly endpoint?: string;
+  /** TLS that the proxy ends for clients outside of the mesh: Sidecar.ingress[].tls. */
+  readonly tls?: ServerTls;
   /** Where the proxy listens for it itself: connections to it are not captured. */
   readonly bind?: string;
 }
@@ -76,6 +79,7 @@ function ingressPort(ingress: SidecarIngress, context: Context): InboundPort {
   const binds = ingress.captureMode === 'NONE' || context.proxy.interception === 'NONE';
   const isOwn = endpoint === undefined || endpoint === '' || (endpoint === `0.0.0.0:${port}` && !binds);
   return {
+    ...(ingress.tls ? { tls: ingress.tls } : {}),
     port, protocol: declared, service, servicePort: service?.ports.find((p) => targetPort(p.targetPort, context) === port)?.port ?? port,
     ...(isOwn ? {} : { endpoint }),
     // Where nothing is captured the address that was called is the proxy's own.

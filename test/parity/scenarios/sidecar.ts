@@ -1,4 +1,5 @@
 /** What a Sidecar object lets a workload see, and where its proxy listens. */
+import { clientCertificate, files, rootPem, serverCertificate } from '../lab/credentials.ts';
 import { get, object, serviceEntry, sidecar, talk, type Scenario } from '../scenario.ts';
 
 const KNOWN_ONLY = { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' as const } };
@@ -10,7 +11,21 @@ const echo = (to: string, at: string | undefined, received: string | RegExp) => 
 const BOUND = object('v1', 'Service', { name: 'bound', namespace: 'default', spec: '{clusterIP: 10.96.0.50, selector: {app: one}, ports: [{name: tcp-x, port: 9100, targetPort: 9000}, {name: http, port: 8100, targetPort: 8080}]}' });
 const refused = { status: 502, body: '' };
 
+const SERVER = serverCertificate('server.test');
+const FILES = files({ 'cert.pem': SERVER.certificatePem, 'key.pem': SERVER.keyPem, 'ca.pem': rootPem });
+const ownTls = (mode: string) => sidecar(`{workloadSelector: {labels: {app: server}}, ingress: [{port: {number: 8080, protocol: HTTP, name: http}, defaultEndpoint: "0.0.0.0:8080", tls: {mode: ${mode}, serverCertificate: ${FILES['cert.pem']}, privateKey: ${FILES['key.pem']}, caCertificates: ${FILES['ca.pem']}}}]}`);
+const NOT_THE_MESH = object('security.istio.io/v1', 'PeerAuthentication', { spec: '{selector: {matchLabels: {app: server}}, mtls: {mode: PERMISSIVE}, portLevelMtls: {8080: {mode: DISABLE}}}', name: 'off', namespace: 'default' });
+const AT_POD = { from: 'world', at: '10.244.1.10:8080' } as const;
+
 export const SIDECAR: readonly Scenario[] = [
+  {
+    name: 'TLS of a port’s own, for clients outside of the mesh', covers: ['Sidecar.ingress[].tls'], mesh: [ownTls('SIMPLE'), NOT_THE_MESH],
+    steps: [get('server.test/', { status: 200, body: 'server' }, { ...AT_POD, tls: { sni: 'server.test' } })],
+  },
+  {
+    name: 'TLS of a port’s own asks for certificates', covers: ['Sidecar.ingress[].tls'], mesh: [ownTls('MUTUAL'), NOT_THE_MESH],
+    steps: [get('server.test/', { status: 200, seen: [{ headers: { 'x-forwarded-client-cert': /DNS=client\.test/ } }] }, { ...AT_POD, tls: { sni: 'server.test', certificate: clientCertificate('client.test') } })],
+  },
   {
     name: 'what is unknown is let through, or refused', covers: ['Sidecar.outboundTrafficPolicy.mode'], without: { 'Sidecar.outboundTrafficPolicy.mode': 'ALLOW_ANY' },
     mesh: sidecar(`{${KNOWN}}`),
