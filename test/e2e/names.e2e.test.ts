@@ -45,23 +45,25 @@ test('names, addresses and what is captured', async (t) => {
   await cluster.lateen('up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig);
   await cluster.lateen('install', '--set', 'profile=minimal', '--set', 'meshConfig.defaultConfig.proxyMetadata.ISTIO_META_DNS_CAPTURE="true"', '-y');
   await cluster.kubectl('label', 'namespace', 'default', 'istio-injection=enabled');
-  await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: SERVERS }));
+  await cluster.apply(yaml(SERVERS));
   await waitForPods(cluster, '2/2', ['-l', 'app!=out']);
   const address = await addresses(cluster);
   const bin = address('bin');
   const vip = await cluster.kubectl('get', 'service', 'bin', '-o', 'jsonpath={.spec.clusterIP}');
-  await cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [
+  await cluster.apply(yaml([
     { apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { name: 'vip' }, spec: { hosts: ['shop.example'], location: 'MESH_INTERNAL', resolution: 'STATIC', ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 8080 }], endpoints: [{ address: bin, labels: { 'security.istio.io/tlsMode': 'istio' } }] } },
     client('without-range', { [traffic('excludeOutboundIPRanges')]: `${vip}/32` }),
     client('only-range', { [traffic('includeOutboundIPRanges')]: '10.222.0.0/16' }),
     client('only-port', { [traffic('includeOutboundIPRanges')]: '', [traffic('includeOutboundPorts')]: '80' }),
-  ] }));
+  ]));
   await cluster.lateen('wait', '--for=distribution', 'serviceentry', 'vip.default');
   await waitForPods(cluster, '2/2', ['-l', 'app!=out']);
   await byName(t, cluster);
   await byAddress(t, cluster, { address, vip });
   await captured(t, cluster, { address, vip });
 });
+
+const yaml = (objects: readonly object[]): string => objects.map((object) => JSON.stringify(object)).join('\n---\n');
 
 async function addresses(cluster: TestCluster): Promise<(pod: string) => string> {
   const { items } = await cluster.getJson<{ items: { metadata: { name: string }; status: { podIP?: string } }[] }>('pods');

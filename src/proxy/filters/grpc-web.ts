@@ -44,7 +44,7 @@ export function createGrpcWebFilter(name: string): HttpFilter {
   };
 }
 
-function translation(fromText: boolean, toText: boolean, refuse: () => void): BodyTranslation {
+export function translation(fromText: boolean, toText: boolean, refuse: () => void): BodyTranslation {
   let rest = '';
   let frames = Buffer.alloc(0);
   return {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { ConfigError } from '../../../src/proxy/errors.ts';
+import { translation } from '../../../src/proxy/filters/grpc-web.ts';
 import { createProvider, type JwtVerdict } from '../../../src/proxy/filters/jwt-provider.ts';
 import { compilePathTemplate } from '../../../src/proxy/filters/path-template.ts';
 import { tokenize } from '../../../src/proxy/format/tokens.ts';
@@ -14,7 +15,7 @@ import { readContext, readDecision, writeContext } from '../../../src/proxy/tele
 import { keepAliveMs } from '../../../src/proxy/upstream/idle-limit.ts';
 import { JwtProviderSchema } from '../../../src/xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { FakeClock } from '../../../src/testkit/fake-clock.ts';
-import { allowing, text, type Target } from '../target.ts';
+import { allowing, pieces, text, type Target } from '../target.ts';
 
 const SECRET = Buffer.from('a secret of the fuzzer, long enough');
 const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -41,6 +42,22 @@ const jwt: Target = {
     const verdict = await new Promise<JwtVerdict>((resolve) => provider.check(asContext(Headers.of('authorization', `Bearer ${input.toString('latin1')}`)), undefined, resolve));
     if (verdict.ok) assert.deepEqual(verdict.claims, CLAIMS, 'claims that nobody signed');
     else assert.ok(verdict.status >= 400 && verdict.message !== '');
+  },
+};
+
+/** However a body is cut, it is the same call, or is refused. */
+const grpcWeb: Target = {
+  name: 'grpc-web-text',
+  words: ['=', '==', 'AAAAAAA=', '\n'],
+  seeds: ['AAAAAAVoZWxsbw==', 'AAAAAAVoZWxsbw==AAAAAAA=', 'AAAAAAA='].map(text),
+  check(input, random) {
+    const read = (parts: readonly Buffer[]): string | undefined => {
+      let isRefused = false;
+      const web = translation(true, false, () => (isRefused = true));
+      const out = parts.map((part, i) => (isRefused ? undefined : web.request(part, i === parts.length - 1)));
+      return isRefused ? undefined : Buffer.concat(out.flatMap((part) => part ?? [])).toString('hex');
+    };
+    assert.equal(read(pieces(input, random)), read([input]));
   },
 };
 
@@ -101,4 +118,4 @@ const templates: Target = {
   },
 };
 
-export const targets: readonly Target[] = [jwt, traces, values, formats, templates];
+export const targets: readonly Target[] = [jwt, grpcWeb, traces, values, formats, templates];
