@@ -107,6 +107,35 @@ test('a state-of-the-world client is answered, and its NACK is shown', async (t)
   assert.match(harness.metrics.render(), /pilot_total_xds_rejects\{type="cds"\} 1/);
 });
 
+test('a client that does not answer keeps nobody waiting, and is sent no more than it has room for; when it answers it gets what it missed, at once', async (t) => {
+  const harness = await startHarness(yamlMesh(MESH));
+  t.after(() => harness.close());
+  const open = (name: string, acks: boolean) => {
+    const client = openDelta({ address: harness.address, node: node(name), acks });
+    t.after(() => client.close());
+    client.send({ typeUrl: TypeUrl.Cluster });
+    client.send({ typeUrl: TypeUrl.Listener });
+    return client;
+  };
+  const [quick, mute] = [open('quick', true), open('mute', false)];
+  const clusters = (client: typeof quick) => [...client.held(TypeUrl.Cluster).keys()].filter((name) => name.startsWith('outbound|80||')).length;
+  await eventually(() => assert.deepEqual([quick, mute].map(clusters), [1, 1]));
+  const others = Array.from({ length: 10 }, (_, i) => MESH.replaceAll('web', `other${i}`));
+  for (let i = 1; i <= others.length; i++) {
+    harness.update(yamlMesh([MESH, ...others.slice(0, i)]));
+    await eventually(() => assert.equal(clusters(quick), i + 1));
+  }
+  assert.deepEqual([clusters(mute), mute.inbox.all.filter((r) => r.typeUrl === TypeUrl.Cluster).length], [1, 1]);
+  const late = harness.discovery.connections().map(({ proxy, settledAt }) => `${proxy.name} ${settledAt === harness.generator.snapshot.number}`);
+  assert.deepEqual(late.sort(), ['mute false', 'quick true']);
+  const responses = () => mute.inbox.all.filter((r) => r.typeUrl === TypeUrl.Cluster);
+  await eventually(() => {
+    mute.send({ typeUrl: TypeUrl.Cluster, nonce: responses().at(-1)?.nonce });
+    assert.equal(clusters(mute), 11);
+  });
+  assert.ok(responses().length <= 3, `ten changes are not ten responses: ${responses().length}`);
+});
+
 test('a client that does not say who it is, or nonsense, is refused', async (t) => {
   const harness = await startHarness(yamlMesh(MESH));
   t.after(() => harness.close());

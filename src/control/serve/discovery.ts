@@ -12,6 +12,7 @@ import type { Origin } from '../registry/origin.ts';
 import { isEmptyDiff, type MeshSnapshot } from '../registry/snapshot.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
 import type { Generator } from '../generate/generator.ts';
+import { Census, type Counted } from './census.ts';
 import { holdersOf } from './holders.ts';
 import type { PilotMetrics } from './metrics.ts';
 import { PushQueue, type Pushed } from './push-queue.ts';
@@ -46,14 +47,13 @@ export interface Discovery {
   connections(): readonly ConnectedProxy[];
   /** Tells whether a proxy holds something that was made from the object; to be asked of many proxies at once. */
   holdersOf(origin: Origin): (proxy: ConnectedProxy) => boolean;
+  census(): Census;
   /** Tells how proxies come along. */
   watch(listener: (event: ProxyEvent, connection: ConnectedProxy) => void): void;
   close(): void;
 }
 
-interface Connection extends ConnectedProxy, Pushed {
-  readonly session: AdsSession;
-}
+interface Connection extends Counted, Pushed {}
 
 export interface DiscoveryDeps {
   readonly generator: Generator;
@@ -167,6 +167,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       // It is one of ours.
       return (connection) => holds((connection as Connection).session);
     },
+    census: () => new Census((listed ??= [...connections]), generator.origins),
     watch: (listener) => void (tell = listener),
     close: () => queue.close(),
   };

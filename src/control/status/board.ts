@@ -59,6 +59,8 @@ const AGAIN_MS = 1_000;
 const SURROUNDINGS_MS = 500;
 /** How long the number of proxies in a status may be behind. */
 const COUNTS_MS = 30_000;
+/** A task rests for so many times as long as it took: telling how things are must not keep them from getting better. */
+const REST = 30;
 const SLICE = 10;
 const PAUSE_MS = 50;
 
@@ -77,6 +79,9 @@ export class StatusBoard {
   readonly #conflicts = new Conflicts();
   readonly #indexes = new MeshIndexes();
   readonly #timers = new Map<Task, { timer: Timer; dueMs: number }>();
+  readonly #restUntil = new Map<Task, number>();
+  /** Of the proxies, during a task. */
+  #census: ReturnType<ProxyView['census']> | undefined;
   #snapshot: MeshSnapshot | undefined;
   #leftOut: ReadonlyMap<Origin, readonly LeftOut[]> = new Map();
   #isClosed = false;
@@ -147,13 +152,18 @@ export class StatusBoard {
   #in(ms: number, what: Task, run: () => void): void {
     if (this.#isClosed) return;
     const { clock } = this.#deps;
-    const dueMs = clock.monotonic() + ms;
+    const nowMs = clock.monotonic();
+    const dueMs = Math.max(nowMs + ms, this.#restUntil.get(what) ?? 0);
     const due = this.#timers.get(what);
     if (due && due.dueMs <= dueMs) return;
     due?.timer.cancel();
-    const timer = clock.after(ms, () => {
+    const timer = clock.after(dueMs - nowMs, () => {
       this.#timers.delete(what);
+      this.#census = undefined;
+      const startedMs = clock.monotonic();
       run();
+      const endedMs = clock.monotonic();
+      this.#restUntil.set(what, endedMs + (endedMs - startedMs) * REST);
     });
     timer.unref();
     this.#timers.set(what, { timer, dueMs });
@@ -205,7 +215,8 @@ export class StatusBoard {
       const surroundings = this.#surroundings(entry);
       entry.told = JSON.stringify(surroundings);
       const { kind, origin, object, since } = entry;
-      const progress = progressOf(origin, since, proxies);
+      this.#census ??= proxies.census();
+      const progress = progressOf(origin, since, { groups: this.#census.groupsOf(origin), wants: proxies.wants });
       const facts: ObjectFacts = {
         ...surroundings, progress,
         generation: object.metadata.generation ?? 0,

@@ -31,9 +31,8 @@ export function createStatuses(deps: StatusDeps): MeshStatuses {
     clock,
     log,
     proxies: {
-      all: () => discovery.connections(),
       allSettledAt: () => discovery.connections().reduce((least, { settledAt }) => Math.min(least, settledAt), Infinity),
-      holdersOf: (origin) => discovery.holdersOf(origin),
+      census: () => discovery.census(),
       wants: ({ proxy }, origin) => generator.wants(proxy, origin),
     },
     leftOut: () => generator.leftOut,
