@@ -7,13 +7,18 @@ import { test, type TestContext } from 'node:test';
 import { address, hcm, http2Options, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy } from './testkit/proxy.ts';
 import { call, exchangeBytes, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
 
-async function grpcLikeUpstream(t: TestContext): Promise<number> {
-  const server = createHttp2Server();
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+const grpcLikeUpstream = (t: TestContext): Promise<number> =>
+  http2Upstream(t, (stream, headers) => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'x-path': headers[':path'] }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '5', 'grpc-message': 'gone' }));
     stream.pipe(stream);
+  });
+
+async function http2Upstream(t: TestContext, onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void): Promise<number> {
+  const server = createHttp2Server();
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on('error', () => {});
+    onStream(stream, headers);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const sessions = new Set<{ destroy(): void }>();
@@ -160,32 +165,25 @@ test('a slow reader holds the upstream back instead of filling memory', async (t
   socket.destroy();
 });
 
-for (const client of ['HTTP/1.1', 'HTTP/2'] as const) {
-  for (const framing of ['content-length', 'chunked'] as const) {
-    test(`answers on many connections at once arrive whole and apart, whoever is slow: ${framing}, ${client}`, async (t) => {
-      const bodyOf = (i: number): Buffer => {
-        const body = Buffer.alloc(i % 4 === 0 ? 12_000_000 : 300_001);
-        for (let at = 0; at + 4 <= body.length; at += 4) body.writeUInt32LE((at ^ (i * 2_654_435_761)) >>> 0, at);
-        return body;
-      };
-      const upstream = await httpUpstream(t, (request, response) => {
-        const body = bodyOf(Number(request.url?.slice(1)));
-        if (framing === 'content-length') response.setHeader('content-length', body.length);
-        response.end(body);
-      });
-      const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
-      const port = await proxy.port();
-      const sameAsSent = await Promise.all(Array.from({ length: 12 }, async (_, i) => bodyOf(i).equals(await (client === 'HTTP/2' ? readHttp2(t, port, i) : readHttp1(port, i)))));
-      assert.deepEqual(sameAsSent, Array.from({ length: 12 }, () => true));
-    });
-  }
+/** Bytes that differ from one number to the next, and from place to place. */
+function bodyOf(i: number): Buffer {
+  const body = Buffer.alloc(i % 4 === 0 ? 12_000_000 : 300_001);
+  for (let at = 0; at + 4 <= body.length; at += 4) body.writeUInt32LE((at ^ (i * 2_654_435_761)) >>> 0, at);
+  return body;
 }
 
-/** Every other one does not read for a while. */
-function collect(stream: Readable, i: number): Promise<Buffer> {
+/** Answers with what it was sent. */
+const ECHOES: Readonly<Record<string, (t: TestContext) => Promise<number>>> = {
+  'content-length': (t) => httpUpstream(t, (request, response) => void collect(request).then((body) => response.setHeader('content-length', body.length).end(body))),
+  chunked: (t) => httpUpstream(t, (request, response) => void collect(request).then((body) => response.end(body))),
+  'HTTP/2': (t) => http2Upstream(t, (stream) => void collect(stream).then((body) => stream.end(body))),
+};
+
+/** @param isSlow does not read for a while */
+function collect(stream: Readable, isSlow = true): Promise<Buffer> {
   const parts: Buffer[] = [];
   stream.on('data', (part: Buffer) => parts.push(part));
-  if (i % 2 === 0) {
+  if (isSlow) {
     stream.pause();
     setTimeout(() => stream.resume(), 200);
   }
@@ -195,13 +193,27 @@ function collect(stream: Readable, i: number): Promise<Buffer> {
   });
 }
 
-const readHttp1 = (port: number, i: number): Promise<Buffer> =>
-  new Promise((resolve, reject) => void request({ port, host: '127.0.0.1', path: `/${i}`, agent: false }, (response) => resolve(collect(response, i))).on('error', reject).end());
+const echoHttp1 = (port: number, i: number): Promise<Buffer> =>
+  new Promise((resolve, reject) => void request({ port, host: '127.0.0.1', method: 'POST', agent: false }, (response) => resolve(collect(response, i % 2 === 0))).on('error', reject).end(bodyOf(i)));
 
-function readHttp2(t: TestContext, port: number, i: number): Promise<Buffer> {
+function echoHttp2(t: TestContext, port: number, i: number): Promise<Buffer> {
   const session = connectHttp2(`http://127.0.0.1:${port}`);
   t.after(() => session.destroy());
-  return collect(session.request({ ':path': `/${i}` }), i);
+  const stream = session.request({ ':method': 'POST' });
+  stream.end(bodyOf(i));
+  return collect(stream, i % 2 === 0);
+}
+
+for (const client of ['HTTP/1.1', 'HTTP/2'] as const) {
+  for (const [upstream, start] of Object.entries(ECHOES)) {
+    test(`bodies on many connections at once arrive whole and apart, whoever is slow: ${client}, upstream ${upstream}`, async (t) => {
+      const options = upstream === 'HTTP/2' ? { typed_extension_protocol_options: http2Options } : {};
+      const proxy = startProxy(t, { clusters: [staticCluster('up', [await start(t)], options)], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+      const port = await proxy.port();
+      const sameAsSent = await Promise.all(Array.from({ length: 10 }, async (_, i) => bodyOf(i).equals(await (client === 'HTTP/2' ? echoHttp2(t, port, i) : echoHttp1(port, i)))));
+      assert.deepEqual(sameAsSent, Array.from({ length: 10 }, () => true));
+    });
+  }
 }
 
 test('redirected connections go to the listener of their original destination, others to the virtual one', async (t) => {

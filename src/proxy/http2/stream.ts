@@ -223,6 +223,8 @@ export abstract class Http2Stream {
 
   #endLocal(): void {
     this.#localEnded = true;
+    // A window that opens later finds nothing to do.
+    this.#waitingEnd = undefined;
     this.#connection.unwait(this);
     this.#closeIfDone();
   }
