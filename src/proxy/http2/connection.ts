@@ -2,6 +2,7 @@
  * What breaks the protocol ends the connection with a reason that names the rule; what costs us more than the sender does so too. */
 import type { Duplex } from 'node:stream';
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
+import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
 import { DEFAULT_FLOOD_LIMITS, FloodGuard, type FloodLimits } from './flood-guard.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import {
@@ -107,7 +108,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     for (const frame of opening) this.sender.outbox.push(frame);
     const extra = this.limits.connectionWindow - DEFAULT_WINDOW;
     if (extra > 0) this.sender.outbox.push(numberFrame(FrameType.WindowUpdate, 0, extra));
-    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    readLent(socket, MESSAGE_READ_BYTES, (chunk) => this.receive(chunk));
     socket.on('end', () => this.#lost());
     socket.on('drain', () => this.#onDrain());
     socket.on('error', () => this.#lost());

@@ -212,7 +212,8 @@ class DownstreamHttp2Stream extends Http2Stream implements DownstreamStream {
   }
 
   protected override onBody(chunk: Buffer, end: boolean): void {
-    this.#sink?.onData(chunk, end);
+    // A request's body may have to wait, or be sent again.
+    this.#sink?.onData(Buffer.from(chunk), end);
   }
 
   protected override onBodyEnd(trailers: Headers | undefined): void {

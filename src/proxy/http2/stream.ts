@@ -41,6 +41,7 @@ export abstract class Http2Stream {
 
   /** A header section that is neither malformed nor too large. */
   abstract onBlock(block: HeaderBlock, end: boolean): void;
+  /** @param chunk only lent */
   protected abstract onBody(chunk: Buffer, end: boolean): void;
   protected abstract onBodyEnd(trailers: Headers | undefined): void;
   protected abstract onDrain(): void;
@@ -85,7 +86,7 @@ export abstract class Http2Stream {
     }
     if (end) this.#remoteEnded = true;
     if (this.#paused) {
-      this.#held.push(chunk);
+      this.#held.push(Buffer.from(chunk));
       if (end) this.#heldEnd = { trailers: undefined };
     } else {
       this.onBody(chunk, end);
