@@ -68,6 +68,15 @@ test('apply, again, changed, get, scale, explain, diff, delete', async (t) => {
   assert.match((await kubectl('get deploy')).err, /No resources found in default namespace/);
 });
 
+test('a List is applied item by item, and each item is checked', async (t) => {
+  const { kubectl } = await setUp(t);
+  const list = (...items: object[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+  const configMap = (name: string, more: object = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, ...more });
+  const { err, out } = await kubectl('apply -f -', list(configMap('a'), configMap('b')));
+  assert.deepEqual([err, out], ['', 'configmap/a created\nconfigmap/b created\n']);
+  assert.match((await kubectl('apply -f -', list(configMap('c', { date: {} })))).err, /unknown field "date"/);
+});
+
 test('the generators, which send protobuf', async (t) => {
   const { kubectl } = await setUp(t);
   for (const [line, out] of [

@@ -13,17 +13,24 @@ export interface DocumentDeps {
   openapi: OpenapiDocuments;
 }
 
-type Answer = { json: unknown; type?: string } | { text: string };
+type Answer = { json: unknown; type?: string } | { text: string } | { bytes: Buffer; type: string };
 
 export function createDocuments(deps: DocumentDeps): (path: string, request: IncomingMessage, response: ServerResponse) => boolean {
   return (path, request, response) => {
     const answer = documentAt(deps, path, request);
     if (!answer) return false;
     if ('text' in answer) sendText(response, 200, answer.text, { 'content-type': 'text/plain; charset=utf-8' });
+    else if ('bytes' in answer) response.writeHead(200, { 'content-type': answer.type, 'content-length': answer.bytes.length }).end(answer.bytes);
     else sendJson(response, 200, answer.json, answer.type ? { 'content-type': answer.type } : {});
     return true;
   };
 }
+
+/** As clients ask for it; in an answer no media type can have the at sign. */
+const PROTO_OPENAPI = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** A document of that form without definitions: kubectl wants one before it applies a List, and then checks nothing by itself; each
+ * item is checked here. Fields of gnostic's Document: swagger, info (title, version), paths. */
+const NO_DEFINITIONS = Buffer.concat([Buffer.from('\x0a\x032.0\x12\x10\x0a\x0aKubernetes\x12\x021\x2e', 'latin1'), Buffer.from([0x42, 0])]);
 
 const HEALTH = /^\/(healthz|livez|readyz)(\/.*)?$/;
 
@@ -37,7 +44,7 @@ function documentAt(deps: DocumentDeps, path: string, request: IncomingMessage):
     case '/api': return discovery(kinds, request, { core: true });
     case '/apis': return discovery(kinds, request, { core: false });
     case '/openapi/v3': return { json: openapi.index() };
-    case '/openapi/v2': return { json: openapi.swagger() };
+    case '/openapi/v2': return request.headers.accept?.includes(PROTO_OPENAPI) ? { bytes: NO_DEFINITIONS, type: PROTO_OPENAPI.replace('@', '.') } : { json: openapi.swagger() };
     case '/openid/v1/jwks': return { json: tokens.jwks(), type: 'application/jwk-set+json' };
     case '/.well-known/openid-configuration': return { json: {
       issuer: tokens.issuer, jwks_uri: `${tokens.issuer}/openid/v1/jwks`, response_types_supported: ['id_token'], subject_types_supported: ['public'],
