@@ -138,8 +138,8 @@ async function changes({ mesh, watch }: Rig): Promise<void> {
   }
 }
 
-/** Every client holds what a fresh client of the same node is given. */
+/** Clients hold what fresh clients of the same nodes are given. */
 async function verify({ clients, control }: Rig): Promise<void> {
-  const { different, resources } = await clients.compare();
-  console.log(`compared with fresh clients: ${resources} resources held, ${different.length} different${different.length > 0 ? `: ${different.join('; ')}` : ''}; streams lost: ${clients.failures.length} ${clients.failures.slice(0, 3).join('; ')}; warnings of the control plane: ${control.warnings.length} ${control.warnings.slice(0, 3).join('; ')}; resident ${control.memory().nowMb.toFixed(0)} MB`);
+  const { different, resources, clients: compared } = await clients.compare();
+  console.log(`${compared} clients compared with fresh ones: ${resources} resources held, ${different.length} different${different.length > 0 ? `: ${different.join('; ')}` : ''}; streams lost: ${clients.failures.length} ${clients.failures.slice(0, 3).join('; ')}; warnings of the control plane: ${control.warnings.length} ${control.warnings.slice(0, 3).join('; ')}; resident ${control.memory().nowMb.toFixed(0)} MB`);
 }
