@@ -25,8 +25,8 @@ const ENTRIES: Readonly<Record<string, string>> = {
   'apps/traffic-client': 'samples/apps/traffic/client.ts',
 };
 
-/** Native add-ons stay packages: they are copied beside the bundles. */
-const NATIVE = ['koffi', '@koromix'];
+/** Native add-ons, and what a proxy loads only when it must, stay packages: they are copied beside the bundles. */
+const PACKAGES = ['koffi', '@koromix', 're2js'];
 
 const OPTIONS: BuildOptions = {
   outdir: 'dist',
@@ -56,9 +56,9 @@ export async function buildBundles(): Promise<void> {
   // Each by itself: what one has in common with the other must not cut it into more files.
   const split = present.filter(([name]) => SPLIT.includes(name)).map(([name, source]) => build({ ...OPTIONS, entryPoints: { [name]: source }, splitting: true, chunkNames: `parts/${name}/[name]-[hash]` }));
   await Promise.all([build({ ...OPTIONS, entryPoints: whole }), ...split]);
-  for (const name of NATIVE) {
+  for (const name of PACKAGES) {
     rmSync(`dist/node_modules/${name}`, { recursive: true, force: true });
     mkdirSync('dist/node_modules', { recursive: true });
-    if (existsSync(`node_modules/${name}`)) cpSync(`node_modules/${name}`, `dist/node_modules/${name}`, { recursive: true, filter: (path) => !/koffi\/(doc|vendor)(\/|$)/.test(path) });
+    if (existsSync(`node_modules/${name}`)) cpSync(`node_modules/${name}`, `dist/node_modules/${name}`, { recursive: true, filter: (path) => !/koffi\/(doc|vendor)(\/|$)|re2js\/build\/index\.(d\.c?ts|js|umd\.js)$/.test(path) });
   }
 }

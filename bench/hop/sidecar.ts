@@ -37,6 +37,8 @@ export function sidecarCommand(home: string, resources: StaticResources, node = 
     args: [...image.entrypoint.slice(1).map(here), 'proxy', 'sidecar', '--log_output_level=default:error'],
     env: {
       ...Object.fromEntries(Object.entries(image.env).map(([name, value]) => [name, here(value)])),
+      // Of the machine's own environment; a pod's has nothing of it.
+      NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '',
       POD_NAME: 'bench', POD_NAMESPACE: 'default', INSTANCE_IP: '127.0.0.1', LATEEN_DATA_DIR: home,
       // Nobody listens there; pages get any free port.
       PROXY_CONFIG: JSON.stringify({ discoveryAddress: '127.0.0.1:1', proxyAdminPort: 0, statusPort: 0 }), ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0',

@@ -220,6 +220,23 @@ test('a failed connection fails who waited for it, with the reason', () => {
   assert.deepEqual([breakers.connections, breakers.pending], [0, 0]);
 });
 
+test('a burst makes some connections at once, and the others one burst after the other', async () => {
+  const { transport, ask, clock } = setUp();
+  const requests = Array.from({ length: 100 }, () => ask());
+  assert.equal(transport.dialled.length, 64);
+  transport.accept();
+  assert.deepEqual([transport.dialled.length, requests.filter(({ stream }) => stream).length], [63, 1]);
+  await clock.advance(10);
+  assert.equal(transport.dialled.length, 99);
+});
+
+test('each connection of a burst that fails takes its share of the requests with it', () => {
+  const { transport, ask } = setUp();
+  const requests = Array.from({ length: 200 }, () => ask());
+  for (let listener = transport.dialled.shift(); listener; listener = transport.dialled.shift()) listener.onFailed('refused', false);
+  assert.ok(requests.every(({ failure }) => failure === 'refused'));
+});
+
 test('HTTP/2: requests share a connection up to its streams', async () => {
   const { ask, transport } = setUp({ protocol: 'http2', lifetime: { maxConcurrentStreams: 2 } });
   const requests = [ask(), ask(), ask()];

@@ -1,6 +1,6 @@
 /** Connections to one host for HTTP: kept-alive HTTP/1.1 connections or multiplexed HTTP/2 sessions, and the requests that wait for one. */
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import { Http1ClientConnection, type Http1ClientHandler } from '../http1/client-connection.ts';
 import { DEFAULT_LIMITS } from '../http1/parser.ts';
 import type { Http2Limits } from '../http2/connection.ts';
@@ -72,6 +72,11 @@ interface Multiplexed {
   readonly openedAt: number;
 }
 
+/** So many connections a pool begins within so many ms. The kernel says that they are open before the server has accepted them: of a
+ * burst that is longer than its backlog (511 as a rule) the rest is dropped unsaid, and a request on one of those waits for a second
+ * or three. */
+const BURST = { connections: 64, ms: 10 };
+
 export class HostPool implements Http1ClientHandler {
   readonly #host: Host;
   readonly #settings: PoolSettings;
@@ -86,6 +91,9 @@ export class HostPool implements Http1ClientHandler {
   /** Those whose connection is looked at once more. */
   readonly #checking = new Set<PoolWaiter>();
   readonly #idleLimit = new IdleLimit();
+  /** Connections of the present burst. */
+  #begun = 0;
+  #pace: Timer | undefined;
   #draining = false;
   #reuses = true;
 
@@ -196,6 +204,7 @@ export class HostPool implements Http1ClientHandler {
   }
 
   destroy(): void {
+    this.#pace?.cancel();
     for (const waiter of this.#checking) waiter.onPoolFailure('connection failure', 'the proxy ends', false);
     this.#checking.clear();
     for (let waiter = this.#takeWaiter(); waiter; waiter = this.#takeWaiter()) waiter.onPoolFailure('connection failure', 'the proxy ends', false);
@@ -290,11 +299,12 @@ export class HostPool implements Http1ClientHandler {
     return waiter;
   }
 
-  /** Opens a connection for each request that no connection under way will serve, as far as the breaker allows; the first always. */
+  /** Opens a connection for each request that no connection under way will serve, as far as the breaker allows; the first always.
+   * Of a burst the first connections may serve the rest. */
   #grow(): void {
     const { protocol, lifetime } = this.#settings;
     const perConnection = protocol === 'http1' ? 1 : Math.max(1, lifetime.maxConcurrentStreams);
-    while (this.#connecting.size * perConnection < this.#waiting.length) {
+    while (this.#connecting.size * perConnection < this.#waiting.length && this.#begun < BURST.connections) {
       const { breakers } = this.#deps;
       if (!breakers.canConnect) {
         breakers.overflows.connections++;
@@ -323,6 +333,12 @@ export class HostPool implements Http1ClientHandler {
     breakers.connections++;
     this.#host.activeConnections++;
     this.#host.counters.connections++;
+    this.#begun++;
+    this.#pace ??= this.#deps.clock.after(BURST.ms, () => {
+      this.#pace = undefined;
+      this.#begun = 0;
+      this.#serveWaiting();
+    });
     const alpn = this.#alpn();
     const connecting = this.#host.transport.connect(
       { ...target, alpn },
@@ -379,9 +395,9 @@ export class HostPool implements Http1ClientHandler {
     this.#serveWaiting();
   }
 
-  /** A failed connection fails the requests that waited for it: all, when no other is under way. */
+  /** A failed connection fails the requests that waited for it: all, when no other is under way, else its share. */
   #failWaiting(reason: string | undefined, timedOut: boolean): void {
-    const count = this.#connecting.size === 0 ? this.#waiting.length : 1;
+    const count = Math.ceil(this.#waiting.length / (this.#connecting.size + 1));
     for (let i = 0; i < count; i++) this.#takeWaiter()?.onPoolFailure('connection failure', reason, timedOut);
   }
 
