@@ -22,9 +22,10 @@ export interface PushLoopDeps {
   readonly log: Log;
 }
 
-/** While proxies take what a snapshot changed, the next one waits for so long for each of them, which is about what it costs to tell
- * one: under load a snapshot is made once in a round of all proxies. */
+/** While proxies take what a snapshot changed, the next one waits: for so long for each of them, which is about what it costs to tell
+ * one, and for so many times as long as it took to make the last. Under load a snapshot is made once in a round of all proxies. */
 const MS_EACH = 0.15;
+const BUILDS = 10;
 /** But never for longer than this. */
 const MAX_ROUND_MS = 500;
 
@@ -33,7 +34,7 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
   const { sources, builder, generator, discovery, metrics, clock, log } = deps;
   let firstAtMs: number | undefined;
   let round: Timer | undefined;
-  let ranAtMs = 0;
+  let [ranAtMs, buildMs] = [0, 0];
   const run = () => {
     ranAtMs = clock.monotonic();
     round?.cancel();
@@ -42,6 +43,7 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
     firstAtMs = undefined;
     try {
       const snapshot = builder.build(sources.inputs(), clock.now());
+      buildMs = clock.monotonic() - ranAtMs;
       discovery.push(snapshot, () => {
         metrics.converged((clock.monotonic() - since) / 1000);
         told(snapshot);
@@ -68,7 +70,7 @@ export function startPushLoop(deps: PushLoopDeps): { close(): void } {
     reported = text;
   };
   const due = () => {
-    const roundMs = discovery.isPushing ? Math.min(MAX_ROUND_MS, discovery.connections().length * MS_EACH) : 0;
+    const roundMs = discovery.isPushing ? Math.min(MAX_ROUND_MS, Math.max(discovery.connections().length * MS_EACH, buildMs * BUILDS)) : 0;
     const waitMs = ranAtMs + roundMs - clock.monotonic();
     if (waitMs <= 0) return run();
     round ??= clock.after(waitMs, run);
