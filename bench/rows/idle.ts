@@ -46,7 +46,7 @@ async function measure(peer: Peer, plan: Plan, kind: (typeof KINDS)[number][0]):
     const without = await load();
     const before = pssMegabytes(proxy.pid);
     // Some descriptors are the proxy's own.
-    const count = kind === 'tls' ? TLS_CONNECTIONS : Math.min(WANTED, descriptors() - 500);
+    const count = Math.min(WANTED, kind === 'tls' ? TLS_CONNECTIONS : descriptors() - 500);
     for (let i = 0; i < count; i += FOR_EACH_CLIENT) clients.push(await startClient(plan, [Math.min(FOR_EACH_CLIENT, count - i), kind, clients.length]));
     const open = clients.reduce((sum, client) => sum + client.open, 0);
     await new Promise((resolve) => setTimeout(resolve, MS_TO_SETTLE));
