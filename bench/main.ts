@@ -11,6 +11,7 @@ import { grpcHops, http2Hops } from './rows/http2.ts';
 import { idleConnections } from './rows/idle.ts';
 import { latency } from './rows/latency.ts';
 import { memory } from './rows/memory.ts';
+import { policies } from './rows/policies.ts';
 import { propagation } from './rows/propagation.ts';
 import { routeTables } from './rows/routes.ts';
 import { startUp } from './rows/start.ts';
@@ -18,7 +19,7 @@ import { zero } from './rows/zero.ts';
 import { tcpStream, tlsStream } from './rows/stream.ts';
 
 const ROWS: readonly Row[] = [
-  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, hostileClients, idleConnections, propagation, change,
+  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, policies, hostileClients, idleConnections, propagation, change,
   zero,
 ];
 const wanted = process.argv[2];
