@@ -4,7 +4,8 @@ import test, { type TestContext } from 'node:test';
 import { TestCluster } from './harness.ts';
 import { waitForPods } from './steps/bookinfo.ts';
 
-const CONFIG = 'proxy.istio.io/config';
+/** The sidecar answers the workload's DNS queries. */
+const CAPTURES_NAMES = { 'proxy.istio.io/config': 'proxyMetadata: {ISTIO_META_DNS_CAPTURE: "true"}' };
 const traffic = (name: string) => `traffic.sidecar.istio.io/${name}`;
 
 const httpbin = (name: string, port: number) => ({ name, image: 'mccutchen/go-httpbin', env: [{ name: 'PORT', value: String(port) }, { name: 'HOSTNAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }], ports: [{ containerPort: port }] });
@@ -24,8 +25,8 @@ const SERVERS = [
   pod('open', httpbin('app', 8080), { annotations: { [traffic('excludeInboundPorts')]: '8080' } }),
   pod('other', httpbin('app', 8080), { annotations: { [traffic('includeInboundPorts')]: '9999' } }),
   pod('named', httpbin('app', 8080), { annotations: { [traffic('includeInboundPorts')]: '8080' } }),
-  client('client', {}),
-  client('asks-itself', { [CONFIG]: 'proxyMetadata: {ISTIO_META_DNS_CAPTURE: "false"}' }),
+  client('client', CAPTURES_NAMES),
+  client('asks-itself', {}),
   client('without-port', { [traffic('excludeOutboundPorts')]: '80' }),
   client('out', {}, { 'sidecar.istio.io/inject': 'false' }),
 ];
@@ -43,7 +44,7 @@ test('names, addresses and what is captured', async (t) => {
   const cluster = new TestCluster('names');
   t.after(() => cluster.close());
   await cluster.lateen('up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig);
-  await cluster.lateen('install', '--set', 'profile=minimal', '--set', 'meshConfig.defaultConfig.proxyMetadata.ISTIO_META_DNS_CAPTURE="true"', '-y');
+  await cluster.lateen('install', '--set', 'profile=minimal', '-y');
   await cluster.kubectl('label', 'namespace', 'default', 'istio-injection=enabled');
   await cluster.apply(yaml(SERVERS));
   await waitForPods(cluster, '2/2', ['-l', 'app!=out']);
@@ -52,7 +53,7 @@ test('names, addresses and what is captured', async (t) => {
   const vip = await cluster.kubectl('get', 'service', 'bin', '-o', 'jsonpath={.spec.clusterIP}');
   await cluster.apply(yaml([
     { apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { name: 'vip' }, spec: { hosts: ['shop.example'], location: 'MESH_INTERNAL', resolution: 'STATIC', ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 8080 }], endpoints: [{ address: bin, labels: { 'security.istio.io/tlsMode': 'istio' } }] } },
-    client('without-range', { [traffic('excludeOutboundIPRanges')]: `${vip}/32` }),
+    client('without-range', { ...CAPTURES_NAMES, [traffic('excludeOutboundIPRanges')]: `${vip}/32` }),
     client('only-range', { [traffic('includeOutboundIPRanges')]: '10.222.0.0/16' }),
     client('only-port', { [traffic('includeOutboundIPRanges')]: '', [traffic('includeOutboundPorts')]: '80' }),
   ]));
@@ -126,7 +127,8 @@ async function byAddress(t: TestContext, cluster: TestCluster, { address, vip }:
     assert.deepEqual(await call(cluster, 'client', `http://${vip}`), { code: 0, host: 'bin', caller: 'default', isProxied: true });
   });
   await t.test('a workload calls itself: by its service, by its own address, and on its loopback without the proxy', async () => {
-    assert.deepEqual(await call(cluster, 'bin', 'http://bin', 'app'), { code: 0, host: 'bin', caller: 'default', isProxied: true });
+    // Its name alone is the pod's own: /etc/hosts.
+    assert.deepEqual(await call(cluster, 'bin', 'http://bin.default', 'app'), { code: 0, host: 'bin', caller: 'default', isProxied: true });
     assert.equal((await call(cluster, 'bin', `http://${address('bin')}:8080`, 'app')).host, 'bin');
     assert.deepEqual(await call(cluster, 'bin', 'http://127.0.0.1:8080', 'app'), { code: 0, host: 'bin', caller: undefined, isProxied: false });
   });
