@@ -31,7 +31,7 @@ export class ServerCall implements GrpcCall, RequestSink {
       this.#stream.sendHead({ status: 200, headers: Headers.of('content-type', CONTENT_TYPE), bodyLength: -1 }, false, true);
     }
     // Who does not read is not written to by services: they wait for answers, so what waits here is bounded.
-    this.#stream.sendData(message, false);
+    this.#stream.sendData(message, false, true);
   }
 
   end(failure: GrpcFailure = SUCCESS): void {
@@ -43,7 +43,8 @@ export class ServerCall implements GrpcCall, RequestSink {
 
   onData(chunk: Buffer, end: boolean): void {
     if (this.#isOver) return;
-    const messages = this.#reader.push(chunk);
+    // The codec only lends it.
+    const messages = this.#reader.push(Buffer.from(chunk));
     if (typeof messages === 'string') {
       this.#receiver.lost();
       return this.end({ code: GrpcCode.ResourceExhausted, details: messages });

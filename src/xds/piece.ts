@@ -11,7 +11,7 @@ export class Piece {
   readonly removed: readonly string[];
   #kept: Piece | undefined;
   #asked: WeakMap<NameSet, Piece> | undefined;
-  #message: Message | undefined;
+  #message: { readonly typeUrl: string; readonly message: Message } | undefined;
 
   constructor(upserts: readonly EncodedResource[], removed: readonly string[]) {
     this.upserts = upserts;
@@ -26,7 +26,7 @@ export class Piece {
    * are mostly sent the same. */
   static shared(upserts: readonly EncodedResource[], removed: readonly string[]): Piece {
     const [first] = upserts;
-    if (!first) return Piece.of(upserts, removed);
+    if (!first) return removals(removed);
     const known = (pieces.get(first) ?? []).flatMap((reference) => reference.deref() ?? []);
     const same = known.find((piece) => sameItems(piece.upserts, upserts) && sameItems(piece.removed, removed));
     if (same) return same;
@@ -69,12 +69,27 @@ export class Piece {
   /** As a delta response. A client whose last nonce was the same gets one of its own.
    * @param head `version`: of the configuration with which it was sent first */
   message(head: { typeUrl: string; version: string }, lastNonce: string): Message {
-    if (this.#message && this.#message.nonce !== lastNonce) return this.#message;
+    const known = this.#message;
+    if (known?.typeUrl === head.typeUrl && known.message.nonce !== lastNonce) return known.message;
     const message = encodeDeltaResponse({ ...head, nonce: nextNonce() }, this.upserts.map((r) => r.delta), this.removed);
-    // That there is nothing can be said of any type.
-    if (!this.isEmpty) this.#message = message;
+    this.#message = { typeUrl: head.typeUrl, message };
     return message;
   }
+}
+
+/** Pieces that only take away, by what: the newest few. */
+const takingAway = new Map<string, Piece>();
+const MAX_TAKING_AWAY = 64;
+
+function removals(names: readonly string[]): Piece {
+  if (names.length === 0) return Piece.empty;
+  const key = names.join('\n');
+  const piece = takingAway.get(key) ?? new Piece([], names);
+  takingAway.delete(key);
+  takingAway.set(key, piece);
+  const [oldest] = takingAway.keys();
+  if (takingAway.size > MAX_TAKING_AWAY && oldest !== undefined) takingAway.delete(oldest);
+  return piece;
 }
 
 /** By the first resource. */

@@ -264,7 +264,7 @@ export class AdsSession {
     if (!type || type.sub.waiting) return;
     const removed = [...type.retained.keys()];
     type.retained.clear();
-    if (this.#deps.mode === 'delta') this.#writeDelta(type, Piece.of([], removed));
+    if (this.#deps.mode === 'delta') this.#writeDelta(type, Piece.shared([], removed));
     else this.#writeSotw(type, { pieces: [], isWhole: true, mustAnswer: true });
   }
 

@@ -160,7 +160,7 @@ export class TypeStream {
         else removed.push(name);
       }
     }
-    return Piece.of(upserts, removed);
+    return Piece.shared(upserts, removed);
   }
 
   /** It is sent what there is in `want`. */

@@ -60,8 +60,9 @@ export interface DownstreamStream {
   /** @param more true when sendData or sendEnd follows at once in this tick, so that both can leave in one packet */
   sendHead(head: ResponseHead, end: boolean, more: boolean): void;
   /** @param chunk only lent
+   * @param isKept it is not only lent: it stays as it is
    * @returns false when the caller should wait for `onDrain` */
-  sendData(chunk: Buffer, end: boolean): boolean;
+  sendData(chunk: Buffer, end: boolean, isKept?: boolean): boolean;
   sendEnd(trailers: Headers | undefined): void;
   /** Ends the stream abnormally after a head was sent. */
   reset(): void;

@@ -7,6 +7,8 @@ export class Outbox {
   readonly #socket: Duplex;
   #frames: Buffer[] = [];
   #bytes = 0;
+  /** Something in it is not to be copied. */
+  #isKept = false;
   #scheduled = false;
   #closed = false;
   /** Small frames that nobody asked for, since the socket last took everything. Envoy: max_outbound_control_frames. */
@@ -26,9 +28,11 @@ export class Outbox {
     return this.#socket.writableNeedDrain;
   }
 
-  push(frame: Buffer): void {
+  /** @param isKept the bytes stay as they are: they are written from where they are */
+  push(frame: Buffer, isKept = false): void {
     if (this.#closed) return;
     this.#frames.push(frame);
+    if (isKept) this.#isKept = true;
     this.#bytes += frame.length;
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -45,9 +49,11 @@ export class Outbox {
     const bytes = this.#bytes;
     this.#frames = [];
     this.#bytes = 0;
+    const isKept = this.#isKept;
+    this.#isKept = false;
     if (frames.length === 1) {
       this.#write(first);
-    } else if (bytes <= MERGE_LIMIT) {
+    } else if (bytes <= MERGE_LIMIT && !isKept) {
       this.#write(Buffer.concat(frames, bytes));
     } else {
       this.#socket.cork();

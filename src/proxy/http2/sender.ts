@@ -2,10 +2,13 @@
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { FloodGuard } from './flood-guard.ts';
-import { DEFAULT_WINDOW, type ErrorCode, Flag, FRAME_HEAD_BYTES, FrameType, MAX_FRAME_BYTES, MAX_WINDOW, newFrame, numberFrame } from './frames.ts';
+import { DEFAULT_WINDOW, type ErrorCode, Flag, FRAME_HEAD_BYTES, FrameType, MAX_FRAME_BYTES, MAX_WINDOW, newFrame, numberFrame, writeHead } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { Outbox } from './outbox.ts';
 import { initialPeer, type PeerSettings } from './peer-settings.ts';
+
+/** Less is copied, even if it need not be: one write is cheaper than two. */
+const COPY_LIMIT = 1024;
 
 /** Whose window `writeData` spends. */
 export interface WindowHolder {
@@ -67,13 +70,13 @@ export class Http2Sender {
     }
   }
 
-  /** Sends as much as windows allow. @returns octets sent; an empty chunk is always sent */
-  writeData(stream: WindowHolder, chunk: Buffer, end: boolean): number {
+  /** Sends as much as windows allow. @param isKept the bytes stay as they are, and need no copy @returns octets sent; an empty chunk is always sent */
+  writeData(stream: WindowHolder, chunk: Buffer, end: boolean, isKept = false): number {
     let sent = 0;
     do {
       const length = Math.min(chunk.length - sent, MAX_FRAME_BYTES, stream.sendWindow, this.#window);
       if (length <= 0 && chunk.length > 0) break;
-      this.#pushData(stream.id, sent === 0 && length === chunk.length ? chunk : chunk.subarray(sent, sent + length), end && sent + length === chunk.length);
+      this.#pushData(stream.id, sent === 0 && length === chunk.length ? chunk : chunk.subarray(sent, sent + length), { end: end && sent + length === chunk.length, isKept });
       stream.sendWindow -= length;
       this.#window -= length;
       sent += length;
@@ -99,9 +102,15 @@ export class Http2Sender {
     this.outbox.push(numberFrame(FrameType.WindowUpdate, streamId, octets));
   }
 
-  #pushData(streamId: number, data: Buffer, end: boolean): void {
+  #pushData(streamId: number, data: Buffer, { end, isKept }: { end: boolean; isKept: boolean }): void {
     const flags = end ? Flag.EndStream : 0;
     this.#flood.dataFrameSent();
+    if (isKept && data.length > COPY_LIMIT) {
+      const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES);
+      writeHead(head, 0, { length: data.length, type: FrameType.Data, flags, streamId });
+      this.outbox.push(head);
+      return this.outbox.push(data, true);
+    }
     // The bytes may only be lent.
     const frame = newFrame(data.length, FrameType.Data, flags, streamId);
     frame.set(data, FRAME_HEAD_BYTES);

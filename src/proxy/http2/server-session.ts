@@ -246,8 +246,8 @@ class DownstreamHttp2Stream extends Http2Stream implements DownstreamStream {
     if (isLast) this.#stopRequest();
   }
 
-  sendData(chunk: Buffer, end: boolean): boolean {
-    if (!end) return this.writeData(chunk, false);
+  sendData(chunk: Buffer, end: boolean, isKept = false): boolean {
+    if (!end) return this.writeData(chunk, false, isKept);
     this.#done();
     this.writeData(chunk, true);
     this.#stopRequest();

@@ -149,19 +149,20 @@ export abstract class Http2Stream {
   }
 
   /** @returns false when the caller should wait for `onDrain` */
-  protected writeData(chunk: Buffer, end: boolean): boolean {
+  protected writeData(chunk: Buffer, end: boolean, isKept = false): boolean {
     if (this.#over || this.#localEnded) return true;
     if (this.#waiting.length > 0) {
-      this.#waiting.push(Buffer.from(chunk));
+      this.#waiting.push(isKept ? chunk : Buffer.from(chunk));
       if (end) this.#waitingEnd = { trailers: undefined };
       return this.#wait();
     }
-    const sent = this.#connection.sender.writeData(this, chunk, end);
+    const sent = this.#connection.sender.writeData(this, chunk, end, isKept);
     if (sent === chunk.length) {
       if (end) this.#endLocal();
       return this.#connection.sender.blocked ? this.#wait() : true;
     }
-    this.#waiting.push(Buffer.from(chunk.subarray(sent)));
+    const rest = chunk.subarray(sent);
+    this.#waiting.push(isKept ? rest : Buffer.from(rest));
     if (end) this.#waitingEnd = { trailers: undefined };
     return this.#wait();
   }
@@ -198,7 +199,7 @@ export abstract class Http2Stream {
       const [chunk] = this.#waiting;
       if (chunk === undefined) break;
       const isLast = this.#waiting.length === 1 && this.#waitingEnd !== undefined && this.#waitingEnd.trailers === undefined;
-      const sent = this.#connection.sender.writeData(this, chunk, isLast);
+      const sent = this.#connection.sender.writeData(this, chunk, isLast, true);
       if (sent < chunk.length) {
         if (sent > 0) this.#waiting[0] = chunk.subarray(sent);
         return;
