@@ -1,12 +1,13 @@
 /** One request and its response: prepares the request, runs the filters, routes, and reports exactly one Outcome at the end. */
 import type { Clock } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
-import type { HttpOutcome, PeerMetadata, SpanContext, UpstreamFacts } from '../outcome.ts';
+import type { HttpOutcome, PeerMetadata, UpstreamFacts } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
-import { isGrpc } from '../route/path-match.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
+import { ExchangeRecord } from './exchange-record.ts';
 import type { BodyTranslation, FilterContext, LocalReply } from './filter.ts';
+import { HeldBody } from './held-body.ts';
 import { renderReply, type ReplyMapper } from './local-reply.ts';
 import { prepareRequest } from './prepare.ts';
 import { Router } from './router.ts';
@@ -16,9 +17,8 @@ import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseH
 type Metadata = Map<string, Readonly<Record<string, unknown>>>;
 
 const NO_EDITS: Route['responseEdits'] = [];
+const NOTHING: readonly Buffer[] = [];
 const EMPTY_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
-/** How much of a request body is kept while a filter has not let the request through. */
-const HELD_LIMIT = 64 * 1024;
 
 /** The connection that a request came on. */
 export interface ExchangeOwner {
@@ -33,40 +33,27 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   readonly connection: DownstreamConnection;
   readonly services: ManagerServices;
   readonly stream: DownstreamStream;
-  readonly startMs: number;
   route: Route | undefined;
-  #virtualHost: VirtualHost | undefined;
+  virtualHost: VirtualHost | undefined;
   destination: WeightedDestination | undefined;
   meshRequestHeaders: readonly (readonly [string, string])[] = [];
   answerPeer = false;
   clientAddress = '';
   /** Monotonic ms of the last byte in either direction; the manager ends silent exchanges. */
   lastActive: number;
-  readonly #startedAt: number;
-  #path: string;
+  readonly #record: ExchangeRecord;
   readonly #owner: ExchangeOwner;
   #metadata: Metadata | undefined;
   #router: Router | undefined;
   #nextFilter = 0;
   #running = false;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
-  #heldLimit = HELD_LIMIT;
+  #held: HeldBody | undefined;
   #translation: BodyTranslation | undefined;
-  #gathering: ((isWhole: boolean) => void) | undefined;
   #requestEnded: boolean;
   #requestTrailers: Headers | undefined;
-  #flags: string[] = [];
-  #details = '';
-  #requestBytes = 0;
-  #responseBytes = 0;
   #response: ResponseHead | undefined;
   /** About to be sent. */
   #answering: ResponseHead | undefined;
-  #grpcStatus: number | undefined;
-  #span: SpanContext | undefined;
-  #peer: PeerMetadata | undefined;
-  #upstreamPeer: PeerMetadata | undefined;
   #endings: (() => void)[] | undefined;
   #done = false;
 
@@ -76,11 +63,8 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.connection = connection;
     this.services = owner.services;
     this.#owner = owner;
-    const { clock } = owner.services;
-    this.startMs = clock.now();
-    this.#startedAt = clock.monotonic();
-    this.lastActive = this.#startedAt;
-    this.#path = head.path;
+    this.#record = new ExchangeRecord(owner.services.clock, head.path);
+    this.lastActive = this.#record.startedAt;
     this.#requestEnded = head.bodyLength === 0 && head.upgrade === undefined && head.method !== 'CONNECT';
   }
 
@@ -96,8 +80,17 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     return (this.#metadata ??= new Map());
   }
 
+  /** Undefined when there is none. */
+  get foundMetadata(): Metadata | undefined {
+    return this.#metadata;
+  }
+
   get done(): boolean {
     return this.#done;
+  }
+
+  get answer(): ResponseHead | undefined {
+    return this.#response ?? this.#answering;
   }
 
   /** The response head has been sent. */
@@ -122,9 +115,9 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     const prepared = prepareRequest(request, this.connection, settings);
     if ('status' in prepared) return this.reply(prepared);
     this.clientAddress = prepared.clientAddress;
-    this.#path = request.path;
+    this.#record.path = request.path;
     if (request.authority === '' && request.protocol !== 'HTTP/1.0') return this.reply({ status: 400, details: 'missing_host_header', close: true });
-    if (settings.tracing && tracer) this.#span = tracer.start(request.headers, settings.tracing);
+    if (settings.tracing && tracer) this.#record.span = tracer.start(request.headers, settings.tracing);
     const host = this.#match();
     if (host && host.requireTls === 'all' && request.scheme !== 'https') {
       // As in Envoy: the virtual host sends to https, not one of its routes.
@@ -143,7 +136,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
 
   #match(): VirtualHost | undefined {
     const host = this.services.settings.routes.current()?.find(this.request.authority);
-    this.#virtualHost = host;
+    this.virtualHost = host;
     this.route = host?.find(this.request);
     const action = this.route?.action;
     this.destination = action?.kind === 'forward' ? pickDestination(action, this.request, this.random()) : undefined;
@@ -173,13 +166,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   gatherBody(limitBytes: number, done: (body: Buffer, isWhole: boolean) => void): void {
-    this.#heldLimit = Math.max(HELD_LIMIT, limitBytes);
-    this.#gathering = (isWhole) => {
-      if (!isWhole && this.#heldBytes < limitBytes) return;
-      this.#gathering = undefined;
-      done(Buffer.concat(this.#held), isWhole);
-    };
-    this.#gathering(this.#requestEnded);
+    (this.#held ??= new HeldBody()).gather(limitBytes, this.#requestEnded, done);
   }
 
   resume(): void {
@@ -194,19 +181,16 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     const { action } = route;
     if (action.kind === 'redirect') return this.reply({ status: action.status, details: 'direct_response', headers: [['location', action.location(this.request)]] });
     if (action.kind === 'direct') return this.reply({ status: action.status, body: action.body, details: 'direct_response' });
-    if (this.#span) this.services.tracer?.inject(this.#span, this.request.headers);
+    if (this.#record.span) this.services.tracer?.inject(this.#record.span, this.request.headers);
     if (!this.services.settings.proxiesInterim) this.#answerExpectation();
     this.#running = true;
     const router = new Router(this, route, action);
     this.#router = router;
     router.start();
     if (this.#done) return;
-    const held = this.#held;
-    if (held.length > 0) {
-      this.#held = [];
-      for (const [i, chunk] of held.entries()) router.onData(chunk, this.#requestEnded && this.#requestTrailers === undefined && i === held.length - 1);
-      if (this.#heldBytes >= this.#heldLimit) this.stream.resume();
-    }
+    const held = this.#held?.take() ?? NOTHING;
+    for (const [i, chunk] of held.entries()) router.onData(chunk, this.#requestEnded && this.#requestTrailers === undefined && i === held.length - 1);
+    if (this.#held?.isFull) this.stream.resume();
     if (this.#requestTrailers || (this.#requestEnded && held.length === 0 && this.request.bodyLength !== 0)) router.onEnd(this.#requestTrailers);
   }
 
@@ -223,7 +207,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   onData(given: Buffer, end: boolean): void {
     if (this.#done) return;
     this.lastActive = this.#owner.coarseNow;
-    this.#requestBytes += given.length;
+    this.#record.requestBytes += given.length;
     const chunk = this.#translation ? this.#translation.request(given, end) : given;
     if (chunk === undefined) return;
     if (end) this.#requestEnded = true;
@@ -231,10 +215,9 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
       this.#router?.onData(chunk, end);
       return;
     }
-    this.#held.push(chunk);
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes >= this.#heldLimit) this.stream.pause();
-    this.#gathering?.(end);
+    const held = (this.#held ??= new HeldBody());
+    held.push(chunk, end);
+    if (held.isFull) this.stream.pause();
   }
 
   onEnd(trailers: Headers | undefined): void {
@@ -245,20 +228,20 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
       return;
     }
     this.#requestTrailers = trailers ?? new Headers();
-    this.#gathering?.(true);
+    this.#held?.end();
   }
 
   onReset(reason: ResetReason): void {
     if (this.#done) return;
     if (reason === 'protocol error') {
       this.addFlag('DPE');
-      this.#details = 'http1.codec_error';
+      this.#record.details = 'http1.codec_error';
     } else if (reason === 'remote reset') {
       this.addFlag('DR');
-      this.#details = 'http2.remote_reset';
+      this.#record.details = 'http2.remote_reset';
     } else {
       this.addFlag('DC');
-      this.#details = 'downstream_remote_disconnect';
+      this.#record.details = 'downstream_remote_disconnect';
     }
     this.#finish();
   }
@@ -278,19 +261,19 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   addFlag(flag: string): void {
-    if (!this.#flags.includes(flag)) this.#flags.push(flag);
+    this.#record.addFlag(flag);
   }
 
   setDetails(details: string): void {
-    this.#details = details;
+    this.#record.details = details;
   }
 
   setPeer(peer: PeerMetadata | undefined): void {
-    this.#peer = peer;
+    this.#record.peer = peer;
   }
 
   setUpstreamPeer(peer: PeerMetadata | undefined): void {
-    this.#upstreamPeer = peer;
+    this.#record.upstreamPeer = peer;
   }
 
   /** Answers from here, or when a response is already under way cuts it off. */
@@ -298,12 +281,12 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (this.#done) return;
     if (reply.flag !== undefined) this.addFlag(reply.flag);
     if (this.#response) {
-      this.#details = reply.details;
+      this.#record.details = reply.details;
       this.stream.reset();
       this.#finish();
       return;
     }
-    this.#details = reply.details;
+    this.#record.details = reply.details;
     const mapper = this.#mapperFor(reply);
     const { head, body } = renderReply(mapper ? { ...reply, status: mapper.status ?? reply.status, body: mapper.body ?? reply.body } : reply, this.request);
     this.#answering = head;
@@ -339,7 +322,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (settings.requestIdInResponse && !headers.has('x-request-id')) headers.add('x-request-id', this.request.headers.get('x-request-id') ?? '');
     if (settings.via !== '') headers.add('via', settings.via);
     this.#response = head;
-    this.#noteGrpc(headers);
+    this.#record.noteGrpc(headers, this.request);
     // Sending the last byte may begin the next request of a pipelined client at once.
     if (end) this.#conclude();
     this.stream.sendHead(head, end, more);
@@ -353,7 +336,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   sendData(given: Buffer, end: boolean): boolean {
     const chunk = this.#translation ? this.#translated(given, end) : given;
     if (chunk.length === 0 && !end) return true;
-    this.#responseBytes += chunk.length;
+    this.#record.responseBytes += chunk.length;
     if (end) this.#conclude();
     else this.lastActive = this.#owner.coarseNow;
     return this.stream.sendData(chunk, end);
@@ -365,9 +348,9 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   sendEnd(trailers: Headers | undefined): void {
-    if (trailers) this.#noteGrpc(trailers);
+    if (trailers) this.#record.noteGrpc(trailers, this.request);
     const last = this.#translation?.end(trailers);
-    this.#responseBytes += last?.length ?? 0;
+    this.#record.responseBytes += last?.length ?? 0;
     this.#conclude();
     if (last) this.stream.sendData(last, true);
     else this.stream.sendEnd(trailers);
@@ -377,7 +360,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   abortResponse(flag: string, details: string): void {
     if (this.#done) return;
     this.addFlag(flag);
-    this.#details = details;
+    this.#record.details = details;
     this.stream.reset();
     this.#finish();
   }
@@ -393,20 +376,15 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   get ageMs(): number {
-    return this.clock.monotonic() - this.#startedAt;
+    return this.#record.ageMs;
   }
 
   soFar(): HttpOutcome {
     return this.#outcome(this.#router?.facts(), undefined);
   }
 
-  #noteGrpc(headers: Headers): void {
-    const status = headers.get('grpc-status');
-    if (status !== undefined && isGrpc(this.request.headers.get('content-type'))) this.#grpcStatus = Number(status);
-  }
-
   #conclude(): void {
-    if (this.#details === '') this.#details = 'via_upstream';
+    if (this.#record.details === '') this.#record.details = 'via_upstream';
     this.#finish();
   }
 
@@ -431,39 +409,6 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   #outcome(upstream: UpstreamFacts | undefined, operation: string | undefined): HttpOutcome {
-    const { request, connection, services } = this;
-    const { settings } = services;
-    const response = this.#response ?? this.#answering;
-    return {
-      kind: 'http',
-      reporter: connection.reporter,
-      listener: connection.listener,
-      startMs: this.startMs,
-      durationMs: this.clock.monotonic() - this.#startedAt,
-      method: request.method,
-      path: this.#path,
-      rewrittenPath: request.path,
-      authority: request.authority,
-      protocol: request.protocol,
-      responseCode: response?.status ?? 0,
-      flags: this.#flags,
-      details: this.#details,
-      grpcStatus: this.#grpcStatus,
-      requestBytes: this.#requestBytes,
-      responseBytes: this.#responseBytes,
-      routeName: this.route?.name,
-      routeMetadata: this.route?.metadata,
-      virtualHostMetadata: this.#virtualHost?.metadata,
-      metadata: this.#metadata,
-      requestHeaders: request.headers,
-      responseHeaders: response?.headers ?? EMPTY_HEADERS,
-      connection: connection.facts,
-      upstream: upstream && this.#upstreamPeer ? { ...upstream, peerMetadata: this.#upstreamPeer } : (upstream ?? this.#intended()),
-      downstreamPeerMetadata: this.#peer,
-      span: this.#span,
-      tracing: settings.tracing,
-      operation,
-      accessLogs: settings.accessLogs,
-    };
+    return this.#record.outcome(this, upstream ?? this.#intended(), operation);
   }
 }

@@ -1,0 +1,104 @@
+/** What is told of an exchange when it has ended, gathered while it goes on. */
+import type { Clock } from '../../base/clock.ts';
+import { Headers } from '../headers.ts';
+import type { HttpOutcome, PeerMetadata, SpanContext, UpstreamFacts } from '../outcome.ts';
+import { isGrpc } from '../route/path-match.ts';
+import type { Route, VirtualHost } from '../route/route.ts';
+import type { DownstreamConnection } from './connection.ts';
+import type { ManagerServices } from './services.ts';
+import type { RequestHead, ResponseHead } from './stream.ts';
+
+const NO_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
+
+/** The exchange, as far as it is told of. */
+export interface Recorded {
+  readonly request: RequestHead;
+  readonly connection: DownstreamConnection;
+  readonly services: ManagerServices;
+  readonly route: Route | undefined;
+  readonly virtualHost: VirtualHost | undefined;
+  readonly foundMetadata: Map<string, Readonly<Record<string, unknown>>> | undefined;
+  /** Sent, or about to be. */
+  readonly answer: ResponseHead | undefined;
+}
+
+export class ExchangeRecord {
+  readonly startMs: number;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #flags: string[] = [];
+  #grpcStatus: number | undefined;
+  /** As the client sent it. */
+  path: string;
+  /** Envoy's response code details. */
+  details = '';
+  requestBytes = 0;
+  responseBytes = 0;
+  span: SpanContext | undefined;
+  peer: PeerMetadata | undefined;
+  upstreamPeer: PeerMetadata | undefined;
+
+  constructor(clock: Clock, path: string) {
+    this.#clock = clock;
+    this.startMs = clock.now();
+    this.#startedAt = clock.monotonic();
+    this.path = path;
+  }
+
+  /** Monotonic ms. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
+  get ageMs(): number {
+    return this.#clock.monotonic() - this.#startedAt;
+  }
+
+  addFlag(flag: string): void {
+    if (!this.#flags.includes(flag)) this.#flags.push(flag);
+  }
+
+  /** @param headers of the response, or its trailers */
+  noteGrpc(headers: Headers, request: RequestHead): void {
+    const status = headers.get('grpc-status');
+    if (status !== undefined && isGrpc(request.headers.get('content-type'))) this.#grpcStatus = Number(status);
+  }
+
+  /** @param upstream where the request went, or would have gone
+   * @param operation name of its span */
+  outcome(of: Recorded, upstream: UpstreamFacts | undefined, operation: string | undefined): HttpOutcome {
+    const { request, connection, answer } = of;
+    const { settings } = of.services;
+    return {
+      kind: 'http',
+      reporter: connection.reporter,
+      listener: connection.listener,
+      startMs: this.startMs,
+      durationMs: this.ageMs,
+      method: request.method,
+      path: this.path,
+      rewrittenPath: request.path,
+      authority: request.authority,
+      protocol: request.protocol,
+      responseCode: answer?.status ?? 0,
+      flags: this.#flags,
+      details: this.details,
+      grpcStatus: this.#grpcStatus,
+      requestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+      routeName: of.route?.name,
+      routeMetadata: of.route?.metadata,
+      virtualHostMetadata: of.virtualHost?.metadata,
+      metadata: of.foundMetadata,
+      requestHeaders: request.headers,
+      responseHeaders: answer?.headers ?? NO_HEADERS,
+      connection: connection.facts,
+      upstream: upstream && this.upstreamPeer ? { ...upstream, peerMetadata: this.upstreamPeer } : upstream,
+      downstreamPeerMetadata: this.peer,
+      span: this.span,
+      tracing: settings.tracing,
+      operation,
+      accessLogs: settings.accessLogs,
+    };
+  }
+}
