@@ -98,6 +98,7 @@ function placeAt(plans: Plans, declared: EgressAddress, at: Placement): void {
  * all the rest. */
 class Plans {
   readonly #byName = new Map<string, OutboundPlan>();
+  readonly #anywhere = new Map<number, OutboundPlan>();
   readonly #taken = new Map<OutboundPlan, Set<string>>();
 
   get all(): OutboundPlan[] {
@@ -106,6 +107,11 @@ class Plans {
 
   find(address: string, port: number): OutboundPlan | undefined {
     return this.#byName.get(`${address}_${port}`);
+  }
+
+  /** What is captured on a port, whatever the address: asked for by every service that has it. */
+  anywhere(port: number): OutboundPlan {
+    return this.#anywhere.getOrInsertComputed(port, () => this.at(ANYWHERE(port)));
   }
 
   at(at: EgressAddress): OutboundPlan {
@@ -143,7 +149,7 @@ interface Placement {
 
 function place(plans: Plans, at: Placement): void {
   const { service, port, context } = at;
-  if (isHttp(port.protocol)) markDynamic(plans.at(ANYWHERE(port.port)), service).http = String(port.port);
+  if (isHttp(port.protocol)) markDynamic(plans.anywhere(port.port), service).http = String(port.port);
   if (isHeadless(service)) return placePods(plans, at);
   if (isHttp(port.protocol)) return;
   const addresses = addressesOf(service, context.proxy);
@@ -153,9 +159,9 @@ function place(plans: Plans, at: Placement): void {
     if (isDetected(port.protocol)) markDynamic(plan, service).http ??= ownRoutes(at);
     plans.add(plan, chains(at, false), at.origins());
   }
-  if (ranges.length > 0) plans.add(plans.at(ANYWHERE(port.port)), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins());
+  if (ranges.length > 0) plans.add(plans.anywhere(port.port), chains(at, false).map((c) => ({ ...c, subnets: c.subnets.length > 0 ? c.subnets : ranges })), at.origins());
   if (addresses.length > 0) return;
-  const shared = plans.at(ANYWHERE(port.port));
+  const shared = plans.anywhere(port.port);
   if (isDetected(port.protocol)) markDynamic(shared, service).http ??= String(port.port);
   plans.add(shared, chains(at, true), at.origins());
 }
@@ -173,7 +179,7 @@ function placePods(plans: Plans, at: Placement): void {
   const { service, port } = at;
   const http = isHttp(port.protocol) || isDetected(port.protocol) ? { http: ownRoutes(at) } : {};
   for (const [target, subnets] of podsByPort(at.context, service, port)) {
-    plans.add(plans.at(ANYWHERE(target)), chains(at, false).map((c) => (c.subnets.length === 0 ? { ...c, subnets, ...(c.serverNames.length === 0 ? http : {}) } : c)), at.origins());
+    plans.add(plans.anywhere(target), chains(at, false).map((c) => (c.subnets.length === 0 ? { ...c, subnets, ...(c.serverNames.length === 0 ? http : {}) } : c)), at.origins());
   }
 }
 
