@@ -1,10 +1,10 @@
 /** The sidecar as it is shipped: the bundle, command line and environment of its image, with its configuration at hand in the
  * file that it keeps for when the control plane is away (which here it always is). */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fromJson, toBinary, type DescMessage, type JsonValue, type Message } from '@bufbuild/protobuf';
-import { parse } from 'yaml';
 import { registry } from '../../src/testkit/static-proxy/registry.ts';
+import { sidecarImage } from '../../src/testkit/static-proxy/sidecar-image.ts';
 import type { StaticResources } from '../../src/testkit/static-proxy/start.ts';
 import { encodeResources } from '../../src/xds/client/delta-codec.ts';
 import { encodeFrame } from '../../src/grpc/frames.ts';
@@ -17,24 +17,16 @@ export interface SidecarCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-interface Image {
-  readonly name: string;
-  readonly entrypoint: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
-
 /** @param home is made, and gets the configuration
  * @param node the program that runs it */
 export function sidecarCommand(home: string, resources: StaticResources, node = process.execPath): SidecarCommand {
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'last-good.bin'), Buffer.concat([encoded(ClusterSchema, resources.clusters), encoded(ListenerSchema, resources.listeners)]));
-  const { images } = parse(readFileSync(resolve('images/lateen.yaml'), 'utf8')) as { images: readonly Image[] };
-  const image = images.find(({ name }) => name === 'lateen/proxy');
-  if (!image) throw new Error('images/lateen.yaml: there is no lateen/proxy');
+  const image = sidecarImage();
   const here = (text: string) => text.replace(/^\/lateen\//, `${resolve('.')}/`);
   return {
     file: node,
-    args: [...image.entrypoint.slice(1).map(here), 'proxy', 'sidecar', '--log_output_level=default:error'],
+    args: [...image.flags, here(image.program), 'proxy', 'sidecar', '--log_output_level=default:error'],
     env: {
       ...Object.fromEntries(Object.entries(image.env).map(([name, value]) => [name, here(value)])),
       // Of the machine's own environment; a pod's has nothing of it.

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { startServer, type ServerProcess } from '../server-process.ts';
+import { sidecarImage } from './sidecar-image.ts';
 
 export interface StaticResources {
   /** JSON forms of envoy.config.listener.v3.Listener and envoy.config.cluster.v3.Cluster. */
@@ -22,9 +23,10 @@ export async function bundleStaticProxy(): Promise<void> {
   });
 }
 
-/** @param env e.g. `TELEMETRY` */
+/** With the flags of the shipped sidecar, which decide how much memory it takes and how often it collects garbage.
+ * @param env e.g. `TELEMETRY` */
 export function startStaticProxy(home: string, resources: StaticResources, port: number, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
-  return startServer(process.execPath, ['--no-warnings', BUNDLE, write(home, 'lateen.json', resources)], port, env);
+  return startServer(process.execPath, ['--no-warnings', ...sidecarImage().flags, BUNDLE, write(home, 'lateen.json', resources)], port, { ...env, MALLOC_ARENA_MAX: sidecarImage().env['MALLOC_ARENA_MAX'] ?? '' });
 }
 
 /** @param baseId keeps two Envoys on one machine apart */
