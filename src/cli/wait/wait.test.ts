@@ -90,7 +90,10 @@ test('who will not come there ends the waiting for the others, too', async (t) =
 
 test('a deleted object is gone when no proxy has anything of it', async (t) => {
   const mesh = await start(t);
-  mesh.proxy('client');
+  const client = mesh.proxy('client');
+  await client.inbox.find((r) => r.typeUrl === TypeUrl.Cluster);
+  // Of a proxy that comes later than the status, the status learns without hurry.
+  await mesh.change('VirtualService', 'reviews', { http: [{ timeout: '3s', route: [{ destination: { host: 'reviews' } }] }] });
   await eventually(async () => assert.match(await mesh.said('VirtualService', 'reviews', 'Programmed'), /1 of 1/));
   const waiting = wait(mesh, ['vs/reviews'], { goal: 'delete' });
   await mesh.remove('VirtualService', 'reviews');

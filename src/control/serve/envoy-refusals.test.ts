@@ -21,14 +21,14 @@ spec: {hosts: [${name}], http: [{timeout: TIMEOUT, HEADERS route: [{destination:
 ---
 `;
 
-/** What our validation does not know of Envoy: the greatest length of an SNI, and the operators of its formatter. */
+/** What our validation does not know of Envoy: the greatest length of an SNI, and what its formatter's operators take. */
 const BAD_SNI = `
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: ratings, namespace: default}
 spec: {host: ratings, trafficPolicy: {tls: {mode: SIMPLE, sni: ${'x'.repeat(300)}}}}
 `;
-const BAD_HEADER = 'headers: {request: {set: {x-a: "%NO_SUCH_OPERATOR%"}}},';
+const BAD_HEADER = 'headers: {request: {set: {x-a: "%COMMON_DURATION(a:b:c)%"}}},';
 
 function mesh(options: { timeout: string; isBad: boolean }) {
   const texts = ['reviews', 'ratings', 'details', 'stars'].map((name) => service(name).replace('HEADERS', options.isBad && name === 'ratings' ? BAD_HEADER : '').replace('TIMEOUT', options.timeout));
