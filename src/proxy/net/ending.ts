@@ -1,6 +1,7 @@
 /** How connections end: gently, so that what was written still leaves, or by a reset that the other side can tell from an end. */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../../base/clock.ts';
 
 /** TLS connections → the TCP connections that carry them. */
 const carriers = new WeakMap<Duplex, Socket>();
@@ -17,6 +18,20 @@ export function closeGently(socket: Duplex): void {
     return;
   }
   socket.end(() => socket.destroy());
+}
+
+/** How long the other side may take to end, too. Envoy: delayed_close_timeout. */
+const LINGER_MS = 1000;
+
+/** Ends a connection that is not served. What the other side has said is read away: to the kernel a close over unread bytes is a reset. */
+export function dismiss(socket: Duplex, clock: Clock): void {
+  if (socket.destroyed) return;
+  const timer = clock.after(LINGER_MS, () => socket.destroy());
+  timer.unref();
+  socket.once('close', () => timer.cancel());
+  socket.once('end', () => closeGently(socket));
+  socket.resume();
+  socket.end();
 }
 
 /** TCP RST. */
