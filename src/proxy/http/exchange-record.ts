@@ -8,7 +8,7 @@ import type { DownstreamConnection } from './connection.ts';
 import type { ManagerServices } from './services.ts';
 import type { RequestHead, ResponseHead } from './stream.ts';
 
-const NO_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
+export const NO_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
 
 /** The exchange, as far as it is told of. */
 export interface Recorded {

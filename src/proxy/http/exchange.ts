@@ -5,7 +5,7 @@ import type { HttpOutcome, PeerMetadata, UpstreamFacts } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
-import { ExchangeRecord } from './exchange-record.ts';
+import { ExchangeRecord, NO_HEADERS } from './exchange-record.ts';
 import type { BodyTranslation, FilterContext, LocalReply } from './filter.ts';
 import { HeldBody } from './held-body.ts';
 import { renderReply, type ReplyMapper } from './local-reply.ts';
@@ -17,8 +17,6 @@ import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseH
 type Metadata = Map<string, Readonly<Record<string, unknown>>>;
 
 const NO_EDITS: Route['responseEdits'] = [];
-const NOTHING: readonly Buffer[] = [];
-const EMPTY_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
 
 /** The connection that a request came on. */
 export interface ExchangeOwner {
@@ -188,10 +186,16 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.#router = router;
     router.start();
     if (this.#done) return;
-    const held = this.#held?.take() ?? NOTHING;
-    for (const [i, chunk] of held.entries()) router.onData(chunk, this.#requestEnded && this.#requestTrailers === undefined && i === held.length - 1);
-    if (this.#held?.isFull) this.stream.resume();
-    if (this.#requestTrailers || (this.#requestEnded && held.length === 0 && this.request.bodyLength !== 0)) router.onEnd(this.#requestTrailers);
+    const held = this.#held;
+    if (held) this.#sendHeld(held, router);
+    if (this.#requestTrailers || (this.#requestEnded && !held && this.request.bodyLength !== 0)) router.onEnd(this.#requestTrailers);
+  }
+
+  #sendHeld(held: HeldBody, router: Router): void {
+    const pieces = held.take();
+    const isWhole = this.#requestEnded && this.#requestTrailers === undefined;
+    for (const [i, chunk] of pieces.entries()) router.onData(chunk, isWhole && i === pieces.length - 1);
+    if (held.isFull) this.stream.resume();
   }
 
   /** The body is read here, whoever reads it then. */
@@ -199,7 +203,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     const { request } = this;
     if (request.bodyLength === 0 || !request.headers.has('expect')) return;
     request.headers.remove('expect');
-    this.stream.sendInterim(100, EMPTY_HEADERS);
+    this.stream.sendInterim(100, NO_HEADERS);
   }
 
   // Request body

@@ -1,8 +1,10 @@
 /** One HTTP/1 client connection: reads requests one after the other, writes their responses. It is itself the stream of the request
  * in progress, since HTTP/1 has only one; a pipelined next request waits unread until the response before it is complete. */
 import type { Duplex } from 'node:stream';
+import { systemClock } from '../../base/clock.ts';
 import type { Headers } from '../headers.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
+import { dismiss } from '../net/ending.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
@@ -27,9 +29,6 @@ export interface Http1ServerOptions {
   /** Trailers pass in both directions. Envoy: `enable_trailers`; otherwise they are read and dropped. */
   readonly trailers: boolean;
 }
-
-/** How long the socket stays readable after the last byte was written, so that the client gets it. Envoy: delayed_close_timeout. */
-const LINGER_MS = 1000;
 
 export class Http1ServerConnection implements DownstreamStream, ParserSink<ParsedRequest> {
   readonly #socket: Duplex;
@@ -301,10 +300,6 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
 
   #finish(): void {
     this.#parser.stop();
-    this.#socket.end();
-    this.#socket.resume();
-    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
-    timer.unref();
-    this.#socket.once('close', () => clearTimeout(timer));
+    dismiss(this.#socket, systemClock);
   }
 }

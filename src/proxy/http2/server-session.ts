@@ -249,7 +249,7 @@ class DownstreamHttp2Stream extends Http2Stream implements DownstreamStream {
   sendData(chunk: Buffer, end: boolean, isKept = false): boolean {
     if (!end) return this.writeData(chunk, false, isKept);
     this.#done();
-    this.writeData(chunk, true);
+    this.writeData(chunk, true, isKept);
     this.#stopRequest();
     return true;
   }

@@ -22,7 +22,8 @@ export class BoundPort {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => (this.#serve ? this.#serve(socket) : this.#hold(socket)));
     this.#server = server;
     this.failure = new Promise((resolve) => {
-      server.once('error', (error: NodeJS.ErrnoException) => resolve(`cannot bind ${wanted.address}:${wanted.port}: ${error.code === 'EADDRINUSE' ? 'address already in use' : errorText(error)}`));
+      // A connection that cannot be accepted, later, costs that connection and nothing else.
+      server.on('error', (error: NodeJS.ErrnoException) => resolve(`cannot bind ${wanted.address}:${wanted.port}: ${error.code === 'EADDRINUSE' ? 'address already in use' : errorText(error)}`));
       server.listen({ ...netAddress(wanted), backlog: BACKLOG }, () => {
         const address = server.address();
         this.#bound = typeof address === 'object' && address !== null ? { address: address.address, port: address.port } : wanted;

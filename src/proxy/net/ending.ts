@@ -23,13 +23,13 @@ export function closeGently(socket: Duplex): void {
 /** How long the other side may take to end, too. Envoy: delayed_close_timeout. */
 const LINGER_MS = 1000;
 
-/** Ends a connection that is not served. What the other side has said is read away: to the kernel a close over unread bytes is a reset. */
+/** Ends a connection that is served no longer: what was written still leaves, and what the other side has said is read away, since to the
+ * kernel a close over unread bytes is a reset. It is over when the other side ends it, too. */
 export function dismiss(socket: Duplex, clock: Clock): void {
   if (socket.destroyed) return;
   const timer = clock.after(LINGER_MS, () => socket.destroy());
   timer.unref();
   socket.once('close', () => timer.cancel());
-  socket.once('end', () => closeGently(socket));
   socket.resume();
   socket.end();
 }
