@@ -43,8 +43,7 @@ export class ServerCall implements GrpcCall, RequestSink {
 
   onData(chunk: Buffer, end: boolean): void {
     if (this.#isOver) return;
-    // The codec only lends it.
-    const messages = this.#reader.push(Buffer.from(chunk));
+    const messages = this.#reader.push(chunk);
     if (typeof messages === 'string') {
       this.#receiver.lost();
       return this.end({ code: GrpcCode.ResourceExhausted, details: messages });

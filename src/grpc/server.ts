@@ -45,6 +45,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const connections = new Set<Connection>();
   const listener = createServer({ noDelay: true }, (socket) => accept(socket));
   let timer: Timer | undefined;
+  // A connection that cannot be accepted costs that connection and nothing else.
+  listener.on('error', () => {});
 
   const serve = (stream: DownstreamStream, head: RequestHead, socket: Socket): RequestSink => {
     if (!isGrpc(head)) {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import type { GrpcPeer, GrpcService } from '../../grpc/call.ts';
@@ -66,7 +67,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { generator, metrics, clock, log } = deps;
   const connections = new Set<Connection>();
   let listed: readonly Connection[] | undefined;
-  const queue = new PushQueue<Connection>({ clock, soon: (run) => void setImmediate(run) });
+  const queue = new PushQueue<Connection>({
+    clock,
+    soon: (run) => void setImmediate(run),
+    failed: ({ proxy }, error) => log.error('a proxy could not be told of a change; it keeps what it has', { proxy: proxy.id, error: errorText(error) }),
+  });
   /** By the programs that proxies say they are. */
   const doubts = new Map<string, Doubts>();
   /** Number of the newest snapshot. */

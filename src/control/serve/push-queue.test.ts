@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { errorText } from '../../base/errors.ts';
 import { FakeClock } from '../../testkit/fake-clock.ts';
 import { PATIENCE_MS, PushQueue, type Pushed } from './push-queue.ts';
 
@@ -16,20 +17,21 @@ function start() {
   const clock = new BusyClock();
   const turns: (() => void)[] = [];
   const told: string[] = [];
-  const queue = new PushQueue<Proxy>({ clock, soon: (run) => void turns.push(run) });
+  const queue = new PushQueue<Proxy>({ clock, soon: (run) => void turns.push(run), failed: (proxy, error) => void told.push(`${proxy.name}: ${errorText(error)}`) });
   /** Takes `costMs` to be told, and answers when `answers` says so. */
   class Proxy implements Pushed {
     isReady = true;
-    readonly #name: string;
+    readonly name: string;
     readonly #costMs: number;
 
     constructor(name: string, costMs = 0) {
-      this.#name = name;
+      this.name = name;
       this.#costMs = costMs;
     }
 
     push(): void {
-      told.push(this.#name);
+      if (this.#costMs < 0) throw new Error('no');
+      told.push(this.name);
       this.isReady = false;
       clock.workedMs += this.#costMs;
     }
@@ -114,4 +116,16 @@ test('that everybody has been told is said when there is nobody, too', () => {
   s.queue.add([], () => (isDone = true));
   s.all();
   assert.equal(isDone, true);
+});
+
+test('who cannot be told keeps nobody else from being told', () => {
+  const { queue, all, take, proxy } = start();
+  const broken = proxy('broken', -1);
+  let rounds = 0;
+  for (let i = 0; i < 2; i++) queue.add([proxy('a'), broken, proxy('b')], () => void rounds++);
+  all();
+  assert.deepEqual([take(), rounds], ['a broken: no b a b', 2]);
+  queue.add([broken], () => void rounds++);
+  all();
+  assert.deepEqual([take(), rounds], ['broken: no', 3]);
 });

@@ -9,10 +9,12 @@ export interface Pushed {
   push(): void;
 }
 
-export interface PushQueueDeps {
+export interface PushQueueDeps<T> {
   readonly clock: Clock;
   /** Runs later in the event loop, when answers that are there have been read. */
   soon(run: () => void): void;
+  /** It could not be told; it keeps what it has, and the others are told. */
+  failed(item: T, error: unknown): void;
 }
 
 /** For pushing in one turn of the event loop. */
@@ -21,7 +23,7 @@ const TURN_MS = 4;
 export const PATIENCE_MS = 500;
 
 export class PushQueue<T extends Pushed> {
-  readonly #deps: PushQueueDeps;
+  readonly #deps: PushQueueDeps<T>;
   readonly #queue = new Set<T>();
   /** Told, and not ready yet; when it was told. */
   readonly #busy = new Map<T, number>();
@@ -31,7 +33,7 @@ export class PushQueue<T extends Pushed> {
   #isScheduled = false;
   #timer: Timer | undefined;
 
-  constructor(deps: PushQueueDeps) {
+  constructor(deps: PushQueueDeps<T>) {
     this.#deps = deps;
   }
 
@@ -94,7 +96,11 @@ export class PushQueue<T extends Pushed> {
 
   #tell(item: T, nowMs: number): void {
     this.#busy.delete(item);
-    item.push();
+    try {
+      item.push();
+    } catch (error) {
+      return this.#deps.failed(item, error);
+    }
     if (!item.isReady) this.#busy.set(item, nowMs);
   }
 

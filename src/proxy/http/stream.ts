@@ -45,7 +45,8 @@ export type ResetReason =
 
 /** Receives a client's request; implemented by the connection manager, called by a codec. */
 export interface RequestSink {
-  /** @param end true when this is all of the body and no trailers follow */
+  /** @param chunk the receiver's own: a body may have to wait, or be sent again
+   * @param end true when this is all of the body and no trailers follow */
   onData(chunk: Buffer, end: boolean): void;
   onEnd(trailers: Headers | undefined): void;
   /** The client went away or broke the protocol. Nothing can be sent any more. */
