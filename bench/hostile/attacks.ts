@@ -15,6 +15,8 @@ export interface Attack {
   readonly drip?: Buffer;
   /** Does not read what comes back. */
   readonly isDeaf?: true;
+  /** Does not wait for the end: goes as soon as anything is answered, and comes again. */
+  readonly isHasty?: true;
 }
 
 const OPENING = Buffer.concat([PREFACE, settingsFrame([])]);
@@ -22,13 +24,13 @@ const repeat = (count: number, make: (i: number) => Buffer): Buffer => Buffer.co
 const id = (round: number, i: number): number => 1 + 2 * (round * 100 + i);
 
 export const ATTACKS: readonly Attack[] = [
-  { name: 'nobody', connections: 0 },
   { name: 'idle connections', connections: 10_000 },
   { name: 'slowloris: heads that never end', connections: 2000, opening: Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nX-A: '), drip: Buffer.from('b') },
   { name: 'bodies that never end', connections: 2000, opening: Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n'), drip: Buffer.from('b') },
   { name: 'readers that do not read', connections: 200, opening: Buffer.from('GET /large HTTP/1.1\r\nHost: a\r\n\r\n'), isDeaf: true },
   { name: 'heads of 60 KB, refused', connections: 16, flood: () => Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${'X-A: b\r\n'.repeat(7000)}\r\n`) },
   { name: 'two lengths, refused', connections: 16, flood: () => Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n') },
+  { name: 'two lengths, again at once', connections: 16, opening: Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'), isHasty: true },
   { name: 'rapid reset', connections: 16, opening: OPENING, flood: (round) => repeat(100, (i) => Buffer.concat([headers(id(round, i)), frame(FrameType.RstStream, 0, id(round, i), number(8))])) },
   { name: 'CONTINUATION flood', connections: 16, opening: Buffer.concat([OPENING, frame(FrameType.Headers, 0, 1, headerBlock(REQUEST))]), flood: () => repeat(100, () => frame(FrameType.Continuation, 0, 1, headerBlock([['x', 'y']]))) },
   { name: 'PING flood, unread', connections: 16, opening: OPENING, flood: () => repeat(500, () => frame(FrameType.Ping, 0, 0, '12345678')), isDeaf: true },
@@ -44,7 +46,6 @@ const DRIP_MS = 1000;
 export async function attack(one: Attack, port: number, signal: AbortSignal, onReady: () => void): Promise<number> {
   let made = 0;
   let open = 0;
-  if (one.connections === 0) onReady();
   const onOpen = (): void => {
     if (++open === one.connections) onReady();
   };
@@ -73,7 +74,7 @@ function connectAndHarm(one: Attack, to: { port: number; onOpen: () => void }, s
       resolve();
     });
     if (one.isDeaf) socket.pause();
-    else socket.resume();
+    else socket.on('data', () => void (one.isHasty && stop()));
     socket.on('end', stop);
     socket.on('connect', () => {
       to.onOpen();

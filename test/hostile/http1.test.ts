@@ -11,7 +11,7 @@ const QUIET_MS = 150;
 async function setUp(t: TestContext): Promise<{ port: number; recorder: Recorder }> {
   const recorder = await startRecorder();
   t.after(() => recorder.close());
-  const proxy = startProxy(t, { clusters: [staticCluster('up', [recorder.port])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]), { merge_slashes: false })])] });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [recorder.port])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]), { merge_slashes: false, delayed_close_timeout: '0.03s' })])] });
   return { port: await proxy.port(), recorder };
 }
 

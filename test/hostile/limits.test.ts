@@ -6,7 +6,7 @@ import { Flag, FrameType, Setting, settingsFrame } from '../../src/proxy/http2/f
 import type { RuntimeDeps } from '../../src/proxy/runtime.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, type TestProxy } from '../../src/proxy/testkit/proxy.ts';
 import { eventually } from '../../src/testkit/eventually.ts';
-import { frame, headers, nameOf, number, RawHttp2Client, REQUEST } from './raw-http2.ts';
+import { frame, headerBlock, headers, nameOf, number, RawHttp2Client, REQUEST } from './raw-http2.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -242,4 +242,84 @@ test('HTTP/2 upstream: a flood of interim answers ends the stream', async (t) =>
   const codes = await statuses(await proxy.port(), GET);
   assert.deepEqual(codes.filter((code) => code >= 200), [502]);
   assert.ok(codes.length <= 101);
+});
+
+const REFUSED = 'GET / HTTP/1.1\r\nHost : a\r\n\r\n';
+
+/** Connected, and answered: the answer, and whether the end has come by now. */
+async function refused(socket: Socket, request: string): Promise<{ answer: string; over: Promise<string>; isOver: () => boolean }> {
+  let isOver = false;
+  const over = heard(socket).then((text) => {
+    isOver = true;
+    return text;
+  });
+  socket.write(request);
+  const answer = await new Promise<string>((resolve) => socket.once('data', (part: Buffer) => resolve(part.toString('latin1'))));
+  return { answer, over, isOver: () => isOver };
+}
+
+test('delayed_close_timeout: who is refused waits so long for the end, and may go earlier', async (t) => {
+  const { raw, port } = await setUp(t, { delayed_close_timeout: '60s' });
+  for (const request of [REFUSED, 'POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n']) {
+    const socket = raw();
+    const { answer, isOver } = await refused(socket, request);
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    assert.equal(await status(port, GET), 200, 'others are served meanwhile');
+    assert.equal(isOver(), false);
+    socket.end('whatever else');
+    await new Promise((resolve) => socket.once('close', resolve));
+  }
+});
+
+for (const [name, timeout] of [['over soon', '0.05s'], ['0: nobody is waited for', '0s']] as const) {
+  test(`delayed_close_timeout: ${name}`, async (t) => {
+    const { raw } = await setUp(t, { delayed_close_timeout: timeout });
+    assert.match(await (await refused(raw(), REFUSED)).over, /^HTTP\/1\.1 400 /);
+  });
+}
+
+test('delayed_close_timeout: who asked for the end, and was answered, is told it at once', async (t) => {
+  const { port } = await setUp(t, { delayed_close_timeout: '60s' });
+  assert.equal(await status(port, GET), 200);
+});
+
+test('HTTP/2: delayed_close_timeout: who breaks a rule waits so long for the end', async (t) => {
+  const { http2, port } = await setUp(t, { delayed_close_timeout: '60s' });
+  const client = http2();
+  client.send(frame(FrameType.Data, 0, 0, 'x'));
+  await client.until((c) => c.goAway !== undefined);
+  assert.equal(await status(port, GET), 200);
+  assert.equal(client.closed, false);
+});
+
+test('HTTP/2: drain_timeout: a client that does not hear is served for so long after it was told to go', async (t) => {
+  for (const [timeout, becomes] of [['0.05s', 'final'], ['60s', 'served']] as const) {
+    const { http2 } = await setUp(t, { codec_type: 'HTTP2', drain_timeout: timeout, common_http_protocol_options: { max_connection_duration: '0.01s' } });
+    const client = http2();
+    await client.until((c) => c.goAway !== undefined);
+    if (becomes === 'served') {
+      client.send(headers(1));
+      await client.until((c) => c.statuses.has(1));
+      assert.deepEqual([client.goAways, client.statuses.get(1)], [1, 200]);
+    } else {
+      await client.until((c) => c.goAways === 2);
+      assert.equal(client.goAways, 2);
+    }
+  }
+});
+
+test('HTTP/2: hpack_table_size is announced, and counts for both directions', async (t) => {
+  const { port } = await setUp(t, http2Options({ hpack_table_size: 100 }));
+  const client = new RawHttp2Client(port).open();
+  t.after(() => client.destroy());
+  await client.until((c) => c.settings.size > 0);
+  assert.equal(client.settings.get(Setting.HeaderTableSize), 100);
+  // Ours goes by it from the first section on; theirs may not grow beyond it once it is acknowledged.
+  client.send(headers(1));
+  await client.until((c) => c.statuses.has(1));
+  assert.deepEqual(client.tableSizes, [100]);
+  const grow = Buffer.from([0x3f, 0xe1, 0x1f]);
+  client.send(frame(FrameType.Settings, Flag.Ack, 0), frame(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, 3, Buffer.concat([grow, headerBlock(REQUEST)])));
+  await client.until((c) => c.goAway !== undefined);
+  assert.equal(nameOf(client.goAway?.code), 'Compression');
 });

@@ -55,6 +55,10 @@ export class RawHttp2Client {
   readonly resets = new Map<number, number>();
   readonly ended = new Set<number>();
   goAway: { code: number; reason: string } | undefined;
+  goAways = 0;
+  readonly settings = new Map<number, number>();
+  /** Of header compression, as the other side announced them. */
+  readonly tableSizes: number[] = [];
   pings = 0;
   /** The ping with this payload was answered. */
   survived = false;
@@ -128,6 +132,8 @@ export class RawHttp2Client {
     switch (type) {
       case FrameType.Headers: {
         const block = new HeaderBlock({ maxBytes: 1 << 20, maxFields: 1000 });
+        // RFC 7541 §6.3; one octet says up to 30, a second one up to 157.
+        if (((payload[0] ?? 0) & 0xe0) === 0x20) this.tableSizes.push(((payload[0] ?? 0) & 0x1f) === 31 ? 31 + (payload[1] ?? 0) : (payload[0] ?? 0) & 0x1f);
         this.#decoder.decode(Buffer.from(payload), block);
         if (block.status !== undefined) this.statuses.set(at.streamId, Number(block.status));
         if ((at.flags & Flag.EndStream) !== 0) this.ended.add(at.streamId);
@@ -137,7 +143,11 @@ export class RawHttp2Client {
         this.resets.set(at.streamId, payload.readUInt32BE(0));
         return;
       case FrameType.GoAway:
+        this.goAways++;
         this.goAway = { code: payload.readUInt32BE(4), reason: payload.toString('latin1', 8) };
+        return;
+      case FrameType.Settings:
+        for (let i = 0; i < payload.length; i += 6) this.settings.set(payload.readUInt16BE(i), payload.readUInt32BE(i + 2));
         return;
       case FrameType.Ping:
         if ((at.flags & Flag.Ack) === 0) return;

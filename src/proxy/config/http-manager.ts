@@ -8,6 +8,8 @@ import { ConfigError } from '../errors.ts';
 import { compilePerRoute, createHttpFilter, type FilterDeps } from '../filters/registry.ts';
 import type { HttpFilter } from '../http/filter.ts';
 import type { ForwardCert, ManagerSettings, RouteSource } from '../http/manager-settings.ts';
+import { DEFAULT_DRAIN_MS } from '../http2/server-session.ts';
+import { DEFAULT_CLOSE_DELAY_MS } from '../net/ending.ts';
 import type { AccessLogSettings } from '../outcome.ts';
 import { durationMs } from '../route/numbers.ts';
 import type { EscapedSlashes } from '../route/path.ts';
@@ -69,8 +71,10 @@ export function compileHttpManager(message: HttpConnectionManager, context: Mana
     maxStreamMs: durationMs(common?.maxStreamDuration) ?? 0,
     connectionIdleMs: durationMs(common?.idleTimeout) ?? HOUR_MS,
     maxConnectionMs: durationMs(common?.maxConnectionDuration) ?? 0,
+    closeDelayMs: durationMs(message.delayedCloseTimeout) ?? DEFAULT_CLOSE_DELAY_MS,
     via: message.via,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    drainMs: durationMs(message.drainTimeout) ?? DEFAULT_DRAIN_MS,
     http2: compileHttp2Options(message.http2ProtocolOptions),
     tracing: message.tracing && compileTracing(message.tracing, context.server),
     accessLogs: compileAccessLogs(message.accessLog),

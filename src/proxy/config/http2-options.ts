@@ -6,16 +6,17 @@ const DEFAULT_STREAMS = 1024;
 
 export interface Http2Options {
   readonly maxConcurrentStreams: number;
-  readonly limits: Pick<Http2Limits, 'streamWindow' | 'connectionWindow' | 'flood'>;
+  readonly limits: Pick<Http2Limits, 'streamWindow' | 'connectionWindow' | 'tableBytes' | 'flood'>;
 }
 
 export function compileHttp2Options(message: Http2ProtocolOptions | undefined): Http2Options {
-  const { streamWindow, connectionWindow, flood } = DEFAULT_HTTP2_LIMITS;
+  const { streamWindow, connectionWindow, tableBytes, flood } = DEFAULT_HTTP2_LIMITS;
   return {
     maxConcurrentStreams: message?.maxConcurrentStreams ?? DEFAULT_STREAMS,
     limits: {
       streamWindow: message?.initialStreamWindowSize ?? streamWindow,
       connectionWindow: message?.initialConnectionWindowSize ?? connectionWindow,
+      tableBytes: message?.hpackTableSize ?? tableBytes,
       flood: {
         ...flood,
         maxOutboundFrames: message?.maxOutboundFrames ?? flood.maxOutboundFrames,

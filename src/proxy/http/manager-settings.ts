@@ -59,9 +59,13 @@ export interface ManagerSettings {
   readonly maxStreamMs: number;
   readonly connectionIdleMs: number;
   readonly maxConnectionMs: number;
+  /** How long a client may take to end a connection that was ended here; 0: it is not waited for. Envoy: delayed_close_timeout. */
+  readonly closeDelayMs: number;
   readonly via: string;
   /** 0: no limit. */
   readonly maxRequestsPerConnection: number;
+  /** HTTP/2: how long streams that were under way when the client was told to go are still taken. Envoy: drain_timeout. */
+  readonly drainMs: number;
   readonly http2: Http2Options;
   readonly tracing?: TracingSettings;
   readonly accessLogs: readonly AccessLogSettings[];

@@ -210,7 +210,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   serveHttp1(socket: Duplex, first: Buffer | undefined): void {
     const { settings } = this.manager.services;
-    const served = new Http1ServerConnection(socket, this, { limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders }, acceptHttp10: settings.acceptHttp10, trailers: settings.http1Trailers });
+    const served = new Http1ServerConnection(socket, this, { limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders }, acceptHttp10: settings.acceptHttp10, trailers: settings.http1Trailers, closeDelayMs: settings.closeDelayMs });
     this.#serve(served);
     if (first) served.receive(first);
   }
@@ -218,7 +218,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   serveHttp2(socket: Duplex): void {
     const { settings } = this.manager.services;
     const { maxConcurrentStreams, limits } = settings.http2;
-    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams, allowConnect: settings.allowConnect, limits: { ...limits, maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
+    this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams, allowConnect: settings.allowConnect, closeDelayMs: settings.closeDelayMs, drainMs: settings.drainMs, limits: { ...limits, maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
   }
 
   /** HTTP/2 announces itself by its first bytes. */

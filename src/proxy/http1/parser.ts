@@ -42,6 +42,7 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
   /** The last byte read was the CR of an empty line before a message. */
   #blankCr = false;
   #stopped = false;
+  #isOver = false;
   /** What came while stopped. */
   #rest: Buffer = EMPTY;
 
@@ -73,8 +74,18 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
     this.#stopped = true;
   }
 
+  /** Nothing is read any more, and nothing is kept. */
+  discard(): void {
+    this.#stopped = true;
+    this.#isOver = true;
+    this.#state = 'head';
+    this.#partial = EMPTY;
+    this.#partialLength = 0;
+    this.#rest = EMPTY;
+  }
+
   proceed(): void {
-    if (!this.#stopped) return;
+    if (!this.#stopped || this.#isOver) return;
     this.#stopped = false;
     const rest = this.#rest;
     this.#rest = EMPTY;
@@ -88,7 +99,7 @@ abstract class Http1Parser<Parsed extends ParsedRequest | ParsedResponse> {
 
   feed(chunk: Buffer): void {
     let pos = 0;
-    while (pos < chunk.length) {
+    while (pos < chunk.length && !this.#isOver) {
       if (this.#stopped) {
         this.#rest = Buffer.concat([this.#rest, chunk.subarray(pos)]);
         return;

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { systemClock } from '../../base/clock.ts';
 import type { Headers } from '../headers.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
-import { dismiss } from '../net/ending.ts';
+import { DEFAULT_CLOSE_DELAY_MS, dismiss } from '../net/ending.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
@@ -28,6 +28,8 @@ export interface Http1ServerOptions {
   readonly acceptHttp10: boolean;
   /** Trailers pass in both directions. Envoy: `enable_trailers`; otherwise they are read and dropped. */
   readonly trailers: boolean;
+  /** Default 1000. Envoy: `delayed_close_timeout`. */
+  readonly closeDelayMs?: number;
 }
 
 export class Http1ServerConnection implements DownstreamStream, ParserSink<ParsedRequest> {
@@ -40,6 +42,8 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   #keepAlive = true;
   #draining = false;
   #closed = false;
+  /** Its last answer is written. */
+  #finishing = false;
   #http10 = false;
   #method = '';
   /** Head text that waits for the first body bytes. */
@@ -91,7 +95,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   /** After the request in progress, or now when idle, the connection ends. */
   drain(): void {
     this.#draining = true;
-    if (!this.busy && this.#parser.idle) this.#finish();
+    if (!this.busy && this.#parser.idle) this.#finish(false);
   }
 
   destroy(): void {
@@ -138,7 +142,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     if (sink && this.#headSent) return void this.#socket.destroy();
     const headers = sink ? '' : this.#handler.onBadRequest(error, body).serialize();
     this.#socket.write(`${statusLine(error.status)}content-length: ${body.length}\r\ncontent-type: text/plain\r\n${headers}connection: close\r\n\r\n${body}`, 'latin1');
-    this.#finish();
+    this.#finish(true);
   }
 
   // Response → socket
@@ -258,7 +262,8 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#sink = undefined;
     this.#responseDone = true;
     if (!this.#keepAlive || this.#draining || !this.#requestDone) {
-      this.#finish();
+      // What ends by its end (a tunnel, an answer of HTTP/1.0 without a length) ends now.
+      this.#finish(!this.#requestDone && !this.#tunnel && !this.#http10);
       this.#handler.onIdle();
       return;
     }
@@ -298,8 +303,11 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     sink?.onReset('connection termination');
   }
 
-  #finish(): void {
-    this.#parser.stop();
-    dismiss(this.#socket, systemClock);
+  /** @param isHeld the client has sent what it should not have, or not all that it should */
+  #finish(isHeld: boolean): void {
+    if (this.#finishing) return;
+    this.#finishing = true;
+    this.#parser.discard();
+    dismiss(this.#socket, { clock: systemClock, patienceMs: this.#options.closeDelayMs ?? DEFAULT_CLOSE_DELAY_MS, isHeld });
   }
 }

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import { MAX_INTERIM_RESPONSES, type RequestHead, type ResetReason, type ResponseSink, type UpstreamStream } from '../http/stream.ts';
 import { Http2Connection, type Http2Limits } from './connection.ts';
-import { ErrorCode, goAwayFrame, pingFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
+import { ErrorCode, goAwayFrame, pingFrame, PREFACE, Setting } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { sendsOverHttp2 } from './headers.ts';
 import { Http2Stream } from './stream.ts';
@@ -45,7 +45,7 @@ export class Http2ClientSession extends Http2Connection<UpstreamHttp2Stream> {
     this.#options = options;
     this.#maxStreams = options.maxStreams ?? Infinity;
     if (options.ping) this.#schedulePing(options.ping);
-    this.open([PREFACE, settingsFrame([[Setting.EnablePush, 0], [Setting.InitialWindowSize, this.limits.streamWindow], [Setting.MaxHeaderListSize, this.limits.maxHeadBytes]])]);
+    this.open([[Setting.EnablePush, 0], [Setting.InitialWindowSize, this.limits.streamWindow], [Setting.MaxHeaderListSize, this.limits.maxHeadBytes]], PREFACE);
   }
 
   get active(): number {

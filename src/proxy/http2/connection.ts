@@ -1,16 +1,18 @@
 /** One HTTP/2 connection, either side: settings, header compression, flow control, streams and their end. RFC 9113.
  * What breaks the protocol ends the connection with a reason that names the rule; what costs us more than the sender does so too. */
 import type { Duplex } from 'node:stream';
-import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
+import { systemClock, type Clock } from '../../base/clock.ts';
+import { DEFAULT_CLOSE_DELAY_MS, dismiss, type Dismissal } from '../net/ending.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
 import { DEFAULT_FLOOD_LIMITS, FloodGuard, type FloodLimits } from './flood-guard.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import {
-  DEFAULT_WINDOW, ErrorCode, Flag, FrameType, goAwayFrame, MAX_WINDOW, numberFrame, pingFrame, readStreamId, SETTINGS_ACK,
+  DEFAULT_WINDOW, ErrorCode, Flag, FrameType, goAwayFrame, MAX_WINDOW, numberFrame, pingFrame, readStreamId, Setting, SETTINGS_ACK, settingsFrame,
 } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HeaderSection, type SectionStep } from './header-section.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
+import { DEFAULT_TABLE_BYTES } from './hpack-table.ts';
 import { applySettings } from './peer-settings.ts';
 import { Http2Sender } from './sender.ts';
 import type { Http2Stream } from './stream.ts';
@@ -23,15 +25,15 @@ export interface Http2Limits {
   /** Octets of body that may be on their way to us, per stream and per connection. Envoy: initial_stream_window_size, initial_connection_window_size. */
   readonly streamWindow: number;
   readonly connectionWindow: number;
+  /** Of header compression, in both directions. Envoy: hpack_table_size. */
+  readonly tableBytes: number;
   readonly flood: FloodLimits;
 }
 
 export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
-  maxHeadBytes: 60 * 1024, maxHeaders: 100, streamWindow: 256 * 1024, connectionWindow: 1024 * 1024, flood: DEFAULT_FLOOD_LIMITS,
+  maxHeadBytes: 60 * 1024, maxHeaders: 100, streamWindow: 256 * 1024, connectionWindow: 1024 * 1024, tableBytes: DEFAULT_TABLE_BYTES, flood: DEFAULT_FLOOD_LIMITS,
 };
 
-/** How long the other side may take to read our last words. Envoy: delayed_close_timeout. */
-const LINGER_MS = 1000;
 /** Streams that we reset, of which frames may still be on their way. */
 const REMEMBERED_RESETS = 256;
 const PROVOKED: ReadonlySet<ErrorCode> = new Set([ErrorCode.Protocol, ErrorCode.FlowControl, ErrorCode.StreamClosed, ErrorCode.FrameSize]);
@@ -40,7 +42,11 @@ export interface Http2ConnectionDeps {
   readonly socket: Duplex;
   readonly limits?: Partial<Http2Limits>;
   readonly clock?: Clock;
+  /** How it ends when the other side breaks a rule; default as any other end. */
+  readonly failure?: Omit<Dismissal, 'clock'>;
 }
+
+const USUAL_END: Omit<Dismissal, 'clock'> = { patienceMs: DEFAULT_CLOSE_DELAY_MS };
 
 export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> implements FrameSink {
   protected readonly clock: Clock;
@@ -52,7 +58,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   readonly flood: FloodGuard;
   readonly #socket: Duplex;
   readonly #reader: FrameReader;
-  readonly #decoder = new HpackDecoder();
+  readonly #decoder: HpackDecoder;
   readonly #ownReset = new Set<number>();
   /** Streams whose sender waits for a window or the socket. */
   readonly #waiting = new Set<Http2Stream>();
@@ -60,7 +66,8 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   #consumed = 0;
   #sawSettings = false;
   #closed = false;
-  #lingering: Timer | undefined;
+  #finishing = false;
+  readonly #failure: Omit<Dismissal, 'clock'>;
   readonly #section: HeaderSection;
   #dataStream: Stream | undefined;
   #feeding = false;
@@ -69,9 +76,11 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     const { socket } = deps;
     this.#socket = socket;
     this.clock = deps.clock ?? systemClock;
+    this.#failure = deps.failure ?? USUAL_END;
     this.limits = { ...DEFAULT_HTTP2_LIMITS, ...deps.limits };
     this.flood = new FloodGuard(this.limits.flood, this.clock);
-    this.sender = new Http2Sender(socket, this.flood);
+    this.sender = new Http2Sender(socket, this.flood, this.limits.tableBytes);
+    this.#decoder = new HpackDecoder(Math.max(DEFAULT_TABLE_BYTES, this.limits.tableBytes));
     this.#reader = new FrameReader(this);
     this.#receiveWindow = this.limits.connectionWindow;
     // Compressed, a section is hardly longer than what it says.
@@ -99,13 +108,15 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
 
   /** Ended or ending: nothing is read any more. */
   get closed(): boolean {
-    return this.#closed || this.#lingering !== undefined;
+    return this.#closed || this.#finishing;
   }
 
-  /** Listens, and sends what opens the connection. */
-  protected open(opening: readonly Buffer[]): void {
+  /** Listens, and sends what opens the connection. @param preface comes before the settings */
+  protected open(settings: readonly (readonly [id: number, value: number])[], preface?: Buffer): void {
     const socket = this.#socket;
-    for (const frame of opening) this.sender.outbox.push(frame);
+    const { tableBytes } = this.limits;
+    if (preface) this.sender.outbox.push(preface);
+    this.sender.outbox.push(settingsFrame(tableBytes === DEFAULT_TABLE_BYTES ? settings : [...settings, [Setting.HeaderTableSize, tableBytes]]));
     const extra = this.limits.connectionWindow - DEFAULT_WINDOW;
     if (extra > 0) this.sender.outbox.push(numberFrame(FrameType.WindowUpdate, 0, extra));
     readLent(socket, MESSAGE_READ_BYTES, (chunk) => this.receive(chunk));
@@ -139,19 +150,17 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   protected fail(code: ErrorCode, reason: string): void {
     if (this.closed) return;
     this.sender.outbox.push(goAwayFrame(this.lastRemoteId, code, reason));
-    this.finish();
+    this.finish(this.#failure);
     this.#breakStreams(code);
   }
 
   /** Writes what is left and ends the connection; no frame is read any more. */
-  protected finish(): void {
-    if (this.#lingering) return;
+  protected finish(how = USUAL_END): void {
+    if (this.#finishing) return;
+    this.#finishing = true;
     this.#reader.stop();
     this.sender.outbox.close();
-    this.#socket.end();
-    this.#socket.resume();
-    this.#lingering = this.clock.after(LINGER_MS, () => this.#socket.destroy());
-    this.#lingering.unref();
+    dismiss(this.#socket, { clock: this.clock, ...how });
   }
 
   // For streams
@@ -305,7 +314,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     if (streamId !== 0) return this.fail(ErrorCode.Protocol, 'SETTINGS on a stream');
     if ((flags & Flag.Ack) !== 0) {
       if (payload.length > 0) this.fail(ErrorCode.FrameSize, 'an acknowledgement with a payload');
-      return;
+      return this.#decoder.limit(this.limits.tableBytes);
     }
     const before = this.sender.peer;
     const result = applySettings(before, payload);
@@ -392,7 +401,6 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   #lost(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#lingering?.cancel();
     this.#reader.stop();
     this.#breakStreams(undefined);
     this.sender.outbox.close();

@@ -10,7 +10,7 @@ const MAX_INTEGER = 1 << 24;
 /** One direction of one connection: blocks have to be given in the order in which they came. */
 export class HpackDecoder {
   readonly #table = new DynamicTable();
-  readonly #maxTableBytes: number;
+  #maxTableBytes: number;
   #bytes: Buffer = Buffer.alloc(0);
   #pos = 0;
   #end = 0;
@@ -19,6 +19,12 @@ export class HpackDecoder {
   constructor(maxTableBytes = DEFAULT_TABLE_BYTES) {
     this.#maxTableBytes = maxTableBytes;
     this.#table.resize(maxTableBytes);
+  }
+
+  /** The other side has acknowledged our SETTINGS_HEADER_TABLE_SIZE: nothing larger is in use there any more. RFC 7541 §4.2 */
+  limit(bytes: number): void {
+    this.#maxTableBytes = bytes;
+    this.#table.resize(Math.min(bytes, this.#table.limit));
   }
 
   /** Reads a whole block, or a hostile one until that is known (nothing can be read after it). @returns false for one that cannot be read: the tables of both sides differ from here on, the connection is lost */

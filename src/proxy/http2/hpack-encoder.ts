@@ -42,17 +42,25 @@ export class HpackEncoder {
   #first = 0;
   #bytes = 0;
   #insertions = 0;
+  readonly #most: number;
   #limit = DEFAULT_TABLE_BYTES;
-  #announced: number | undefined;
+  /** Changes of the limit that the other side has not been told: the lowest, and the last. */
+  #announced: { lowest: number; last: number } | undefined;
   #out = scratch;
   #pos = 0;
 
+  /** @param most that the table may take, whatever the other side allows. Envoy: hpack_table_size */
+  constructor(most = DEFAULT_TABLE_BYTES) {
+    this.#most = most;
+    this.resize(DEFAULT_TABLE_BYTES);
+  }
+
   /** The other side's SETTINGS_HEADER_TABLE_SIZE. */
   resize(bytes: number): void {
-    const limit = Math.min(bytes, DEFAULT_TABLE_BYTES);
+    const limit = Math.min(bytes, this.#most);
     if (limit === this.#limit) return;
     this.#limit = limit;
-    this.#announced = limit;
+    this.#announced = { lowest: Math.min(limit, this.#announced?.lowest ?? limit), last: limit };
     this.#evict(limit);
   }
 
@@ -61,7 +69,10 @@ export class HpackEncoder {
     this.#out = scratch;
     this.#pos = 0;
     if (this.#announced === undefined) return;
-    this.#integer(0x20, 5, this.#announced);
+    // RFC 7541 §4.2: what was smaller for a while has been emptied.
+    const { lowest, last } = this.#announced;
+    if (lowest < last) this.#integer(0x20, 5, lowest);
+    this.#integer(0x20, 5, last);
     this.#announced = undefined;
   }
 

@@ -40,6 +40,10 @@ export class DynamicTable {
     this.#limit = limit;
   }
 
+  get limit(): number {
+    return this.#limit;
+  }
+
   get count(): number {
     return this.#count;
   }

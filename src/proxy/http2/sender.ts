@@ -18,12 +18,14 @@ export interface WindowHolder {
 
 export class Http2Sender {
   readonly outbox: Outbox;
-  readonly #encoder = new HpackEncoder();
+  readonly #encoder: HpackEncoder;
   readonly #flood: FloodGuard;
   #peer: PeerSettings = initialPeer();
   #window = DEFAULT_WINDOW;
 
-  constructor(socket: Duplex, flood: FloodGuard) {
+  /** @param tableBytes of header compression, at most */
+  constructor(socket: Duplex, flood: FloodGuard, tableBytes: number) {
+    this.#encoder = new HpackEncoder(tableBytes);
     this.outbox = new Outbox(socket, (frames) => void (flood.frames(frames) || socket.destroy()));
     this.#flood = flood;
   }

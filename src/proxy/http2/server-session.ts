@@ -4,8 +4,9 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import { isAuthority, isMethod, isOriginForm } from '../http1/head.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
+import { DEFAULT_CLOSE_DELAY_MS } from '../net/ending.ts';
 import { Http2Connection, type Http2Limits } from './connection.ts';
-import { ErrorCode, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting, settingsFrame } from './frames.ts';
+import { ErrorCode, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { sendsOverHttp2 } from './headers.ts';
 import { Http2Stream } from './stream.ts';
@@ -32,13 +33,17 @@ export interface Http2ServerOptions {
   /** Offers tunnels in streams (RFC 8441). Envoy: allow_connect. */
   readonly allowConnect?: boolean;
   readonly limits?: Partial<Http2Limits>;
+  /** Of a client that broke a rule; default 1000. Envoy: `delayed_close_timeout`. */
+  readonly closeDelayMs?: number;
+  /** For a client that does not answer when it is told to go; default 5000. Envoy: `drain_timeout`, which waits for all of it in any case. */
+  readonly drainMs?: number;
   readonly clock?: Clock;
 }
 
+/** Envoy's default of `drain_timeout`. */
+export const DEFAULT_DRAIN_MS = 5000;
 /** Sent with the first GOAWAY: its answer tells that the client has read it. */
 const DRAIN_PING = Buffer.from('draining', 'latin1');
-/** For a client that does not answer. */
-const DRAIN_PATIENCE_MS = 1000;
 
 export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream> {
   readonly #handler: Http2ServerHandler;
@@ -48,16 +53,14 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
   #drainTimer: Timer | undefined;
 
   constructor(socket: Duplex, handler: Http2ServerHandler, options: Http2ServerOptions) {
-    super({ socket, limits: options.limits, clock: options.clock });
+    super({ socket, limits: options.limits, clock: options.clock, failure: { patienceMs: options.closeDelayMs ?? DEFAULT_CLOSE_DELAY_MS, isHeld: true } });
     this.#handler = handler;
     this.#options = options;
     this.open([
-      settingsFrame([
-        [Setting.MaxConcurrentStreams, options.maxConcurrentStreams],
-        [Setting.InitialWindowSize, this.limits.streamWindow],
-        [Setting.MaxHeaderListSize, this.limits.maxHeadBytes],
-        ...(options.allowConnect === true ? [[Setting.EnableConnectProtocol, 1] as const] : []),
-      ]),
+      [Setting.MaxConcurrentStreams, options.maxConcurrentStreams],
+      [Setting.InitialWindowSize, this.limits.streamWindow],
+      [Setting.MaxHeaderListSize, this.limits.maxHeadBytes],
+      ...(options.allowConnect === true ? [[Setting.EnableConnectProtocol, 1] as const] : []),
     ]);
   }
 
@@ -84,7 +87,7 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     const { outbox } = this.sender;
     outbox.push(goAwayFrame(MAX_WINDOW, ErrorCode.None));
     outbox.push(pingFrame(DRAIN_PING, false));
-    this.#drainTimer = this.clock.after(DRAIN_PATIENCE_MS, () => this.#drainFinally());
+    this.#drainTimer = this.clock.after(this.#options.drainMs ?? DEFAULT_DRAIN_MS, () => this.#drainFinally());
     this.#drainTimer.unref();
   }
 

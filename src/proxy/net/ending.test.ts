@@ -20,7 +20,7 @@ async function spokenTo(t: TestContext): Promise<{ server: Socket; client: Socke
 
 test('who is dismissed while he speaks is told the end, and not reset', async (t) => {
   const { server, client, ending } = await spokenTo(t);
-  dismiss(server, new FakeClock());
+  dismiss(server, { clock: new FakeClock(), patienceMs: 1000 });
   assert.equal(await ending, 'ended');
   client.end('and more');
   await once(server, 'close');
@@ -29,9 +29,47 @@ test('who is dismissed while he speaks is told the end, and not reset', async (t
 test('who is dismissed and does not go is cut off', async (t) => {
   const { server, ending } = await spokenTo(t);
   const clock = new FakeClock();
-  dismiss(server, clock);
+  dismiss(server, { clock, patienceMs: 1000 });
   assert.equal(await ending, 'ended');
   assert.equal(server.destroyed, false);
   await clock.advance(1000);
   assert.equal(server.destroyed, true);
+});
+
+test('who is held hears nothing of the end until the patience is over', async (t) => {
+  const { server, client, ending } = await spokenTo(t);
+  const clock = new FakeClock();
+  dismiss(server, { clock, patienceMs: 1000, isHeld: true });
+  const word = once(client, 'data');
+  server.write('last word');
+  await word;
+  assert.equal(server.writableEnded, false);
+  await clock.advance(1000);
+  assert.equal(await ending, 'ended');
+});
+
+test('who is held may go earlier', async (t) => {
+  const { server, client } = await spokenTo(t);
+  dismiss(server, { clock: new FakeClock(), patienceMs: 1000, isHeld: true });
+  client.end();
+  await once(server, 'close');
+});
+
+test('without patience nobody is waited for', async (t) => {
+  const { server } = await spokenTo(t);
+  dismiss(server, { clock: new FakeClock(), patienceMs: 0, isHeld: true });
+  await once(server, 'close');
+});
+
+test('who is dismissed and speaks on and on is not listened to for ever', async (t) => {
+  const { server, client } = await spokenTo(t);
+  dismiss(server, { clock: new FakeClock(), patienceMs: 1000, isHeld: true });
+  const paused = once(server, 'pause');
+  const piece = Buffer.alloc(64 * 1024);
+  const speak = (): void => {
+    if (client.writable) client.write(piece, speak);
+  };
+  speak();
+  await paused;
+  assert.ok(server.bytesRead >= 1024 * 1024);
 });

@@ -2,6 +2,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
+import { readAway } from './lent-reads.ts';
 
 /** TLS connections → the TCP connections that carry them. */
 const carriers = new WeakMap<Duplex, Socket>();
@@ -20,18 +21,31 @@ export function closeGently(socket: Duplex): void {
   socket.end(() => socket.destroy());
 }
 
-/** How long the other side may take to end, too. Envoy: delayed_close_timeout. */
-const LINGER_MS = 1000;
+/** Envoy's default of `delayed_close_timeout`. */
+export const DEFAULT_CLOSE_DELAY_MS = 1000;
+/** Of what the other side still says; then it is not listened to. */
+const MOST_READ_AWAY = 1024 * 1024;
+
+export interface Dismissal {
+  readonly clock: Clock;
+  /** How long the other side may take to end, too; 0: not at all. Envoy: delayed_close_timeout. */
+  readonly patienceMs: number;
+  /** What was written says that this is the end, and the kernel says it only when the patience is over: who was refused and waits for
+   * that cannot come again at once. As Envoy does. */
+  readonly isHeld?: boolean;
+}
 
 /** Ends a connection that is served no longer: what was written still leaves, and what the other side has said is read away, since to the
  * kernel a close over unread bytes is a reset. It is over when the other side ends it, too. */
-export function dismiss(socket: Duplex, clock: Clock): void {
+export function dismiss(socket: Duplex, { clock, patienceMs, isHeld = false }: Dismissal): void {
   if (socket.destroyed) return;
-  const timer = clock.after(LINGER_MS, () => socket.destroy());
+  if (patienceMs <= 0) return closeGently(socket);
+  const timer = clock.after(patienceMs, () => socket.destroy());
   timer.unref();
   socket.once('close', () => timer.cancel());
-  socket.resume();
-  socket.end();
+  socket.once('end', () => socket.end());
+  readAway(socket, MOST_READ_AWAY);
+  if (!isHeld) socket.end();
 }
 
 /** TCP RST. */

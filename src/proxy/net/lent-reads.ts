@@ -47,6 +47,21 @@ export function readLent(socket: Duplex, bytes: number, receive: (chunk: Buffer)
   handle.useUserBuffer(buffer);
 }
 
+/** Whoever read this connection reads no more; what still comes is dropped.
+ * @param most octets; beyond them nothing is taken from the kernel any more */
+export function readAway(socket: Duplex, most: number): void {
+  let left = most;
+  const drop = (length: number): boolean => {
+    left -= length;
+    if (left <= 0) socket.pause();
+    return left > 0;
+  };
+  socket.removeAllListeners('data');
+  socket.on('data', ({ length }: Buffer) => void drop(length));
+  if (typeof known === 'object' && known.callback in socket) Object.assign(socket, { [known.callback]: drop });
+  socket.resume();
+}
+
 function findFields(socket: Duplex): Fields | undefined {
   const find = (name: string) => Object.getOwnPropertySymbols(socket).find(({ description }) => description === name);
   const buffer = find('kBuffer');

@@ -15,7 +15,7 @@ import { Chain } from './chain.ts';
 import { type ConnectionView, matchChain, narrowByDestination, needsContent } from './chain-match.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { descriptor } from './descriptor.ts';
-import { dismiss } from './ending.ts';
+import { DEFAULT_CLOSE_DELAY_MS, dismiss } from './ending.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { FirstWord, type Waiting } from './first-word.ts';
 import type { Inspected } from './inspect.ts';
@@ -315,7 +315,7 @@ export class ListenerRuntime {
   #serve(chain: Chain, socket: Duplex, connection: DownstreamConnection, alpn: string | undefined): void {
     const denied = chain.denies(connection);
     if (denied !== undefined) {
-      dismiss(socket, this.#deps.services.clock);
+      dismiss(socket, { clock: this.#deps.services.clock, patienceMs: DEFAULT_CLOSE_DELAY_MS });
       return this.#record(connection, { flags: [], details: denied, accessLogs: chain.accessLogs });
     }
     if (chain.http) chain.http.accept(socket, connection, alpn);
