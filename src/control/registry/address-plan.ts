@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { ServiceEntry } from '../../api/service-entry.ts';
 import type { Stored } from '../../kube/object.ts';
 import { addressedHosts } from './allocated-addresses.ts';
-import { byAge } from './policies.ts';
+import { byAge } from './by-age.ts';
 
 export interface HostAddress {
   readonly value: string;

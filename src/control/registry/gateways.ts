@@ -1,6 +1,6 @@
 import type { Gateway, GatewayServer } from '../../api/gateway.ts';
 import type { Stored } from '../../kube/object.ts';
-import { byAge } from './policies.ts';
+import { byAge } from './by-age.ts';
 import { labelsMatch } from './visibility.ts';
 
 /** One server of a Gateway object, with what it takes from the object. */

@@ -2,42 +2,20 @@ import type { AuthorizationPolicy } from '../../api/authorization-policy.ts';
 import type { MutualTlsMode, PeerAuthentication } from '../../api/peer-authentication.ts';
 import type { RequestAuthentication } from '../../api/request-authentication.ts';
 import type { Telemetry } from '../../api/telemetry.ts';
-import type { KubeObject, Stored } from '../../kube/object.ts';
+import type { Stored } from '../../kube/object.ts';
 import type { Endpoint } from './model.ts';
 import { originsOf, type Origin } from './origin.ts';
-import { labelsMatch } from './visibility.ts';
-
-/** Workload-wide policies by namespace, oldest first. */
-export type PolicyIndex<T extends KubeObject> = ReadonlyMap<string, readonly Stored<T>[]>;
+import { hasSelector, type PolicyIndex, type Selecting } from './policy-index.ts';
 
 export interface Subject {
   namespace: string;
   labels: Readonly<Record<string, string>>;
 }
 
-export function indexPolicies<T extends KubeObject>(objects: readonly Stored<T>[]): PolicyIndex<T> {
-  return Map.groupBy(objects.toSorted(byAge), (o) => o.metadata.namespace ?? '');
-}
-
-export function byAge(a: Stored, b: Stored): number {
-  const age = Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp);
-  return age || (`${a.metadata.namespace}/${a.metadata.name}` < `${b.metadata.namespace}/${b.metadata.name}` ? -1 : 1);
-}
-
-interface Selecting extends KubeObject {
-  spec?: { selector?: { matchLabels?: Record<string, string> }; targetRef?: unknown; targetRefs?: readonly unknown[] };
-}
-
 /** Policies in force for a workload: of the root namespace, then of its own. Those attached to another object by targetRef
  * are not the workload's. */
 export function policiesFor<T extends Selecting>(index: PolicyIndex<T>, subject: Subject, rootNamespace: string): Stored<T>[] {
-  return [...new Set([rootNamespace, subject.namespace])].flatMap((namespace) => (index.get(namespace) ?? []).filter((policy) => selects(policy, subject.labels)));
-}
-
-function selects(policy: Selecting, labels: Readonly<Record<string, string>>): boolean {
-  const { selector, targetRef, targetRefs } = policy.spec ?? {};
-  if (targetRef !== undefined || (targetRefs?.length ?? 0) > 0) return false;
-  return labelsMatch(selector?.matchLabels, labels);
+  return [...new Set([rootNamespace, subject.namespace])].flatMap((namespace) => index.get(namespace)?.selecting(subject.labels) ?? []);
 }
 
 export type Mtls = Exclude<MutualTlsMode, 'UNSET'>;
@@ -53,17 +31,16 @@ export interface EffectiveMtls {
 /** Port, workload, namespace, mesh: the narrowest that says something wins; of equals the oldest. Default PERMISSIVE.
  * Istio: authn.ComposePeerAuthentication. */
 export function effectiveMtls(index: PolicyIndex<PeerAuthentication>, subject: Subject, rootNamespace: string): EffectiveMtls {
-  const wide = (namespace: string) => (index.get(namespace) ?? []).find((p) => !hasSelector(p));
-  const own = (index.get(subject.namespace) ?? []).find((p) => hasSelector(p) && labelsMatch(p.spec?.selector?.matchLabels, subject.labels));
-  const rootOwn = (index.get(rootNamespace) ?? []).find((p) => hasSelector(p) && subject.namespace === rootNamespace && labelsMatch(p.spec?.selector?.matchLabels, subject.labels));
-  const chain = [own ?? rootOwn, subject.namespace === rootNamespace ? undefined : wide(subject.namespace), wide(rootNamespace)];
+  const wide = (namespace: string) => index.get(namespace)?.unselective[0];
+  // The root namespace's own workloads are selected like those of any other.
+  const own = index.get(subject.namespace)?.selecting(subject.labels).find(hasSelector);
+  const chain = [own, subject.namespace === rootNamespace ? undefined : wide(subject.namespace), wide(rootNamespace)];
   const mode = chain.map((p) => said(p?.spec?.mtls?.mode)).find((m) => m !== undefined) ?? 'PERMISSIVE';
   const ports = new Map<number, Mtls>();
   for (const [port, { mode: portMode }] of Object.entries(own?.spec?.portLevelMtls ?? {})) ports.set(Number(port), said(portMode) ?? mode);
   return { mode, ports, origins: originsOf('PeerAuthentication', chain.filter((p) => p !== undefined)) };
 }
 
-const hasSelector = (policy: Stored<PeerAuthentication>): boolean => Object.keys(policy.spec?.selector?.matchLabels ?? {}).length > 0;
 const said = (mode: MutualTlsMode | undefined): Mtls | undefined => (mode === undefined || mode === 'UNSET' ? undefined : mode);
 
 export const mtlsOnPort = (effective: EffectiveMtls, port: number): Mtls => effective.ports.get(port) ?? effective.mode;

@@ -2,7 +2,7 @@ import type { Sidecar, SidecarEgress } from '../../api/sidecar.ts';
 import type { Stored } from '../../kube/object.ts';
 import { hostCovers, isWildcard, mostSpecific } from './hosts.ts';
 import type { MeshService, MeshSettings, ServicePort } from './model.ts';
-import { byAge } from './policies.ts';
+import { byAge } from './by-age.ts';
 import { isVisible, labelsMatch } from './visibility.ts';
 import { MESH_GATEWAY, type RoutingRules } from './virtual-services.ts';
 

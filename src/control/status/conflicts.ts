@@ -5,7 +5,7 @@ import type { Stored } from '../../kube/object.ts';
 import { fullHost } from '../registry/hosts.ts';
 import { DependencyMemo } from '../registry/memo.ts';
 import { originOf, parseOrigin, type Origin } from '../registry/origin.ts';
-import { byAge } from '../registry/policies.ts';
+import { byAge } from '../registry/by-age.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import { exportedTo } from '../registry/visibility.ts';
 import { MESH_GATEWAY, type RoutingRules } from '../registry/virtual-services.ts';
