@@ -3,6 +3,7 @@ import { createHttpServer } from '../bootstrap/node-http.ts';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MeshError, errorText } from '../../base/errors.ts';
+import { listenAt } from '../../base/listen.ts';
 import type { Log } from '../../base/log.ts';
 
 export class AdminError extends MeshError<'ADMIN_PORT'> {}
@@ -84,7 +85,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
       new Promise((resolve, reject) => {
         server.once('error', (cause) => reject(new AdminError('ADMIN_PORT', `cannot listen on ${host}:${port} for ${name}; is another proxy running here?`, { cause })));
         // A TCP server's address is never a path.
-        server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+        listenAt(server, { host, port }, () => resolve((server.address() as AddressInfo).port));
       }),
     close: () =>
       new Promise((resolve) => {

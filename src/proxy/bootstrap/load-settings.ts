@@ -1,5 +1,5 @@
 /** Reads what decodeSettings needs from the process and the pod's files. */
-import { readFile } from 'node:fs/promises';
+import { readText } from '../../base/files.ts';
 import { decodeSettings } from './decode-settings.ts';
 import type { ProxySettings } from './settings.ts';
 import { parsePodInfo } from './sources.ts';
@@ -15,7 +15,7 @@ export async function loadSettings(argv: readonly string[], env: Environment): P
 /** Outside of a pod there are no such files, and that is no mistake. */
 async function podInfo(path: string): Promise<Map<string, string>> {
   try {
-    return parsePodInfo(await readFile(path, 'utf8'));
+    return parsePodInfo(await readText(path));
   } catch {
     return new Map();
   }

@@ -1,7 +1,7 @@
 /** The workload's DNS, where its pod asks for it. */
-import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
+import { readText } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import type { ProxySettings } from '../bootstrap/settings.ts';
 import { createDnsProxy, type DnsProxy } from './dns-proxy.ts';
@@ -12,7 +12,7 @@ export async function openWorkloadDns(settings: ProxySettings, { clock, log }: {
   const { dns, workload, instanceIp } = settings;
   if (!dns.captures) return undefined;
   // Without the file there is nobody to ask; names of the mesh are answered all the same.
-  const resolver = parseResolvConf(await readFile(dns.resolvConf, 'utf8').catch(() => ''));
+  const resolver = parseResolvConf(await readText(dns.resolvConf).catch(() => ''));
   const proxy = createDnsProxy({ resolver, namespace: workload.namespace, clock, log });
   const addresses = isIPv6(instanceIp) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
   return { proxy, port: await proxy.start(addresses, dns.port) };

@@ -1,7 +1,7 @@
 /** What a connection manager does to a request before routing: addresses, scheme, request id, client certificate, path.
  * Envoy: "HTTP header manipulation". */
-import { randomUUID } from 'node:crypto';
 import { cidrContains, parseAddress } from '../../base/cidr.ts';
+import { randomUuid } from '../../base/random.ts';
 import type { Headers } from '../headers.ts';
 import { normalizePath } from '../route/path.ts';
 import { withoutPort } from '../route/virtual-hosts.ts';
@@ -113,7 +113,7 @@ function stripPort(head: RequestHead, connection: DownstreamConnection, mode: 'm
 function requestId(headers: Headers, settings: ManagerSettings): void {
   if (!settings.generateRequestId) return;
   const edge = settings.useRemoteAddress && !settings.preserveRequestId;
-  if (edge || !headers.has('x-request-id')) headers.set('x-request-id', randomUUID());
+  if (edge || !headers.has('x-request-id')) headers.set('x-request-id', randomUuid());
 }
 
 /** x-forwarded-client-cert. Envoy: `forward_client_cert_details`. */

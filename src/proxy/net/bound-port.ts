@@ -2,6 +2,7 @@
  * when that cannot be; who connects until then waits. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { errorText } from '../../base/errors.ts';
+import { listenAt } from '../../base/listen.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { netAddress } from './format-address.ts';
 
@@ -24,7 +25,7 @@ export class BoundPort {
     this.failure = new Promise((resolve) => {
       // A connection that cannot be accepted, later, costs that connection and nothing else.
       server.on('error', (error: NodeJS.ErrnoException) => resolve(`cannot bind ${wanted.address}:${wanted.port}: ${error.code === 'EADDRINUSE' ? 'address already in use' : errorText(error)}`));
-      server.listen({ ...netAddress(wanted), backlog: BACKLOG }, () => {
+      listen(server, wanted, () => {
         const address = server.address();
         this.#bound = typeof address === 'object' && address !== null ? { address: address.address, port: address.port } : wanted;
         resolve(undefined);
@@ -53,4 +54,10 @@ export class BoundPort {
     socket.on('error', () => socket.destroy());
     this.#waiting.push(socket);
   }
+}
+
+function listen(server: Server, wanted: SocketAddress, onListening: () => void): void {
+  const at = netAddress(wanted);
+  if ('path' in at) server.listen({ ...at, backlog: BACKLOG }, onListening);
+  else listenAt(server, { ...at, backlog: BACKLOG }, onListening);
 }

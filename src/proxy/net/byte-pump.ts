@@ -1,6 +1,6 @@
 /** Moves bytes one way between two connections: stops reading while the other side does not take them, passes the end on. */
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
+import { isEncrypted } from './is-encrypted.ts';
 import { ENCRYPTED_READ_BYTES, readLent, STREAM_READ_BYTES } from './lent-reads.ts';
 import { writeLent } from './lent-writes.ts';
 
@@ -28,8 +28,8 @@ export class BytePump {
     this.#from = from;
     this.#to = to;
     this.#count = count;
-    const encrypts = to instanceof TLSSocket;
-    readLent(from, encrypts ? ENCRYPTED_READ_BYTES : STREAM_READ_BYTES, from instanceof TLSSocket && !encrypts ? this.#onRecord : this.#onBytes);
+    const encrypts = isEncrypted(to);
+    readLent(from, encrypts ? ENCRYPTED_READ_BYTES : STREAM_READ_BYTES, isEncrypted(from) && !encrypts ? this.#onRecord : this.#onBytes);
     from.on('end', () => {
       this.flush();
       to.end();

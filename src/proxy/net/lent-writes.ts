@@ -2,15 +2,16 @@
 import { writeSync, writevSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { descriptor } from './descriptor.ts';
+import { isEncrypted } from './is-encrypted.ts';
 
 /** @param pieces one after the other; none is empty
  * @param onTaken called later, when this returned false
  * @returns false: not all is taken yet, and until `onTaken` the caller should send nothing more */
 export function writeLent(to: Duplex, pieces: readonly Buffer[], onTaken: () => void): boolean {
   const isFree = to.writableLength === 0 && to.writableCorked === 0;
-  if (isFree && to instanceof TLSSocket) {
+  if (isFree && isEncrypted(to)) {
     encryptNow(to, pieces, onTaken);
     return false;
   }

@@ -61,7 +61,7 @@ export function compileTls(common: CommonTlsContext | undefined): TlsSettings {
     alpn: common?.alpnProtocols ?? [],
     minVersion: VERSIONS[params?.tlsMinimumProtocolVersion ?? 0] ?? 'TLSv1.2',
     maxVersion: VERSIONS[params?.tlsMaximumProtocolVersion ?? 0],
-    ciphers: params && params.cipherSuites.length > 0 ? [...params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, '$1').replaceAll('|', ':')), TLS13_SUITES].join(':') : DEFAULT_CIPHERS,
+    ciphers: params && params.cipherSuites.length > 0 ? [...params.cipherSuites.map((suite) => suite.replace(/^\[(.*)\]$/, '$1').replaceAll('|', ':')), TLS13_SUITES].join(':') : defaultCiphers(),
     curves: params && params.ecdhCurves.length > 0 ? params.ecdhCurves.join(':') : undefined,
   };
 }
@@ -69,7 +69,7 @@ export function compileTls(common: CommonTlsContext | undefined): TlsSettings {
 /** The list is about TLS 1.2; without these, TLS 1.3 would be off. In Envoy's order, which is that of BoringSSL: ten rounds of AES for each
  * block instead of fourteen. */
 const TLS13_SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
-const DEFAULT_CIPHERS = [TLS13_SUITES, ...constants.defaultCoreCipherList.split(':').filter((suite) => !suite.startsWith('TLS_'))].join(':');
+const defaultCiphers = (): string => [TLS13_SUITES, ...constants.defaultCoreCipherList.split(':').filter((suite) => !suite.startsWith('TLS_'))].join(':');
 
 type Validation = Pick<TlsSettings, 'trust' | 'crl' | 'sans' | 'pins' | 'acceptsUntrusted'>;
 const NO_DEMANDS: Validation = { sans: [], pins: new Set(), acceptsUntrusted: false };

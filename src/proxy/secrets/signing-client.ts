@@ -1,7 +1,7 @@
 /** Has the control plane sign a key that never leaves this process. Istio: IstioCertificateService/CreateCertificate. */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { readFile } from 'node:fs/promises';
 import { MeshError } from '../../base/errors.ts';
+import { readText } from '../../base/files.ts';
 import { createCsr } from '../../pki/csr.ts';
 import { formatIdentity } from '../../pki/spiffe.ts';
 import type { WorkloadIdentity } from '../../pki/spiffe.ts';
@@ -34,7 +34,7 @@ export interface SigningClientOptions {
 
 /** @throws SigningError, GrpcError */
 export async function requestCertificate(options: SigningClientOptions): Promise<SignedWorkload> {
-  const [token, mountedRoot] = await Promise.all([readText(options.tokenFile, 'the service account token'), readText(options.rootCertificateFile, 'the root certificate')]);
+  const [token, mountedRoot] = await Promise.all([readMounted(options.tokenFile, 'the service account token'), readMounted(options.rootCertificateFile, 'the root certificate')]);
   const { csrPem, keyPem } = createCsr({ sans: { uri: [formatIdentity(options.identity)] } });
   const channel = createGrpcChannel({ ...options.address, tls: { trustedCaPem: mountedRoot, serverName: options.address.host } });
   try {
@@ -76,9 +76,9 @@ function mergeRoots(answered: string, mounted: string): string {
   return extra.includes(answered.trim()) ? `${extra}\n` : `${answered.trim()}\n${extra}\n`;
 }
 
-async function readText(path: string, what: string): Promise<string> {
+async function readMounted(path: string, what: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readText(path);
   } catch (cause) {
     throw new SigningError('WORKLOAD_CERTIFICATE', `cannot read ${what} at ${path}; is the volume mounted?`, { cause });
   }

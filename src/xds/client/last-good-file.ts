@@ -1,10 +1,10 @@
 /** The configuration in force, kept on disk, so that a sidecar that restarts while the control plane is away still serves.
  * TLS secrets are never written. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
+import { makeDirectory, readBytes, removeFile, renameFile, writeToFile } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { decodeDeltaResponse, encodeResources } from './delta-codec.ts';
 import type { DeltaResource, DeltaUpdate } from './delta-session.ts';
@@ -69,7 +69,7 @@ export function createLastGoodFile(options: LastGoodFileOptions): LastGoodFile {
 
 async function read(path: string, maxBytes: number, log: Log): Promise<Map<string, DeltaResource[]>> {
   try {
-    const messages = new FrameReader(maxBytes).push(await readFile(path));
+    const messages = new FrameReader(maxBytes).push(await readBytes(path));
     if (typeof messages === 'string') throw new Error(messages);
     return new Map(messages.map(decodeDeltaResponse).map((m) => [m.typeUrl, [...m.resources]]));
   } catch (error) {
@@ -79,9 +79,9 @@ async function read(path: string, maxBytes: number, log: Log): Promise<Map<strin
 }
 
 async function replace(path: string, content: Buffer, maxBytes: number): Promise<void> {
-  if (content.length > maxBytes) return rm(path, { force: true });
-  await mkdir(dirname(path), { recursive: true });
+  if (content.length > maxBytes) return removeFile(path, { force: true });
+  await makeDirectory(dirname(path), { recursive: true });
   const draft = `${path}.new`;
-  await writeFile(draft, content, { mode: 0o600 });
-  await rename(draft, path);
+  await writeToFile(draft, content, { mode: 0o600 });
+  await renameFile(draft, path);
 }

@@ -1,5 +1,5 @@
 /** Decides which requests are traced and carries their context on. Source: Envoy HTTP connection manager, tracing. */
-import { randomFillSync } from 'node:crypto';
+import { randomHex } from '../../../base/random.ts';
 import type { HeaderView, SpanContext } from '../../outcome.ts';
 import type { Tracer, TracingSettings } from '../../tracing.ts';
 import { readContext, readDecision, writeContext } from './propagation.ts';
@@ -30,7 +30,7 @@ class ActiveSpan implements SpanContext {
 }
 
 export function createTracer(options: TracerOptions = {}): Tracer {
-  const { random = Math.random, hex = pooledHex() } = options;
+  const { random = Math.random, hex = randomHex } = options;
   return {
     start(headers, settings) {
       const incoming = readContext(headers);
@@ -58,19 +58,4 @@ function decideReason(headers: HeaderView, settings: TracingSettings, random: ()
   if (headers.get('x-envoy-force-trace') !== undefined) return passes(settings.overallSampling) ? TraceReason.Forced : TraceReason.None;
   if (headers.get('x-client-trace-id') !== undefined && passes(settings.clientSampling)) return passes(settings.overallSampling) ? TraceReason.Client : TraceReason.None;
   return passes(settings.randomSampling) && passes(settings.overallSampling) ? TraceReason.Sampled : TraceReason.None;
-}
-
-/** Random bytes in bulk: one system call for some hundred spans. */
-function pooledHex(): (bytes: number) => string {
-  const pool = Buffer.allocUnsafe(8192);
-  let at = pool.length;
-  return (bytes) => {
-    if (at + bytes > pool.length) {
-      randomFillSync(pool);
-      at = 0;
-    }
-    const text = pool.toString('hex', at, at + bytes);
-    at += bytes;
-    return text;
-  };
 }
