@@ -18,12 +18,15 @@ export function envoyBootstrap(settings: ProxySettings, paths: BootstrapPaths): 
     node: { id: nodeId, cluster: nodeCluster, metadata: { ...(metadata as JsonObject), [OUTCOMES_METADATA]: paths.outcomes } },
     admin: { address: socketAddress('127.0.0.1', ports.admin), profile_path: '/dev/null' },
     ...statsConfig(settings),
-    layered_runtime: { layers: [{ name: 'admin', admin_layer: {} }] },
+    layered_runtime: { layers: [{ name: 'istio', static_layer: RUNTIME }, { name: 'admin', admin_layer: {} }] },
     overload_manager: { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: { '@type': `${TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`, max_active_downstream_connections: settings.maxConnections } }] },
     dynamic_resources: { ads_config: adsConfig(), cds_config: viaAds(), lds_config: viaAds() },
     static_resources: { clusters: [agentCluster('xds-grpc', paths.socket), agentCluster('sds-grpc', paths.socket)] },
   };
 }
+
+/** Istio's: without it Envoy refuses regular expressions of more than a hundred instructions. */
+const RUNTIME: JsonObject = { 're2.max_program_size.error_level': 32_768 };
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
 

@@ -157,7 +157,7 @@ function jsonOrText(text: string): unknown {
 function formatIssues(path: string, format: unknown): Issue[] {
   if (Array.isArray(format)) return format.flatMap((item, i) => formatIssues(`${path}[${i}]`, item));
   if (isRecord(format)) return Object.entries(format).flatMap(([key, item]) => formatIssues(`${path}.${key}`, item));
-  const problem = typeof format === 'string' ? formatProblem(format) : undefined;
+  const problem = typeof format === 'string' ? formatProblem(format, 'access log') : undefined;
   return problem === undefined ? [] : [{ severity: 'error', path, message: problem }];
 }
 

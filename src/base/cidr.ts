@@ -64,6 +64,18 @@ export class CidrSet {
   }
 }
 
+/** One text for each range: host bits are cleared, and an address stands alone, `10.0.0.7/8` → `10.0.0.0/8`, `10.0.0.7/32` → `10.0.0.7`.
+ * What is no range stays as it is. */
+export function networkText(text: string): string {
+  if (!text.includes('/')) return text;
+  const range = parseCidr(text);
+  if (!range) return text;
+  const { address, prefix } = range;
+  if (prefix === address.length * 8) return formatIp(address);
+  const cleared = address.map((byte, i) => (prefix >= 8 * (i + 1) ? byte : prefix <= 8 * i ? 0 : byte & (0xff << (8 * (i + 1) - prefix))));
+  return `${formatIp(cleared)}/${prefix}`;
+}
+
 /** The address with everything behind the prefix cleared, as a key. */
 function network(address: Uint8Array, prefix: number): string {
   const whole = prefix >> 3;

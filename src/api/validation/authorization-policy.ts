@@ -75,13 +75,24 @@ function checkTexts(report: Report, values: readonly string[] | undefined): void
 
 const portTextProblem = (text: string) => (/^\d+$/.test(text) ? portProblem(Number(text)) : `port must be between 1-65535, not ${JSON.stringify(text)}`);
 
+/** Of a template's segments, as Envoy takes them: it ends itself on others. */
+const LITERAL = /^[A-Za-z0-9\-._~%!$&'()+,;=:@]+$/;
+/** Envoy: UriTemplateMatchConfig.path_template. */
+const MAX_TEMPLATE = 255;
+
 /** Whole segments may be {*} (one) or {**} (any number, once and last of its kind). */
-function pathProblem(path: string): string | undefined {
+export function pathProblem(path: string): string | undefined {
   if (!path.includes('{') && !path.includes('}')) return undefined;
   const segments = path.split('/');
   const bad = segments.find((segment) => /[{}]/.test(segment) && segment !== '{*}' && segment !== '{**}');
   if (bad !== undefined) return `invalid path ${path}: a segment is {*}, {**} or a text without braces, not ${bad}`;
   if (path.replaceAll('{*}', '').replaceAll('{**}', '').includes('*')) return `invalid path ${path}: * cannot be mixed with {*} and {**}`;
+  if (!path.startsWith('/')) return `invalid path ${path}: a path with {*} or {**} begins with /`;
+  if (path.length > MAX_TEMPLATE) return `invalid path: one with {*} or {**} may be ${MAX_TEMPLATE} characters long, this one has ${path.length}`;
+  // The first is before the path, and an empty last one is a slash at the end.
+  const odd = segments.slice(1, path.endsWith('/') ? -1 : undefined).find((segment) => !segment.startsWith('{') && !LITERAL.test(segment));
+  if (odd === '') return `invalid path ${path}: two slashes have nothing between them`;
+  if (odd !== undefined) return `invalid path ${JSON.stringify(path)}: beside {*} and {**} a segment may have letters, digits and -._~%!$&'()+,;=:@, not ${JSON.stringify(odd)}`;
   const last = segments.indexOf('{**}');
   return last >= 0 && segments.slice(last + 1).some((segment) => segment.startsWith('{')) ? `invalid path ${path}: {**} is not the last operator` : undefined;
 }

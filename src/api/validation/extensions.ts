@@ -1,4 +1,5 @@
 /** EnvoyFilter, WasmPlugin, TrafficExtension, Telemetry, ProxyConfig. */
+import { formatProblem } from '../../base/format-operators.ts';
 import type { EnvoyFilter, ConfigPatch } from '../envoy-filter.ts';
 import type { Issue } from '../issue.ts';
 import type { ProxyConfigObject } from '../proxy-config.ts';
@@ -6,7 +7,7 @@ import type { Telemetry } from '../telemetry.ts';
 import type { TrafficExtension } from '../traffic-extension.ts';
 import type { WasmPlugin } from '../wasm-plugin.ts';
 import { eachItem, Report } from './report.ts';
-import { checkDuration, checkLabels, regexProblem } from './values.ts';
+import { checkDuration, checkLabels, headerNameProblem, regexProblem } from './values.ts';
 
 export function validateEnvoyFilter(object: EnvoyFilter): Issue[] {
   const report = new Report();
@@ -73,7 +74,12 @@ export function validateTelemetry(object: Telemetry): Issue[] {
     if ((tracing.providers ?? []).length > 1) at.at('providers').error('multiple providers are not currently supported');
     const percentage = tracing.randomSamplingPercentage;
     if (typeof percentage === 'number' && (percentage < 0 || percentage > 100)) at.at('randomSamplingPercentage').error(`must be a percentage from 0 to 100, not ${percentage}`);
-    for (const [name, tag] of Object.entries(tracing.customTags ?? {})) if (Object.keys(tag).length === 0) at.at('customTags', name).error('needs one of literal, environment, header, formatter');
+    for (const [name, tag] of Object.entries(tracing.customTags ?? {})) {
+      const tagAt = at.at('customTags', name);
+      if (Object.keys(tag).length === 0) tagAt.error('needs one of literal, environment, header, formatter');
+      if (tag.header) tagAt.at('header', 'name').refuse(headerNameProblem(tag.header.name));
+      if (tag.formatter) tagAt.at('formatter', 'value').refuse(formatProblem(tag.formatter.value, 'header value'));
+    }
   });
   eachItem(report.at('metrics'), spec?.metrics, (at, metrics) => {
     checkDuration(at.at('reportingInterval'), metrics.reportingInterval);

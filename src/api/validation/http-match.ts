@@ -4,23 +4,36 @@ import type { HttpMatch, HttpRoute } from '../virtual-service.ts';
 import { eachItem, type Report } from './report.ts';
 import { checkLabels, gatewayNameProblem, headerNameProblem, portProblem, regexProblem } from './values.ts';
 
+const CLAIMS = '@request.auth.claims';
+/** Envoy: QueryParameterMatcher.name */
+const MAX_PARAMETER = 1024;
+
 export function checkHttpMatch(report: Report, match: HttpMatch): void {
   for (const field of ['uri', 'scheme', 'method', 'authority'] as const) checkStringMatch(report.at(field), match[field]);
   for (const field of ['headers', 'withoutHeaders'] as const) {
     for (const [name, value] of Object.entries(match[field] ?? {})) {
       const at = report.at(field, name);
-      if (!name.startsWith('@request.auth.claims')) at.refuse(headerNameProblem(name));
+      const isClaim = name.startsWith(CLAIMS);
+      at.refuse(isClaim ? claimProblem(name) : headerNameProblem(name));
       checkStringMatch(at, value, true);
     }
   }
   for (const [name, value] of Object.entries(match.queryParams ?? {})) {
     const at = report.at('queryParams', name);
     if (name === '') at.error('the name of a query parameter must not be empty');
+    if (name.length > MAX_PARAMETER) at.error(`the name of a query parameter may be ${MAX_PARAMETER} characters long, this one has ${name.length}`);
     checkStringMatch(at, value, true);
   }
   if (match.port !== undefined) report.at('port').refuse(portProblem(match.port));
   checkLabels(report.at('sourceLabels'), match.sourceLabels);
   eachItem(report.at('gateways'), match.gateways, (at, name) => at.refuse(gatewayNameProblem(name)));
+}
+
+/** `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`: none of the names may be empty. */
+function claimProblem(name: string): string | undefined {
+  const path = name.slice(CLAIMS.length);
+  const isPath = /^(?:\.[^.[\]]+)+$/.test(path) || /^(?:\[[^\]]+\])+$/.test(path);
+  return isPath ? undefined : `${name} must name a claim, as ${CLAIMS}.NAME, ${CLAIMS}.NAME.INNER or ${CLAIMS}[NAME][INNER]`;
 }
 
 /** @param mayBeEmpty an empty match of a header means that it is present */

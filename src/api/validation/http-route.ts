@@ -5,7 +5,7 @@ import type { CorsPolicy, HttpFault, HttpRedirect, HttpRetry, HttpRewrite, HttpR
 import { checkDestination, type Scope } from './destination.ts';
 import { checkHttpMatch, checkStringMatch } from './http-match.ts';
 import { eachItem, type Report } from './report.ts';
-import { checkDuration, headerNameProblem, percentProblem, portProblem, regexProblem } from './values.ts';
+import { checkDuration, headerNameProblem, lineProblem, percentProblem, portProblem, regexProblem } from './values.ts';
 import { checkWeights } from './weights.ts';
 
 const MAX_BODY = 1_048_576;
@@ -43,6 +43,7 @@ function checkAction(report: Report, route: HttpRoute, isDelegate: boolean): voi
 
 function checkRedirect(report: Report, redirect: HttpRedirect): void {
   if (Object.keys(redirect).length === 0) report.error('redirect must specify URI, authority, scheme, or redirect_code');
+  for (const field of ['uri', 'authority', 'prefixRewrite'] as const) report.at(field).refuse(lineProblem(redirect[field] ?? ''));
   if (redirect.scheme !== undefined && redirect.scheme !== '' && !['http', 'https'].includes(redirect.scheme)) report.at('scheme').error('must be http or https');
   if (redirect.redirectCode !== undefined && redirect.redirectCode !== 0 && (redirect.redirectCode < 300 || redirect.redirectCode > 399)) report.at('redirectCode').error(`must be a 3xx status, not ${redirect.redirectCode}`);
   if (redirect.port !== undefined && redirect.port !== 0) report.at('port').refuse(portProblem(redirect.port));
@@ -51,10 +52,11 @@ function checkRedirect(report: Report, redirect: HttpRedirect): void {
 function checkRewrite(report: Report, rewrite: HttpRewrite): void {
   const { uri, authority, uriRegexRewrite } = rewrite;
   if (!uri && !authority && !uriRegexRewrite) report.error('rewrite must specify URI, UriRegex, or authority');
+  for (const field of ['uri', 'authority'] as const) report.at(field).refuse(lineProblem(rewrite[field] ?? ''));
   if (uri && uriRegexRewrite) report.error('has uri and uriRegexRewrite, of which it can have only one');
   if (!uriRegexRewrite) return;
   report.at('uriRegexRewrite', 'match').refuse(regexProblem(uriRegexRewrite.match ?? ''));
-  if ((uriRegexRewrite.rewrite ?? '') === '') report.at('uriRegexRewrite', 'rewrite').error('is required');
+  report.at('uriRegexRewrite', 'rewrite').refuse(uriRegexRewrite.rewrite ? lineProblem(uriRegexRewrite.rewrite) : 'is required');
 }
 
 function checkDirectResponse(report: Report, response: NonNullable<HttpRoute['directResponse']>): void {
@@ -137,13 +139,13 @@ function checkHeaders(report: Report, headers: Headers | undefined): void {
 
 function checkHeaderOperations(report: Report, operations: HeaderOperations | undefined): void {
   for (const operation of ['set', 'add'] as const) {
-    for (const name of Object.keys(operations?.[operation] ?? {})) {
+    for (const [name, value] of Object.entries(operations?.[operation] ?? {})) {
       const at = report.at(operation, name);
       const isAuthority = name === ':authority' || name.toLowerCase() === 'host';
       if (isAuthority ? operation === 'add' : name.startsWith(':')) at.error('cannot be changed here; only Host or :authority can, and only with set');
       else if (!isAuthority) at.refuse(headerNameProblem(name));
       // The authority is rewritten as it stands.
-      if (!isAuthority) at.refuse(formatProblem(operations?.[operation]?.[name] ?? ''));
+      at.refuse(lineProblem(value) ?? (isAuthority ? undefined : formatProblem(value, 'header value')));
     }
   }
   eachItem(report.at('remove'), operations?.remove, (at, name) => (name.startsWith(':') || name.toLowerCase() === 'host' ? at.error(`${name} cannot be removed`) : at.refuse(headerNameProblem(name))));

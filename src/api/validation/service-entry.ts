@@ -39,6 +39,16 @@ function checkPorts(report: Report, spec: ServiceEntrySpec): void {
   for (const { index, key } of duplicates(ports, ({ number }) => String(number))) report.at(index, 'number').error(`service entry port ${key} already defined`);
 }
 
+/** sockaddr_un, with its terminating NUL. */
+const MAX_SOCKET_PATH = 107;
+
+const socketProblem = (path: string): string | undefined => (Buffer.byteLength(path) > MAX_SOCKET_PATH ? `the path of a Unix socket may be ${MAX_SOCKET_PATH} bytes long, this one has ${Buffer.byteLength(path)}` : undefined);
+
+function staticProblem(address: string): string | undefined {
+  if (address.includes('%')) return `${JSON.stringify(address)} names an interface of one machine; addresses of endpoints have none`;
+  return address === '' || parseAddress(address) ? undefined : `${JSON.stringify(address)} is not an IP address, as resolution STATIC needs; use DNS for names`;
+}
+
 function checkResolution(report: Report, spec: ServiceEntrySpec): void {
   const endpoints = spec.endpoints ?? [];
   const resolution = spec.resolution ?? 'NONE';
@@ -49,7 +59,7 @@ function checkResolution(report: Report, spec: ServiceEntrySpec): void {
     if (spec.workloadSelector) report.at('workloadSelector').error('cannot be set with resolution NONE; use STATIC');
   } else if (resolution === 'STATIC') {
     eachItem(report.at('endpoints'), endpoints, (at, { address = '' }) => {
-      if (address !== '' && !address.startsWith('unix://') && !parseAddress(address)) at.at('address').error(`${JSON.stringify(address)} is not an IP address, as resolution STATIC needs; use DNS for names`);
+      at.at('address').refuse(address.startsWith('unix://') ? socketProblem(address.slice('unix://'.length)) : staticProblem(address));
     });
   } else {
     if (isWild && resolution !== 'DYNAMIC_DNS' && endpoints.length === 0) report.at('hosts').error(`a wildcard host cannot be resolved by ${resolution}; give endpoints, use NONE, or name the hosts`);

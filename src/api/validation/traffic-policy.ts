@@ -3,7 +3,7 @@ import type { ConnectionPool } from '../common/connection-pool.ts';
 import type { LoadBalancer, LocalityLb } from '../common/load-balancer.ts';
 import type { ClientTls, OutlierDetection, TrafficPolicy } from '../common/traffic-policy.ts';
 import { duplicates, eachItem, type Report } from './report.ts';
-import { checkDuration, destinationHostProblem, percentProblem, portProblem } from './values.ts';
+import { checkDuration, destinationHostProblem, headerNameProblem, lineProblem, percentProblem, portProblem, sniProblem } from './values.ts';
 
 export function checkTrafficPolicy(report: Report, policy: TrafficPolicy): void {
   checkBlocks(report, policy);
@@ -73,7 +73,12 @@ function checkLoadBalancer(report: Report, balancer: LoadBalancer): void {
     const at = report.at('consistentHash');
     const keys = [hash.httpHeaderName, hash.httpCookie, hash.useSourceIp, hash.httpQueryParameterName];
     if (keys.every((key) => key === undefined || key === '' || key === false)) at.error('needs what to hash: one of httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName');
+    if (hash.httpHeaderName) at.at('httpHeaderName').refuse(headerNameProblem(hash.httpHeaderName));
     if (hash.httpCookie) {
+      eachItem(at.at('httpCookie', 'attributes'), hash.httpCookie.attributes, (attributeAt, { name, value = '' }) => {
+        attributeAt.at('name').refuse(name === '' ? 'must not be empty' : lineProblem(name));
+        attributeAt.at('value').refuse(lineProblem(value));
+      });
       if (hash.httpCookie.name === '') at.at('httpCookie', 'name').error('must not be empty');
       if (hash.httpCookie.ttl !== undefined) checkDuration(at.at('httpCookie', 'ttl'), hash.httpCookie.ttl, 0);
     }
@@ -102,6 +107,7 @@ function checkLocality(report: Report, locality: LocalityLb): void {
 
 function checkClientTls(report: Report, tls: ClientTls): void {
   const has = (field: 'clientCertificate' | 'privateKey' | 'caCertificates' | 'credentialName' | 'caCrl') => (tls[field] ?? '') !== '';
+  report.at('sni').refuse(sniProblem(tls.sni ?? ''));
   const files = (['clientCertificate', 'privateKey', 'caCertificates'] as const).filter(has);
   if (tls.mode === 'ISTIO_MUTUAL') {
     for (const field of [...files, ...(has('credentialName') ? ['credentialName'] : [])]) report.at(field).error('cannot be set with ISTIO_MUTUAL: the mesh makes the certificates');

@@ -9,10 +9,21 @@ import type { Report } from './report.ts';
 
 /** Characters of a regular expression; longer ones cost every proxy memory. Istio: maximum regex program length. */
 const MAX_REGEX_LENGTH = 1024;
+/** Instructions of the compiled program. Istio lets Envoy take 32,768 of its own, which are up to seven for one of these. */
+const MAX_REGEX_PROGRAM = 4_000;
+/** Three octal digits of more than a byte, behind a backslash that is not escaped itself: RE2 refuses them. */
+const WIDE_OCTAL = /(?<!\\)(?:\\\\)*\\[4-7][0-7]{2}/;
+/** What Envoy can count: 2^63 ns. */
+const MAX_DURATION_MS = 9_223_372_036_000;
+/** Envoy: HeaderValue. */
+const MAX_HEADER_BYTES = 16_384;
+/** RFC 6066 §3. */
+const MAX_SNI_BYTES = 255;
 
 export function durationProblem(text: string, minimumMs = 1): string | undefined {
   const ms = parseDuration(text);
   if (ms === undefined) return `${JSON.stringify(text)} is not a duration; write it as 100ms, 5s, 1m30s or 1h`;
+  if (ms > MAX_DURATION_MS) return `must be a duration of 2562047h or less, not ${text}`;
   return ms < minimumMs ? `must be a duration of ${minimumMs}ms or more, not ${text}` : undefined;
 }
 
@@ -28,9 +39,10 @@ export function percentProblem(value: number): string | undefined {
 export function regexProblem(pattern: string): string | undefined {
   if (pattern === '') return 'a regular expression must not be empty';
   if (pattern.length > MAX_REGEX_LENGTH) return `a regular expression may be ${MAX_REGEX_LENGTH} characters long, this one has ${pattern.length}`;
+  if (WIDE_OCTAL.test(pattern)) return `${JSON.stringify(pattern)} is not a regular expression of RE2: \\400 and above is more than a byte; write \\x{…}`;
   try {
-    RE2JS.compile(pattern);
-    return undefined;
+    const size = RE2JS.compile(pattern).programSize();
+    return size <= MAX_REGEX_PROGRAM ? undefined : `${JSON.stringify(pattern)} repeats so much that it is compiled to ${size} instructions; proxies take ${MAX_REGEX_PROGRAM}. Count less exactly, with * or +`;
   } catch (error) {
     return `${JSON.stringify(pattern)} is not a regular expression of RE2: ${errorText(error)}`;
   }
@@ -39,7 +51,21 @@ export function regexProblem(pattern: string): string | undefined {
 const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export function headerNameProblem(name: string): string | undefined {
+  if (name.length > MAX_HEADER_BYTES) return `a header name may be ${MAX_HEADER_BYTES} characters long, this one has ${name.length}`;
   return HEADER.test(name) ? undefined : `header name ${JSON.stringify(name)} may have only letters, digits and -_.!#$%&'*+^|~`;
+}
+
+/** Of a text that goes into a head as it is. Envoy: well-known regex HTTP_HEADER_VALUE. */
+export function lineProblem(text: string): string | undefined {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_HEADER_BYTES) return `may be ${MAX_HEADER_BYTES} bytes long, and is ${bytes}`;
+  return /[\0\r\n]/.test(text) ? `${JSON.stringify(text.slice(0, 200))} must be one line, without line breaks and NUL: it stands in the head of a message` : undefined;
+}
+
+export function sniProblem(sni: string): string | undefined {
+  const bytes = Buffer.byteLength(sni);
+  if (bytes > MAX_SNI_BYTES) return `a server name may be ${MAX_SNI_BYTES} bytes long, this one has ${bytes}`;
+  return sni.includes('\0') ? 'a server name must not contain NUL' : undefined;
 }
 
 export function rangeProblem(text: string): string | undefined {

@@ -21,18 +21,26 @@ spec: {hosts: [${name}], http: [{timeout: TIMEOUT, HEADERS route: [{destination:
 ---
 `;
 
-/** What our validation does not know of Envoy: the greatest length of an SNI, and what its formatter's operators take. */
-const BAD_SNI = `
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: ratings, namespace: default}
-spec: {host: ratings, trafficPolicy: {tls: {mode: SIMPLE, sni: ${'x'.repeat(300)}}}}
+/** Called by bytes. */
+const FAR = `
+apiVersion: v1
+kind: Service
+metadata: {name: far, namespace: default}
+spec: {selector: {app: far}, ports: [{name: tcp, port: 7001}]}
 `;
-const BAD_HEADER = 'headers: {request: {set: {x-a: "%COMMON_DURATION(a:b:c)%"}}},';
+
+/** What our validation does not know: addresses of the machine, and the language of conditions. */
+const BAD_BIND = `
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: all, namespace: default}
+spec: {egress: [{hosts: ["./*"]}, {port: {number: 7001, name: tcp, protocol: TCP}, bind: 192.0.2.1, captureMode: NONE, hosts: [./far.default.svc.cluster.local]}]}
+`;
+const BAD_HEADER = 'headers: {request: {set: {x-a: "%CEL(1 +)%"}}},';
 
 function mesh(options: { timeout: string; isBad: boolean }) {
   const texts = ['reviews', 'ratings', 'details', 'stars'].map((name) => service(name).replace('HEADERS', options.isBad && name === 'ratings' ? BAD_HEADER : '').replace('TIMEOUT', options.timeout));
-  return yamlMesh([...texts, ...(options.isBad ? [BAD_SNI] : [])]);
+  return yamlMesh([...texts, FAR, ...(options.isBad ? [BAD_BIND] : [])]);
 }
 
 async function connect(t: TestContext, harness: AdsHarness, name: string): Promise<RunningEnvoy> {
@@ -66,7 +74,7 @@ async function state(envoy: RunningEnvoy): Promise<{ clusters: string[]; hosts: 
   return { clusters, hosts: Object.fromEntries(hosts.map((h: { name: string; routes: { route?: { timeout: string }; direct_response?: { status: number } }[] }) => [h.name.split('.')[0], h.routes[0]?.route?.timeout ?? String(h.routes[0]?.direct_response?.status)])) };
 }
 
-const CLUSTER = 'outbound|9080||ratings.default.svc.cluster.local';
+const LISTENER = '192.0.2.1_7001';
 const HOST = 'ratings.default.svc.cluster.local:9080';
 
 test('what Envoy refuses keeps nothing else away: not at a change, not at a start, and not for longer than it is bad', { skip }, async (t) => {
@@ -74,18 +82,18 @@ test('what Envoy refuses keeps nothing else away: not at a change, not at a star
   t.after(() => harness.close());
   const envoy = await connect(t, harness, 'first');
   const started = await state(envoy);
-  assert.equal(started.clusters.length, 4);
+  assert.equal(started.clusters.length, 5);
   assert.deepEqual(started.hosts, { reviews: '1s', ratings: '1s', details: '1s', stars: '1s', allow_any: '0s' });
 
   harness.update(mesh({ timeout: '2s', isBad: true }));
   await settled(harness, 'first');
-  assert.deepEqual(refused(harness, 'first'), [CLUSTER, HOST]);
+  assert.deepEqual(refused(harness, 'first'), [LISTENER, HOST]);
   assert.deepEqual((await state(envoy)).hosts, { reviews: '2s', ratings: '1s', details: '2s', stars: '2s', allow_any: '0s' }, 'the bad host stays as it was');
 
   const second = await connect(t, harness, 'second');
-  assert.deepEqual(refused(harness, 'second'), [CLUSTER, HOST]);
+  assert.deepEqual(refused(harness, 'second'), [LISTENER, HOST]);
   const fresh = await state(second);
-  assert.equal(fresh.clusters.length, 3, 'every good cluster');
+  assert.equal(fresh.clusters.length, 5, 'every cluster');
   assert.deepEqual(fresh.hosts, { reviews: '2s', ratings: '503', details: '2s', stars: '2s', allow_any: '0s' }, 'the bad host has a stand-in');
 
   harness.update(mesh({ timeout: '3s', isBad: false }));
@@ -93,7 +101,7 @@ test('what Envoy refuses keeps nothing else away: not at a change, not at a star
     await settled(harness, name);
     assert.deepEqual(refused(harness, name), []);
     const { clusters, hosts } = await state(proxy);
-    assert.equal(clusters.length, 4);
+    assert.equal(clusters.length, 5);
     assert.deepEqual(hosts, { reviews: '3s', ratings: '3s', details: '3s', stars: '3s', allow_any: '0s' });
   }
 });

@@ -1,5 +1,6 @@
 /** The single conditions of AuthorizationPolicies as Envoy matchers. A value is exact, `prefix*`, `*suffix`, or `*` for "is
  * there". Texts of users go into typed matchers, never into a regular expression. */
+import { pathProblem } from '../../api/validation/authorization-policy.ts';
 import type { HeaderMatcherSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { PermissionSchema, PrincipalSchema } from '../../xds/generated/envoy/config/rbac/v3/rbac_pb.js';
 import type { MetadataMatcherSchema } from '../../xds/generated/envoy/type/matcher/v3/metadata_pb.js';
@@ -110,6 +111,8 @@ export const serverName = (value: string): PermissionInit => ({ rule: { case: 'r
 /** `/a/{*}/b` and `/a/{**}` are templates: one segment, any number of segments. */
 export function path(value: string): PermissionInit {
   if (!value.includes('{*}') && !value.includes('{**}')) return { rule: { case: 'urlPath', value: { rule: { case: 'path', value: textMatcher(value) } } } };
+  const problem = pathProblem(value);
+  if (problem !== undefined) throw new Error(problem);
   const pathTemplate = value.replaceAll('{**}', '**').replaceAll('{*}', '*');
   return {
     rule: {

@@ -3,6 +3,7 @@ import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/
 import { SniClusterSchema } from '../../xds/generated/envoy/extensions/filters/network/sni_cluster/v3/sni_cluster_pb.js';
 import { declaredProtocol } from '../registry/protocol.ts';
 import { hostsMeet } from '../registry/hosts.ts';
+import { DistinctChains } from './distinct-chains.ts';
 import { proxyDefaults, type Context } from './context.ts';
 import { hasDynamicHosts } from './dynamic-hosts.ts';
 import { boundRules, type EdgeChain, type EdgeListener } from './gateway-plan.ts';
@@ -25,7 +26,8 @@ interface EdgeParts {
 
 /** @returns undefined when nothing is behind the port yet, so that it stays closed */
 export function buildEdgeListener(plan: EdgeListener, parts: EdgeParts): Listener | undefined {
-  const chains = plan.chains.flatMap((chain) => edgeChains(chain, plan, parts));
+  const distinct = new DistinctChains();
+  const chains = plan.chains.flatMap((chain) => edgeChains(chain, { listener: plan, distinct }, parts));
   if (chains.length === 0) return undefined;
   const isTls = plan.chains.some((c) => c.kind !== 'http' && c.kind !== 'tcp');
   const behindProxy = proxyDefaults(parts.context).gatewayTopology?.proxyProtocol !== undefined;
@@ -39,15 +41,16 @@ export function buildEdgeListener(plan: EdgeListener, parts: EdgeParts): Listene
   });
 }
 
-function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts): ChainInit[] {
+function edgeChains(chain: EdgeChain, { listener, distinct }: { listener: EdgeListener; distinct: DistinctChains }, parts: EdgeParts): ChainInit[] {
   const { context, telemetry, security } = parts;
   const [server] = chain.servers;
   if (!server) return [];
   const names = serverNames(server.hosts.map((h) => h.host));
   if (chain.routes !== undefined) {
+    const own = chain.kind === 'tls-http' ? distinct.claim({ serverNames: names, subnets: [] }) : [{ serverNames: names }];
     const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http', context.settings.config) : undefined;
     const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http, resolvesHosts: hasDynamicHosts(context.scope), forBrowsers: chain.servers.some(({ server: { port } }) => declaredProtocol(port.protocol) === 'GRPC-Web') }, context)];
-    return [{ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: names } } : {}) }];
+    return own.map((match) => ({ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: match.serverNames } } : {}) }));
   }
   if (chain.kind === 'sni-dnat') {
     const match = { serverNames: serverNames(server.hosts.map((h) => (h.host.startsWith('*') ? h.host : `*.${h.host}`))), transportProtocol: 'tls', applicationProtocols: [...Alpn.mesh] };
@@ -60,9 +63,10 @@ function edgeChains(chain: EdgeChain, listener: EdgeListener, parts: EdgeParts):
   return routes
     .filter((route) => chain.kind !== 'passthrough' || route.serverNames.some((n) => server.hosts.some((h) => hostsMeet(h.host, n))))
     .slice(0, chain.kind === 'passthrough' ? undefined : 1)
+    .map((route) => ({ ...route, serverNames: chain.kind === 'passthrough' ? serverNames(route.serverNames) : chain.kind === 'tls-tcp' ? names : [] }))
+    .flatMap((route) => distinct.claim(route))
     .map((route): ChainInit => {
-      const match = { serverNames: chain.kind === 'passthrough' ? serverNames(route.serverNames) : chain.kind === 'tls-tcp' ? names : [], prefixRanges: route.subnets.map(cidrRange) };
-      return { filterChainMatch: match, filters: tcpFilters(route.targets, parts), ...(socket ? { transportSocket: socket } : {}) };
+      return { filterChainMatch: { serverNames: route.serverNames, prefixRanges: route.subnets.map(cidrRange) }, filters: tcpFilters(route.targets, parts), ...(socket ? { transportSocket: socket } : {}) };
     });
 }
 

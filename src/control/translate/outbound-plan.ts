@@ -3,6 +3,7 @@ import { isDetected, isHeadless, isHttp, serviceOrigins, type MeshService, type 
 import type { Origin } from '../registry/origin.ts';
 import { MESH_GATEWAY } from '../registry/virtual-services.ts';
 import { addressesOf, hostPolicy, type Context } from './context.ts';
+import { DistinctChains } from './distinct-chains.ts';
 import { egressAddress, egressListenerName, egressProtocol, requestListeners, type EgressAddress } from './egress-listeners.ts';
 import { l4Routes } from './l4-routes.ts';
 import { MESH_PASSTHROUGH_CLUSTER } from './names.ts';
@@ -99,7 +100,7 @@ function placeAt(plans: Plans, declared: EgressAddress, at: Placement): void {
 class Plans {
   readonly #byName = new Map<string, OutboundPlan>();
   readonly #anywhere = new Map<number, OutboundPlan>();
-  readonly #taken = new Map<OutboundPlan, Set<string>>();
+  readonly #narrow = new Map<OutboundPlan, DistinctChains>();
 
   get all(): OutboundPlan[] {
     return [...this.#byName.values()];
@@ -121,22 +122,11 @@ class Plans {
 
   add(plan: OutboundPlan, chains: readonly OutboundChain[], origins: readonly Origin[]): void {
     plan.origins.push(...origins);
-    const taken = this.#taken.getOrInsertComputed(plan, () => new Set());
+    const narrow = this.#narrow.getOrInsertComputed(plan, () => new DistinctChains());
     for (const chain of chains) {
       if (chain.serverNames.length === 0 && chain.subnets.length === 0) plan.fallback ??= chain;
-      else this.#addNarrow(plan, chain, taken);
+      else plan.chains.push(...narrow.claim(chain));
     }
-  }
-
-  #addNarrow(plan: OutboundPlan, chain: OutboundChain, taken: Set<string>): void {
-    const isFree = (name: string, subnet: string) => !taken.has(`${name} ${subnet}`);
-    const anyName = chain.serverNames.length === 0;
-    const anySubnet = chain.subnets.length === 0;
-    const names = anyName ? [''] : anySubnet ? chain.serverNames.filter((name) => isFree(name, '')) : chain.serverNames;
-    const subnets = anySubnet ? [''] : chain.subnets.filter((subnet) => names.every((name) => isFree(name, subnet)));
-    if (names.length === 0 || subnets.length === 0) return;
-    for (const name of names) for (const subnet of subnets) taken.add(`${name} ${subnet}`);
-    plan.chains.push({ ...chain, serverNames: anyName ? [] : names, subnets: anySubnet ? [] : subnets });
   }
 }
 

@@ -2,6 +2,7 @@ import type { HttpMatch } from '../../api/virtual-service.ts';
 import type { StringMatch } from '../../api/common/destination.ts';
 import type { HeaderMatcherSchema, QueryParameterMatcherSchema, RouteMatchSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { MetadataMatcherSchema } from '../../xds/generated/envoy/type/matcher/v3/metadata_pb.js';
+import type { ValueMatcherSchema } from '../../xds/generated/envoy/type/matcher/v3/value_pb.js';
 import type { StringMatcherSchema } from '../../xds/generated/envoy/type/matcher/v3/string_pb.js';
 import type { Init } from './message.ts';
 
@@ -72,23 +73,12 @@ function claimMatcher(name: string, match: StringMatch, invert: boolean): Metada
   const text = CLAIMS.exec(name)?.[1];
   if (text === undefined) return [];
   const path = text.startsWith('[') ? [...text.matchAll(/\[([^\]]+)\]/g)].map((m) => m[1] ?? '') : text.split('.');
-  const matcher = stringMatcher(match) ?? { matchPattern: { case: 'prefix' as const, value: '' } };
-  return [
-    {
-      filter: 'envoy.filters.http.jwt_authn',
-      path: ['payload', ...path].map((key) => ({ segment: { case: 'key', value: key } })),
-      value: {
-        matchPattern: {
-          case: 'orMatch',
-          value: {
-            valueMatchers: [
-              { matchPattern: { case: 'stringMatch', value: matcher } },
-              { matchPattern: { case: 'listMatch', value: { matchPattern: { case: 'oneOf', value: { matchPattern: { case: 'stringMatch', value: matcher } } } } } },
-            ],
-          },
-        },
-      },
-      invert,
-    },
-  ];
+  return [{ filter: 'envoy.filters.http.jwt_authn', path: ['payload', ...path].map((key) => ({ segment: { case: 'key', value: key } })), value: claimValue(stringMatcher(match)), invert }];
+}
+
+/** The claim's text, or one of a list of texts; without a matcher, that there is one. */
+function claimValue(matcher: StringInit | undefined): Init<typeof ValueMatcherSchema> {
+  if (!matcher) return { matchPattern: { case: 'presentMatch', value: true } };
+  const text = { matchPattern: { case: 'stringMatch' as const, value: matcher } };
+  return { matchPattern: { case: 'orMatch', value: { valueMatchers: [text, { matchPattern: { case: 'listMatch', value: { matchPattern: { case: 'oneOf', value: text } } } }] } } };
 }

@@ -14,7 +14,7 @@ export type Format = (source: FactSource) => string;
 /** @throws ConfigError on an unknown operator or a lone percent sign */
 export function compileFormat(text: string): Format {
   if (!text.includes('%')) return () => text;
-  const problem = formatProblem(text);
+  const problem = formatProblem(text, 'header value');
   if (problem !== undefined) throw new ConfigError(`header value ${JSON.stringify(text)}: ${problem}`);
   const tokens = tokenize(text, []);
   return (source) => {
