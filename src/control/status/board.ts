@@ -57,8 +57,13 @@ const LATE_MS = 500;
 const AGAIN_MS = 1_000;
 /** How long the objects that refer to others may lag behind those. */
 const SURROUNDINGS_MS = 500;
-/** How long the number of proxies in a status may be behind. */
-const COUNTS_MS = 30_000;
+/** How long the number of proxies in a status may be behind when one comes or goes. */
+const COUNTS_MS = 1_000;
+/** While they keep coming and going, each object is counted again at most once in the time in which statuses of all can be written. */
+const COUNTED_PER_SECOND = 50;
+const MAX_COUNTS_MS = 30_000;
+/** A proxy that has just come is to be told everything first: so long what is in force is not called pending for its sake. */
+const STARTING_MS = 10_000;
 /** A task rests for so many times as long as it took: telling how things are must not keep them from getting better. */
 const REST = 30;
 const SLICE = 10;
@@ -75,6 +80,8 @@ export class StatusBoard {
   readonly #open = new Map<Entry, number>();
   /** Objects whose number of proxies may be another. */
   readonly #recount = new Set<Entry>();
+  /** When they were counted last. */
+  #countedAtMs = -Infinity;
   readonly #refused = new Map<ConnectedProxy, ReadonlySet<string>>();
   readonly #conflicts = new Conflicts();
   readonly #indexes = new MeshIndexes();
@@ -197,18 +204,23 @@ export class StatusBoard {
 
   #countAgain(): void {
     for (const entry of this.#entries.values()) this.#recount.add(entry);
-    this.#in(COUNTS_MS, 'counts', () => this.#countSome());
+    const restMs = Math.min(MAX_COUNTS_MS, (this.#entries.size / COUNTED_PER_SECOND) * 1000);
+    this.#in(Math.max(COUNTS_MS, this.#countedAtMs + restMs - this.#deps.clock.monotonic()), 'counts', () => this.#countSome());
   }
 
   #countSome(): void {
+    const untilMs = this.#deps.clock.monotonic() + STARTING_MS;
     for (const entry of [...this.#recount].slice(0, SLICE)) {
       this.#recount.delete(entry);
-      if (!this.#open.has(entry)) this.#tell(entry, false);
+      if (!this.#open.has(entry) && !this.#tell(entry, false)) this.#open.set(entry, untilMs);
     }
+    if (this.#open.size > 0) this.#in(AGAIN_MS, 'open', () => this.#lookAtOpen());
+    this.#countedAtMs = this.#deps.clock.monotonic();
     if (this.#recount.size > 0) this.#in(PAUSE_MS, 'counts', () => this.#countSome());
   }
 
-  /** @returns true when every proxy has answered */
+  /** @param isUrgent false: only when every proxy has answered
+   * @returns true when every proxy has answered */
   #tell(entry: Entry, isUrgent: boolean): boolean {
     const { proxies, report, log } = this.#deps;
     try {
@@ -217,6 +229,8 @@ export class StatusBoard {
       const { kind, origin, object, since } = entry;
       this.#census ??= proxies.census();
       const progress = progressOf(origin, since, { groups: this.#census.groupsOf(origin), wants: proxies.wants });
+      const isDone = progress.acknowledged + progress.refusals.length >= progress.interested;
+      if (!isDone && !isUrgent) return false;
       const facts: ObjectFacts = {
         ...surroundings, progress,
         generation: object.metadata.generation ?? 0,
@@ -224,7 +238,7 @@ export class StatusBoard {
         becomes: isIneffectiveKind(kind) ? 'nothing' : kind === 'ProxyConfig' ? 'pods' : 'resources',
       };
       report({ kind, object, facts, isUrgent });
-      return progress.acknowledged + progress.refusals.length >= progress.interested;
+      return isDone;
     } catch (error) {
       log.error('the status of an object cannot be told', { object: entry.origin, error: errorText(error) });
       return true;

@@ -52,6 +52,26 @@ test('a change is Programmed when every proxy that it concerns has acknowledged 
   await eventually(async () => assert.equal(await said('Programmed'), 'True Programmed: acknowledged by 2 of 2 interested proxies'));
 });
 
+test('the count follows proxies that come and go, and one that is still starting does not make it pending', async (t) => {
+  const mesh = await startMesh(t);
+  await mesh.apply(REVIEWS);
+  const said = () => mesh.said('VirtualService', 'reviews', 'Programmed');
+  mesh.proxy('first');
+  await eventually(async () => assert.equal(await said(), 'True Programmed: acknowledged by 1 of 1 interested proxies'));
+  const second = mesh.proxy('second', { acks: false });
+  const third = mesh.proxy('third');
+  const seen = new Set<string>();
+  for (const typeUrl of [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route]) {
+    const { nonce } = await second.inbox.find((r) => r.typeUrl === typeUrl);
+    seen.add(await said());
+    second.send({ typeUrl, nonce });
+  }
+  await eventually(async () => assert.equal(await said(), 'True Programmed: acknowledged by 3 of 3 interested proxies'), { timeoutMs: 20_000 });
+  assert.ok([...seen].every((text) => text.startsWith('True ')), [...seen].join('\n'));
+  third.close();
+  await eventually(async () => assert.equal(await said(), 'True Programmed: acknowledged by 2 of 2 interested proxies'), { timeoutMs: 20_000 });
+});
+
 test('who does not concern itself with an object is not waited for, even when it does not answer', async (t) => {
   const mesh = await startMesh(t);
   mesh.proxy('mute', { acks: false });
@@ -62,7 +82,7 @@ metadata: {name: edge, namespace: default}
 spec: {selector: {istio: edge}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
 `);
   await eventually(async () => assert.equal(await mesh.said('Gateway', 'edge', 'Programmed'), 'True NoInterestedProxy: no connected proxy uses this object'));
-  assert.equal(await mesh.said('Gateway', 'edge', 'ResolvedRefs'), 'False RefNotFound: no pod has the labels of the selector (istio=edge)');
+  assert.equal(await mesh.said('Gateway', 'edge', 'ResolvedRefs'), 'False RefNotFound: spec.selector: no pod has the labels of the selector (istio=edge); install a gateway with them, or take those of one that runs');
 });
 
 test('references that lead nowhere are named with what there is, until they lead somewhere', async (t) => {
@@ -71,10 +91,10 @@ test('references that lead nowhere are named with what there is, until they lead
   const route = (destination: object) => ({ http: [{ route: [{ destination }] }] });
   const said = () => mesh.said('VirtualService', 'reviews', 'ResolvedRefs');
   const cases: [destination: object, expected: string][] = [
-    [{ host: 'reviews', subset: 'v3' }, 'False RefNotFound: subset v3 of reviews.default.svc.cluster.local is not in DestinationRule default/reviews (has v1, v2)'],
-    [{ host: 'revievs' }, 'False RefNotFound: host revievs.default.svc.cluster.local is not a service that namespace default sees; did you mean reviews.default.svc.cluster.local?'],
-    [{ host: 'reviews', port: { number: 81 } }, 'False RefNotFound: port 81 is not a port of reviews.default.svc.cluster.local (has 9080 http)'],
-    [{ host: 'ratings', subset: 'v9' }, 'False RefNotFound: host ratings.default.svc.cluster.local is not a service that namespace default sees'],
+    [{ host: 'reviews', subset: 'v3' }, 'False RefNotFound: spec.http[0].route[0].destination.subset: subset v3 of reviews.default.svc.cluster.local is not in DestinationRule default/reviews (has v1, v2); add it there'],
+    [{ host: 'revievs' }, 'False RefNotFound: spec.http[0].route[0].destination.host: host revievs.default.svc.cluster.local is not a service that namespace default sees; did you mean reviews.default.svc.cluster.local?'],
+    [{ host: 'reviews', port: { number: 81 } }, 'False RefNotFound: spec.http[0].route[0].destination.port.number: port 81 is not a port of reviews.default.svc.cluster.local (has 9080 http)'],
+    [{ host: 'ratings', subset: 'v9' }, 'False RefNotFound: spec.http[0].route[0].destination.host: host ratings.default.svc.cluster.local is not a service that namespace default sees; create the Service, or a ServiceEntry for what is outside of the mesh'],
   ];
   for (const [destination, expected] of cases) {
     await mesh.change('VirtualService', 'reviews', route(destination));
@@ -86,7 +106,7 @@ kind: Service
 metadata: {name: ratings, namespace: default}
 spec: {selector: {app: ratings}, ports: [{name: http, port: 9080}]}
 `);
-  await eventually(async () => assert.equal(await said(), 'False RefNotFound: subset v9 of ratings.default.svc.cluster.local is in no DestinationRule: there is none for this host'));
+  await eventually(async () => assert.equal(await said(), 'False RefNotFound: spec.http[0].route[0].destination.subset: subset v9 of ratings.default.svc.cluster.local is in no DestinationRule: there is none for this host; create one with this subset'));
 });
 
 test('an object that is not valid says why, and the status of an object does not move the mesh', async (t) => {
