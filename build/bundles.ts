@@ -1,7 +1,9 @@
 /** Bundles: one file for each thing that is started, so that a sidecar loads only its own code. */
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 import { builtins } from './builtins.ts';
+import { DESCRIPTORS, GENERATED } from './protos.ts';
 
 const ENTRIES: Readonly<Record<string, string>> = {
   cli: 'src/cli/main.ts',
@@ -56,6 +58,7 @@ export async function buildBundles(): Promise<void> {
   // Each by itself: what one has in common with the other must not cut it into more files.
   const split = present.filter(([name]) => SPLIT.includes(name)).map(([name, source]) => build({ ...OPTIONS, entryPoints: { [name]: source }, splitting: true, chunkNames: `parts/${name}/[name]-[hash]` }));
   await Promise.all([build({ ...OPTIONS, entryPoints: whole }), ...split]);
+  cpSync(join(GENERATED, DESCRIPTORS), join('dist', DESCRIPTORS));
   for (const name of PACKAGES) {
     rmSync(`dist/node_modules/${name}`, { recursive: true, force: true });
     mkdirSync('dist/node_modules', { recursive: true });

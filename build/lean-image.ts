@@ -14,6 +14,16 @@ export function leanImage(image: Uint8Array): Uint8Array<ArrayBuffer> {
   return toBinary(FileDescriptorSetSchema, set);
 }
 
+/** What is left when nobody will read the comments either. */
+export function withoutComments(image: Uint8Array): Uint8Array<ArrayBuffer> {
+  const set = fromBinary(FileDescriptorSetSchema, image);
+  for (const file of set.file) {
+    file.sourceCodeInfo = undefined;
+    file.$unknown = undefined;
+  }
+  return toBinary(FileDescriptorSetSchema, set);
+}
+
 function dropFileOptions(file: FileDescriptorProto): void {
   file.options = undefined;
   file.messageType.forEach(dropMessageOptions);

@@ -3,13 +3,18 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { leanImage } from './lean-image.ts';
+import { gzipSync } from 'node:zlib';
+import { leanImage, withoutComments } from './lean-image.ts';
 
-const OUT = 'src/xds/generated';
+export const GENERATED = 'src/xds/generated';
+const OUT = GENERATED;
 const DEPS = 'node_modules/@grpc/grpc-js-xds/deps';
 const ROOTS = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'];
 /** Retired API versions, and files whose imports (OpenCensus, Prometheus' client model, …) the package does not carry. */
 const LEFT_OUT = /\/(tests|java|v2|v2alpha\d?|servicecontrol|servicemanagement|longrunning)(\/|$)|opencensus\.proto|trace\/v3\/trace\.proto|open_telemetry\/v3|metrics\/v3\/metrics_service|trace\/v3\/trace_service|bootstrap\/v2|envoy\/service\/tap/;
+
+/** All message types, for those who meet a type by its name: `src/xds/message-types.ts` reads them when somebody asks. */
+export const DESCRIPTORS = 'descriptors.bin.gz';
 
 /** What the generated tree depends on; written beside it, so that an unchanged tree is not made again. */
 function fingerprint(): string {
@@ -54,6 +59,7 @@ export function buildProtos(): boolean {
     buf('generate', '--template', 'buf.gen.yaml', image);
     rmSync(OUT, { recursive: true, force: true });
     cpSync(join(work, 'out'), OUT, { recursive: true });
+    writeFileSync(join(OUT, DESCRIPTORS), gzipSync(withoutComments(readFileSync(image)), { level: 9 }));
     writeFileSync(stamp, mark);
     return true;
   } finally {

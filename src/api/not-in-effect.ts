@@ -56,7 +56,10 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
     { field: 'outboundTrafficPolicy.egressProxy', why: 'unknown traffic goes to where it was sent: describe the hosts by ServiceEntries and route them through a gateway by VirtualServices' },
   ],
   WorkloadGroup: [{ field: '', why: 'machines do not register themselves: write a WorkloadEntry for each' }],
-  EnvoyFilter: [{ field: '', why: 'EnvoyFilters are not applied: proxies get what the other kinds say and nothing else' }],
+  EnvoyFilter: [
+    { field: 'configPatches[].match.listener.portName', why: 'it never had an effect: use portNumber' },
+    { field: 'configPatches[].patch.filterClass', why: 'filters stand where the operation puts them: use INSERT_BEFORE or INSERT_AFTER' },
+  ],
   WasmPlugin: [{ field: '', why: PLUGIN }],
   TrafficExtension: [{ field: '', why: PLUGIN }],
 };

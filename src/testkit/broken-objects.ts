@@ -264,7 +264,7 @@ const ROWS: readonly Row[] = [
   ['Telemetry', { selector: victim, metrics: [{ overrides: [{ tagOverrides: { a: { operation: 'UPSERT' } } }] }] }, /tagOverrides|value/],
   ['Telemetry', { selector: victim, metrics: [{ reportingInterval: 'abc' }] }, /reportingInterval/],
   ['EnvoyFilter', { configPatches: [{ applyTo: 'NO_SUCH' }] }, /applyTo/],
-  ['EnvoyFilter', { workloadSelector: { labels: { app: 'victim' } }, configPatches: [{ applyTo: 'CLUSTER', patch: { operation: 'MERGE', value: {} } }] }, /EnvoyFilters are not applied/],
+  ['EnvoyFilter', { workloadSelector: { labels: { app: 'victim' } }, configPatches: [{ applyTo: 'CLUSTER', patch: { operation: 'MERGE', value: { conect_timeout: '1s' } } }] }, /did you mean connect_timeout/],
   ['WasmPlugin', { selector: victim }, /url/],
   ['WasmPlugin', { selector: victim, url: 'oci://example.com/x', sha256: 'short' }, /sha256/],
   ['WasmPlugin', { selector: victim, url: 'oci://example.com/x' }, /plugins/],

@@ -42,8 +42,11 @@ export class PartSearch {
     }
     const [only] = suspects;
     if (!only) return undefined;
-    if (suspects.length === 1 && held) search.#bad.set(only, message);
-    else search.#groups = split(suspects, message);
+    if (suspects.length === 1 && held) {
+      search.#bad.set(only, message);
+      // What stands in its place is not what the client holds.
+      if (!search.#held.has(only.name)) search.#groups.push([]);
+    } else search.#groups = split(suspects, message);
     return search;
   }
 

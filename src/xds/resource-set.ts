@@ -95,11 +95,16 @@ export class ResourceSet implements Iterable<EncodedResource> {
     return this.with(all, gone);
   }
 
+  /** Names of all that may be another than in an older set; undefined when that is not known any more. */
+  touchedSince(older: ResourceSet): ReadonlySet<string> | undefined {
+    return older.#history === this.#history ? this.#history.between(older.#turn, this.#turn) : undefined;
+  }
+
   /** What one who holds `older` lacks of this set. */
   since(older: ResourceSet): Piece {
     let difference = this.#differences.get(older);
     if (!difference) {
-      difference = differenceOf(older, this, older.#history === this.#history ? this.#history.between(older.#turn, this.#turn) : undefined);
+      difference = differenceOf(older, this, this.touchedSince(older));
       this.#differences.set(older, difference);
     }
     return difference;

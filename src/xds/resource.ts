@@ -79,8 +79,8 @@ export function assemble(at: { typeUrl: string; name: string }, parts: ResourceP
 
 /** The resource with other parts in the place of some. */
 export function compose(resource: EncodedResource, choose: (part: ResourcePart) => ResourcePart): EncodedResource {
-  const { parts, origins } = resource;
-  return parts ? assemble(resource, { head: parts.head, list: parts.list.map(choose) }, { origins, whole: resource }) : resource;
+  const { parts, origins, needsEndpoints } = resource;
+  return parts ? assemble(resource, { head: parts.head, list: parts.list.map(choose) }, { origins, needsEndpoints, whole: resource }) : resource;
 }
 
 export const samePart = (a: ResourcePart, b: ResourcePart): boolean => a.bytes === b.bytes || Buffer.compare(a.bytes, b.bytes) === 0;

@@ -1,5 +1,6 @@
 /** What a validator may know of the other objects of the mesh. */
 import type { DestinationRule } from '../destination-rule.ts';
+import type { Issue } from '../issue.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { DestinationRuleKind } from '../destination-rule.ts';
 import { kindOf } from '../kinds.ts';
@@ -8,6 +9,8 @@ import { qualifyHost } from './names.ts';
 export interface ValidationContext {
   /** The DestinationRules for a fully qualified host; undefined when the caller does not know the mesh. */
   destinationRules(host: string): readonly DestinationRule[] | undefined;
+  /** What is wrong with a piece of Envoy's configuration that an EnvoyFilter applies to a place; absent: the caller does not know Envoy's messages. */
+  readonly envoyValue?: (applyTo: string, value: unknown, path: string) => readonly Issue[];
   /** Default `cluster.local`. */
   readonly clusterDomain?: string;
 }

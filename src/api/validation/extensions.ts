@@ -1,47 +1,12 @@
-/** EnvoyFilter, WasmPlugin, TrafficExtension, Telemetry, ProxyConfig. */
+/** WasmPlugin, TrafficExtension, Telemetry, ProxyConfig. */
 import { formatProblem } from '../../base/format-operators.ts';
-import type { EnvoyFilter, ConfigPatch } from '../envoy-filter.ts';
 import type { Issue } from '../issue.ts';
 import type { ProxyConfigObject } from '../proxy-config.ts';
 import type { Telemetry } from '../telemetry.ts';
 import type { TrafficExtension } from '../traffic-extension.ts';
 import type { WasmPlugin } from '../wasm-plugin.ts';
 import { eachItem, Report } from './report.ts';
-import { checkDuration, checkLabels, headerNameProblem, regexProblem } from './values.ts';
-
-export function validateEnvoyFilter(object: EnvoyFilter): Issue[] {
-  const report = new Report();
-  checkLabels(report.at('workloadSelector', 'labels'), object.spec?.workloadSelector?.labels);
-  eachItem(report.at('configPatches'), object.spec?.configPatches, checkPatch);
-  return report.issues;
-}
-
-/** What each place matches on, when it matches on anything. */
-const MATCHED_BY: Readonly<Record<string, 'listener' | 'routeConfiguration' | 'cluster'>> = {
-  LISTENER: 'listener',
-  FILTER_CHAIN: 'listener',
-  NETWORK_FILTER: 'listener',
-  HTTP_FILTER: 'listener',
-  LISTENER_FILTER: 'listener',
-  ROUTE_CONFIGURATION: 'routeConfiguration',
-  VIRTUAL_HOST: 'routeConfiguration',
-  HTTP_ROUTE: 'routeConfiguration',
-  CLUSTER: 'cluster',
-};
-
-function checkPatch(report: Report, patch: ConfigPatch): void {
-  const { applyTo = 'INVALID', match } = patch;
-  if (applyTo === 'INVALID') report.at('applyTo').error('missing applyTo');
-  const operation = patch.patch?.operation ?? 'INVALID';
-  if (operation === 'INVALID') report.at('patch', 'operation').error('missing patch operation');
-  if (operation !== 'REMOVE' && patch.patch?.value === undefined) report.at('patch', 'value').error('missing patch value for non-remove operation');
-  if (operation === 'REMOVE' && patch.patch?.value !== undefined) report.at('patch', 'value').warning('has no effect with REMOVE');
-  if (match?.proxy?.proxyVersion !== undefined && match.proxy.proxyVersion !== '') report.at('match', 'proxy', 'proxyVersion').refuse(regexProblem(match.proxy.proxyVersion));
-  const wanted = MATCHED_BY[applyTo];
-  for (const field of ['listener', 'routeConfiguration', 'cluster'] as const) {
-    if (match?.[field] && wanted !== undefined && wanted !== field) report.at('match', field).error(`applyTo for ${applyTo} cannot have ${field} match; use ${wanted}`);
-  }
-}
+import { checkDuration, checkLabels, headerNameProblem } from './values.ts';
 
 export function validateWasmPlugin(object: WasmPlugin): Issue[] {
   const report = new Report();

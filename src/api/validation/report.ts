@@ -27,6 +27,10 @@ export class Report {
     this.#issues.push({ severity: 'warning', path: this.path, message });
   }
 
+  add(issues: readonly Issue[]): void {
+    this.#issues.push(...issues);
+  }
+
   /** An error when there is a problem. */
   refuse(problem: string | undefined): void {
     if (problem !== undefined) this.error(problem);

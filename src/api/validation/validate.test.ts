@@ -169,6 +169,8 @@ const CASES: readonly (readonly [string, string, readonly RegExp[]])[] = [
   ['Telemetry', '{tracing: [{randomSamplingPercentage: 10}]}', []],
   ['Telemetry', '{tracing: [{providers: [{name: a}, {name: b}], randomSamplingPercentage: 200}], metrics: [{overrides: [{tagOverrides: {a: {operation: REMOVE, value: x}}}]}]}', [/E .*multiple providers/, /E .*from 0 to 100/, /E .*value must not be set/]],
   ['EnvoyFilter', '{configPatches: [{applyTo: CLUSTER, match: {listener: {portNumber: 1}}, patch: {operation: MERGE}}]}', [/E .*missing patch value/, /E .*applyTo for CLUSTER cannot have listener match/]],
+  ['EnvoyFilter', '{configPatches: [{applyTo: HTTP_FILTER, match: {listener: {filterChain: {filter: {name: x, subFilter: {}}}}}, patch: {operation: REMOVE, value: {}}}]}', [/W .*patch.value: has no effect with REMOVE/, /E .*subfilter match requires filter match with envoy.filters.network.http_connection_manager/, /E .*subfilter match has no name/]],
+  ['EnvoyFilter', '{configPatches: [{applyTo: LISTENER, match: {proxy: {proxyVersion: "(["}, listener: {filterChain: {filter: {}}}}, patch: {operation: ADD, value: {}}}]}', [/E .*patch.value.name: is required/, /E .*proxyVersion: .*not a regular expression/, /W .*has no effect with applyTo LISTENER/, /E .*filter match has no name/]],
   ['EnvoyFilter', '{configPatches: [{patch: {}}]}', [/E .*missing applyTo/, /E .*missing patch operation/, /E .*missing patch value/]],
   ['WasmPlugin', '{url: "ftp://a"}', [/E .*url must have schema one of/]],
   ['TrafficExtension', '{}', [/E spec: exactly one of wasm or lua must be set/]],

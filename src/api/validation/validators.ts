@@ -21,7 +21,8 @@ import { validatePeerAuthentication, validateRequestAuthentication } from './aut
 import { validateAuthorizationPolicy } from './authorization-policy.ts';
 import type { ValidationContext } from './context.ts';
 import { validateDestinationRule } from './destination-rule.ts';
-import { validateEnvoyFilter, validateProxyConfig, validateTelemetry, validateTrafficExtension, validateWasmPlugin } from './extensions.ts';
+import { validateProxyConfig, validateTelemetry, validateTrafficExtension, validateWasmPlugin } from './extensions.ts';
+import { validateEnvoyFilter } from './envoy-filter.ts';
 import { validateGateway } from './gateway.ts';
 import { validateServiceEntry } from './service-entry.ts';
 import { validateSidecar } from './sidecar.ts';
@@ -42,7 +43,7 @@ export const VALIDATORS: Readonly<Record<string, Validator>> = {
   PeerAuthentication: (object) => validatePeerAuthentication(object as PeerAuthentication),
   RequestAuthentication: (object) => validateRequestAuthentication(object as RequestAuthentication),
   Telemetry: (object) => validateTelemetry(object as Telemetry),
-  EnvoyFilter: (object) => validateEnvoyFilter(object as EnvoyFilter),
+  EnvoyFilter: (object, context) => validateEnvoyFilter(object as EnvoyFilter, context),
   WasmPlugin: (object) => validateWasmPlugin(object as WasmPlugin),
   TrafficExtension: (object) => validateTrafficExtension(object as TrafficExtension),
   ProxyConfig: (object) => validateProxyConfig(object as ProxyConfigObject),

@@ -2,9 +2,10 @@ import { ListenerSchema } from '../../xds/generated/envoy/config/listener/v3/lis
 import { ResourceSet } from '../../xds/resource-set.ts';
 import { Cell } from '../registry/memo.ts';
 import { CONFIG_PARTS, type LeftOut, type MeshSnapshot } from '../registry/snapshot.ts';
+import type { GatewayPort, GatewayPorts } from '../patch/match.ts';
 import type { Context } from '../translate/context.ts';
 import { buildEdgeListener } from '../translate/gateway-listeners.ts';
-import { planEdge, type EdgePlan } from '../translate/gateway-plan.ts';
+import { planEdge, type EdgeChain, type EdgePlan } from '../translate/gateway-plan.ts';
 import { edgeHosts } from '../translate/gateway-routes.ts';
 import { guardsOf } from '../translate/guards.ts';
 import { encode } from './encode.ts';
@@ -14,7 +15,10 @@ import { stableSecurity, stableTelemetry, type StableSecurity, type StableTeleme
 import { noRoutes, routesResource, wholeHost } from './virtual-hosts.ts';
 import type { Made, Workshop } from './workshop.ts';
 
+const PARTS = CONFIG_PARTS.filter((part) => part !== 'envoyFilters');
+
 interface Plan extends EdgePlan {
+  readonly ports: GatewayPorts;
   readonly reports: readonly LeftOut[];
 }
 
@@ -35,6 +39,8 @@ export class EdgeResources {
   listeners = ResourceSet.empty;
   routes = ResourceSet.empty;
   reports: readonly LeftOut[] = [];
+  /** What its listeners and routes are for. */
+  ports: GatewayPorts = new Map();
 
   constructor(key: string, workshop: Workshop) {
     this.#key = key;
@@ -47,15 +53,16 @@ export class EdgeResources {
     if (snapshot === this.#snapshot) return;
     this.#snapshot = snapshot;
     const context = contextOf();
-    this.reports = this.#all.get([context.workload?.namedPorts, ...CONFIG_PARTS.map((part) => snapshot[part])], () => this.#make(context));
+    this.reports = this.#all.get([context.workload?.namedPorts, ...PARTS.map((part) => snapshot[part])], () => this.#make(context));
   }
 
   #make(context: Context): LeftOut[] {
     const { snapshot } = context;
     const plan = this.#plan.get([snapshot.gateways, snapshot.services, snapshot.settings, context.workload?.namedPorts], () => {
       const made = planEdge(context);
-      return { ...made, reports: made.conflicts.map(({ server, reason }) => ({ kind: 'Gateway', namespace: server.namespace, name: server.name, reason })) };
+      return { ...made, ports: portsOf(made), reports: made.conflicts.map(({ server, reason }) => ({ kind: 'Gateway', namespace: server.namespace, name: server.name, reason })) };
     });
+    this.ports = plan.ports;
     const { value: made, reports } = this.#workshop.noting(() => [this.#makeListeners(plan, context), this.#makeRoutes(plan, context), this.#makeClusters(plan, context)] as const);
     const [listeners, routes, clusters] = made;
     this.clusters = this.clusters.become(clusters.flatMap((m) => m.resource ?? []));
@@ -92,4 +99,13 @@ export class EdgeResources {
       return made.resource ? made : { ...made, resource: noRoutes(name) };
     });
   }
+}
+
+function portsOf({ listeners, routes }: EdgePlan): GatewayPorts {
+  const of = (chains: readonly EdgeChain[]): GatewayPort => ({
+    ports: new Set(chains.map((chain) => chain.serverPort)),
+    portNames: new Set(chains.flatMap((chain) => chain.servers.map(({ server }) => server.port.name))),
+    gateways: new Set(chains.flatMap((chain) => chain.servers.map(({ gateway }) => gateway))),
+  });
+  return new Map([...listeners.map((listener) => [`${listener.address}_${listener.port}`, of(listener.chains)] as const), ...[...routes].map(([name, chain]) => [name, of([chain])] as const)]);
 }

@@ -6,6 +6,11 @@ import { Cell } from '../registry/memo.ts';
 import type { Origin } from '../registry/origin.ts';
 import { sidecarFor } from '../registry/scope.ts';
 import { diffSnapshots, type LeftOut, type MeshSnapshot, type SnapshotDiff } from '../registry/snapshot.ts';
+import type { GatewayPorts } from '../patch/match.ts';
+import { joined } from '../patch/pass.ts';
+import type { Program } from '../patch/program.ts';
+import { Programs } from '../patch/programs.ts';
+import { patchReports } from '../patch/reports.ts';
 import type { Context } from '../translate/context.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import { buildSecret } from '../translate/secrets.ts';
@@ -32,6 +37,7 @@ export class Generator implements Shelf {
   readonly #audiences = new Map<string, Audience>();
   readonly #own = new Map<string, OwnResources>();
   readonly #edges = new Map<string, EdgeResources>();
+  readonly #programs = new Programs((resource) => this.workshop.origins.add(resource));
   readonly #views = new WeakMap<Proxy, ProxyView>();
   readonly #terms = new Cell<LabelTerms>();
   #termsBefore: LabelTerms | undefined;
@@ -69,6 +75,7 @@ export class Generator implements Shelf {
     const oldest = snapshot.number - KEPT_SNAPSHOTS;
     for (const things of [this.#audiences, this.#own, this.#edges]) for (const [key, { usedAt }] of things) if (usedAt < oldest) things.delete(key);
     for (const audience of this.#audiences.values()) audience.sweep(oldest);
+    this.#programs.sweep(oldest);
   }
 
   /** What has changed since an older snapshot. */
@@ -137,6 +144,19 @@ export class Generator implements Shelf {
     return this.#edges.getOrInsertComputed(key, () => new EdgeResources(key, this.workshop));
   }
 
+  program(context: Context, gatewayPorts: GatewayPorts): Program | undefined {
+    return this.#programs.for(context, gatewayPorts);
+  }
+
+  /** What patches of EnvoyFilters do not do, to be told of their objects.
+   * @param proxies those that are connected: a patch that is for one of them is in effect */
+  patchReports(proxies: Iterable<Proxy>): LeftOut[] {
+    if (this.#snapshot.envoyFilters.size === 0) return [];
+    const patched = [...proxies].flatMap((proxy) => this.viewOf(proxy).patched ?? []);
+    const outcome = joined(patched.map(({ program, given }) => program.outcome(given)));
+    return [...this.#programs.ineffective(this.#snapshot), ...patchReports(new Set(patched.flatMap(({ program }) => program.patches)), outcome)];
+  }
+
   /** A gateway gets secrets of its own namespace only. */
   secret(name: string, proxy: Proxy): Made | undefined {
     if (proxy.kind !== 'router') return undefined;
@@ -150,13 +170,13 @@ export class Generator implements Shelf {
 
 /** All that is known of a proxy but what is its own: whatever else makes a difference makes a class of its own. */
 function audienceKey({ proxy, scope }: Context, labels: string): string {
-  const { id: _id, address, name: _name, labels: _labels, workloadName: _workload, ...rest } = proxy;
+  const { id: _id, address, name: _name, labels: _labels, workloadName: _workload, metadata: _metadata, ...rest } = proxy;
   return `${scope.key} ${labels} ${address.includes(':') ? 'v6' : ''} ${JSON.stringify(rest, plain)}`;
 }
 
 /** Equal for replicas, which get the same. */
 function workloadKey({ scope, proxy, labels, workload }: Context): string {
-  const { id, address, name, labels: _labels, ...rest } = proxy;
+  const { id, address, name, labels: _labels, metadata: _metadata, ...rest } = proxy;
   const isTold = proxy.workloadName !== '';
   const usesAddress = proxy.kind === 'sidecar' && scope.sidecar?.spec?.ingress?.some((i) => i.defaultEndpoint?.startsWith('0.0.0.0'));
   const isAlone = proxy.kind === 'router' && !workload;

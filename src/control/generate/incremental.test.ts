@@ -54,6 +54,14 @@ const CATALOGUE: Catalogue = {
     mesh('Sidecar', 'scope', 'one', "{workloadSelector: {labels: {version: v1}}, outboundTrafficPolicy: {mode: REGISTRY_ONLY}, egress: [{hosts: ['two/*', './a.one.svc.cluster.local']}], ingress: [{port: {number: 8080, name: http, protocol: HTTP}, defaultEndpoint: '127.0.0.1:8081'}]}"),
   ],
   mtls: [security('PeerAuthentication', 'mtls', 'two', '{mtls: {mode: STRICT}}'), security('PeerAuthentication', 'mtls', 'one', '{selector: {matchLabels: {app: a}}, mtls: {mode: DISABLE}}')],
+  'patch one': [
+    mesh('EnvoyFilter', 'patch', 'one', '{workloadSelector: {labels: {version: v1}}, configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE, value: {connect_timeout: 3s}}}, {applyTo: VIRTUAL_HOST, match: {routeConfiguration: {name: "80"}}, patch: {operation: MERGE, value: {response_headers_to_remove: [x]}}}]}'),
+    mesh('EnvoyFilter', 'patch', 'one', '{configPatches: [{applyTo: CLUSTER, match: {cluster: {portNumber: 80}}, patch: {operation: REMOVE}}, {applyTo: CLUSTER, patch: {operation: ADD, value: {name: mine}}}]}'),
+  ],
+  'patch all': [
+    mesh('EnvoyFilter', 'patch', 'istio-system', '{configPatches: [{applyTo: LISTENER, match: {context: SIDECAR_INBOUND}, patch: {operation: MERGE, value: {per_connection_buffer_limit_bytes: 4096}}}, {applyTo: ROUTE_CONFIGURATION, match: {context: GATEWAY, routeConfiguration: {portNumber: 80}}, patch: {operation: MERGE, value: {response_headers_to_remove: [x]}}}, {applyTo: VIRTUAL_HOST, match: {context: SIDECAR_OUTBOUND}, patch: {operation: ADD, value: {name: mine, domains: [mine.test]}}}]}'),
+    mesh('EnvoyFilter', 'patch', 'istio-system', '{configPatches: [{applyTo: LISTENER, match: {listener: {portNumber: 80}}, patch: {operation: REMOVE}}, {applyTo: HTTP_ROUTE, patch: {operation: INSERT_FIRST, value: {name: r, match: {path: /r}, direct_response: {status: 200}}}}]}'),
+  ],
   policy: [security('AuthorizationPolicy', 'policy', 'one', '{rules: [{from: [{source: {namespaces: [two]}}]}]}'), security('AuthorizationPolicy', 'policy', 'one', '{selector: {matchLabels: {app: b}}, action: DENY, rules: [{}]}')],
   logs: ['{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: logs, namespace: one}, spec: {accessLogging: [{providers: [{name: envoy}]}]}}', '{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: logs, namespace: one}, spec: {selector: {matchLabels: {version: v2}}, tracing: [{randomSamplingPercentage: 5}]}}'],
   gateway: [mesh('Gateway', 'edge', 'istio-system', "{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}"), mesh('Gateway', 'edge', 'istio-system', "{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [bare.example]}, {port: {number: 443, name: https, protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: c}, hosts: ['*']}]}")],
@@ -94,7 +102,7 @@ test('however a mesh came about, change by change, proxies get what they would g
   const steps = fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 12 });
   fc.assert(fc.property(steps, (history) => {
     const world = new ChangingMesh(CATALOGUE);
-    for (const key of Object.keys(CATALOGUE)) if (!['scope', 'mtls', 'policy', 'routes w'].includes(key)) world.set(key, 0);
+    for (const key of Object.keys(CATALOGUE)) if (!['scope', 'mtls', 'policy', 'routes w', 'patch one', 'patch all'].includes(key)) world.set(key, 0);
     const builder = new SnapshotBuilder();
     const generator = new Generator(builder.build(world.inputs(), 0));
     all(generator);

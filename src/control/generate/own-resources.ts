@@ -21,11 +21,11 @@ import type { Made, Workshop } from './workshop.ts';
 
 /** Parts of the mesh without influence on what stands behind a workload's own ports, and on what is put around them. A part that
  * is not named here makes everything again. */
-const NOT_BEHIND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'jwks'];
-const NOT_AROUND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'hostPolicies'];
+const NOT_BEHIND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'envoyFilters', 'jwks'];
+const NOT_AROUND_PORTS: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'hostPolicies', 'envoyFilters'];
 
 /** Parts that a workload's own resources are not made from, or of which other things are looked at. */
-const NOT_ITS_OWN: readonly ConfigPart[] = ['services', 'routing', 'gateways'];
+const NOT_ITS_OWN: readonly ConfigPart[] = ['services', 'routing', 'gateways', 'envoyFilters'];
 
 const partsBut = (snapshot: MeshSnapshot, left: readonly ConfigPart[]): unknown[] => CONFIG_PARTS.filter((part) => !left.includes(part)).map((part) => snapshot[part]);
 

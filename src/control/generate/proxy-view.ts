@@ -5,6 +5,8 @@ import { TypeUrl } from '../../xds/type-urls.ts';
 import type { LabelTerms } from '../registry/label-terms.ts';
 import type { Workload } from '../registry/model.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
+import type { Program, SetsByType } from '../patch/program.ts';
+import type { GatewayPorts } from '../patch/match.ts';
 import type { Context } from '../translate/context.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import type { Audience } from './audience.ts';
@@ -22,10 +24,15 @@ export interface Shelf {
   audience(context: Context): Audience;
   own(context: Context): OwnResources;
   edge(context: Context): EdgeResources;
+  /** The patches for the proxy; undefined when there is none. */
+  program(context: Context, gatewayPorts: GatewayPorts): Program | undefined;
   secret(name: string, proxy: Proxy): Made | undefined;
 }
 
 const NONE: Sets = [];
+/** Of which there are those that patches add. */
+const NO_EXTENSIONS: Sets = [ResourceSet.empty];
+const NO_PORTS: GatewayPorts = new Map();
 
 /** What one proxy is to hold: what is for all that see what it sees, and what is its own. Asked often, so that nothing is looked
  * up again as long as the snapshot is the same, and little when what concerns the proxy has not changed. */
@@ -40,7 +47,13 @@ export class ProxyView {
   #edge: EdgeResources | undefined;
   #secrets: { readonly made: readonly Made[]; readonly sets: Sets } = { made: [], sets: [ResourceSet.empty] };
   /** Never changed: targets keep it. */
-  #sets: ReadonlyMap<string, Sets> = new Map();
+  #sets: SetsByType = new Map();
+  /** Before patches; the same as `#sets` where there is none. */
+  #plain: SetsByType = this.#sets;
+  #program: Program | undefined;
+  #ports: GatewayPorts = NO_PORTS;
+  /** What the patches were laid over last. */
+  #patchedFrom: SetsByType | undefined;
   #target: Target | undefined;
   readonly #proxyless: ProxylessResources | undefined;
 
@@ -77,11 +90,18 @@ export class ProxyView {
     this.#snapshot = snapshot;
     let context: Context | undefined;
     const contextOf = () => (context ??= this.#shelf.contextOf(this.#proxy));
-    if (!before || this.#mayHaveMoved(before, snapshot)) this.#settle(contextOf());
+    const hasMoved = !before || this.#mayHaveMoved(before, snapshot);
+    if (hasMoved) this.#settle(contextOf());
     this.#audience?.update(snapshot, this.#shelf.terms, contextOf);
     if (this.#audience) this.#own?.update(snapshot, this.#audience, contextOf);
     this.#edge?.update(snapshot, contextOf);
     this.#collect();
+    this.#patch(hasMoved || before.envoyFilters !== snapshot.envoyFilters, contextOf);
+  }
+
+  /** What came of the patches that the proxy gets. */
+  get patched(): { readonly program: Program; readonly given: SetsByType } | undefined {
+    return this.#program && { program: this.#program, given: this.#plain };
   }
 
   /** Other labels, or other objects that ask for labels, and it may belong to another class. */
@@ -107,9 +127,24 @@ export class ProxyView {
       [TypeUrl.Route, [this.#edge?.routes ?? routes]],
       [TypeUrl.VirtualHost, [virtualHosts]],
       [TypeUrl.NameTable, [names]],
+      [TypeUrl.ExtensionConfig, NO_EXTENSIONS],
     ];
-    const before = this.#sets;
-    if (sets.some(([typeUrl, now]) => !sameSets(before.get(typeUrl) ?? NONE, now))) this.#sets = new Map(sets.map(([typeUrl, now]) => [typeUrl, kept(before.get(typeUrl), now)]));
+    this.#plain = keptSets(this.#plain, new Map(sets));
+  }
+
+  /** Nothing is done for proxies that no EnvoyFilter is meant for. */
+  #patch(mayDiffer: boolean, contextOf: () => Context): void {
+    const old = this.#program;
+    const { snapshot: now } = this.#shelf;
+    const ports = this.#edge?.ports ?? NO_PORTS;
+    if (now.envoyFilters.size === 0) this.#program = undefined;
+    else if (mayDiffer || this.#ports !== ports) this.#program = this.#shelf.program(contextOf(), ports);
+    else if (old) old.usedAt = now.number;
+    this.#ports = ports;
+    const given = this.#plain;
+    const patched = this.#program?.over(given, old === this.#program ? this.#patchedFrom : undefined) ?? given;
+    this.#patchedFrom = given;
+    this.#sets = keptSets(this.#sets, patched);
   }
 
   #secretSets(names: Iterable<string>): Sets {
@@ -119,6 +154,12 @@ export class ProxyView {
     else this.#secrets = { made, sets: this.#secrets.sets };
     return this.#secrets.sets;
   }
+}
+
+/** The same map, and in it the same arrays, as before where nothing differs. */
+function keptSets(before: SetsByType, now: SetsByType): SetsByType {
+  if (before === now || [...now].every(([typeUrl, sets]) => sameSets(before.get(typeUrl) ?? NONE, sets))) return before;
+  return new Map([...now].map(([typeUrl, sets]) => [typeUrl, kept(before.get(typeUrl), sets)]));
 }
 
 /** The same array as before when nothing in it differs. */

@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import { isError, issueText } from '../../api/issue.ts';
 import type { ValidationContext } from '../../api/validation/context.ts';
 import { validateObject } from '../../api/validation/validate.ts';
+import { checkPatchValue } from '../patch/patch.ts';
 import type { ReviewRequest, ReviewResponse } from './admission-review.ts';
 
 /** Warnings become `Warning:` lines that kubectl prints; any error refuses the object with all of its errors. */
@@ -13,7 +14,7 @@ export function reviewConfig(request: ReviewRequest, context: ValidationContext)
   if (object.metadata?.deletionTimestamp !== undefined) return { allowed: true };
   const placed = request.namespace === undefined || object.metadata?.namespace !== undefined ? object : { ...object, metadata: { ...object.metadata, namespace: request.namespace } };
   try {
-    const issues = validateObject(placed, context);
+    const issues = validateObject(placed, { ...context, envoyValue: checkPatchValue });
     const warnings = issues.filter((issue) => !isError(issue)).map(issueText);
     const errors = issues.filter(isError).map(issueText);
     return errors.length === 0 ? { allowed: true, warnings } : { allowed: false, message: `configuration is invalid: ${errors.join('; ')}`, warnings };

@@ -7,6 +7,7 @@ import { checkValue } from '../../api/schema/check.ts';
 import type { Kind, MeshObject } from '../../api/schema/kind.ts';
 import { NO_CONTEXT } from '../../api/validation/context.ts';
 import { validateObject } from '../../api/validation/validate.ts';
+import { checkPatchValue } from '../patch/patch.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Stored } from '../../kube/object.ts';
 
@@ -33,10 +34,13 @@ function fieldIssues(kind: Kind, spec: unknown): Issue[] {
   return issues.some(isError) ? issues : [...issues, ...checkRules(kind.spec.json, spec, 'spec')];
 }
 
+/** References are not followed here. */
+const CONTEXT = { ...NO_CONTEXT, envoyValue: checkPatchValue };
+
 function meaningIssues(kind: Kind, object: Stored<MeshObject<unknown>>): Issue[] {
   try {
     // Items of a list carry no kind of their own.
-    return validateObject({ ...object, apiVersion: `${kind.group}/${kind.versions[0]}`, kind: kind.kind }, NO_CONTEXT);
+    return validateObject({ ...object, apiVersion: `${kind.group}/${kind.versions[0]}`, kind: kind.kind }, CONTEXT);
   } catch (error) {
     return [{ severity: 'error', path: 'spec', message: `cannot be checked: ${errorText(error)}` }];
   }

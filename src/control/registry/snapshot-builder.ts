@@ -10,6 +10,7 @@ import { objectKey } from '../../kube/object.ts';
 import { judge, type Verdict } from './acceptance.ts';
 import { byAge } from './by-age.ts';
 import { Discovered } from './discovered.ts';
+import { indexEnvoyFilters } from './envoy-filters.ts';
 import { indexHostPolicies, type HostPolicy, type HostPolicyIndex } from './destination-rules.ts';
 import { sliceEndpoints, summed } from './endpoints.ts';
 import { kubeService } from './kube-services.ts';
@@ -80,6 +81,7 @@ export class SnapshotBuilder {
       requestAuthentications: this.#index('request', [inputs.requestAuthentications], () => indexPolicies(inputs.requestAuthentications)),
       authorizationPolicies: this.#index('authorization', [inputs.authorizationPolicies], () => indexPolicies(inputs.authorizationPolicies)),
       telemetries: this.#index('telemetry', [inputs.telemetries], () => indexPolicies(inputs.telemetries)),
+      envoyFilters: this.#index('envoy filters', [inputs.envoyFilters], () => indexEnvoyFilters(inputs.envoyFilters)),
       secrets: this.#index('secrets', [inputs.secrets], () => new Map(inputs.secrets.map((s) => [objectKey(s), s]))),
       jwks: inputs.jwks,
       objects: this.#index('objects', [...objects.values()], () => objects),
@@ -253,7 +255,7 @@ const MESH_KINDS: ReadonlyMap<string, Kind> = new Map(KINDS.map((kind) => [kind.
 /** Where the objects of each kind stand in the inputs. */
 const LISTS = {
   VirtualService: 'virtualServices', DestinationRule: 'destinationRules', Gateway: 'gateways', ServiceEntry: 'serviceEntries', Sidecar: 'sidecars', WorkloadEntry: 'workloadEntries',
-  PeerAuthentication: 'peerAuthentications', RequestAuthentication: 'requestAuthentications', AuthorizationPolicy: 'authorizationPolicies', Telemetry: 'telemetries',
+  PeerAuthentication: 'peerAuthentications', RequestAuthentication: 'requestAuthentications', AuthorizationPolicy: 'authorizationPolicies', Telemetry: 'telemetries', EnvoyFilter: 'envoyFilters',
 } as const satisfies Readonly<Record<string, keyof MeshInputs>>;
 
 const objectsOf = (inputs: MeshInputs): Map<string, readonly Stored<MeshObject<unknown>>[]> =>

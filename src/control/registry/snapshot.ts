@@ -2,6 +2,7 @@ import type { Secret, Namespace, Node, Pod, Service } from 'kubernetes-types/cor
 import type { EndpointSlice } from 'kubernetes-types/discovery/v1.d.ts';
 import type { AuthorizationPolicy } from '../../api/authorization-policy.ts';
 import type { DestinationRule } from '../../api/destination-rule.ts';
+import type { EnvoyFilter } from '../../api/envoy-filter.ts';
 import type { Gateway } from '../../api/gateway.ts';
 import type { PeerAuthentication } from '../../api/peer-authentication.ts';
 import type { RequestAuthentication } from '../../api/request-authentication.ts';
@@ -14,6 +15,7 @@ import type { Issue } from '../../api/issue.ts';
 import type { MeshObject } from '../../api/schema/kind.ts';
 import type { Stored } from '../../kube/object.ts';
 import type { HostPolicy, HostPolicyIndex } from './destination-rules.ts';
+import type { EnvoyFilterIndex } from './envoy-filters.ts';
 import type { MeshService, MeshSettings, ServiceEndpoints, Workload } from './model.ts';
 import type { Origin } from './origin.ts';
 import type { AuthorizationIndex, PeerAuthenticationIndex, RequestAuthenticationIndex, TelemetryIndex } from './policies.ts';
@@ -38,6 +40,7 @@ export interface MeshInputs {
   readonly requestAuthentications: readonly Stored<RequestAuthentication>[];
   readonly authorizationPolicies: readonly Stored<AuthorizationPolicy>[];
   readonly telemetries: readonly Stored<Telemetry>[];
+  readonly envoyFilters: readonly Stored<EnvoyFilter>[];
   /** By kind: objects of the mesh of which no resources are made, which only get a status. */
   readonly untranslated: ReadonlyMap<string, readonly Stored<MeshObject<unknown>>[]>;
   /** Key sets by the address they were fetched from. */
@@ -77,6 +80,7 @@ export interface MeshSnapshot {
   readonly requestAuthentications: RequestAuthenticationIndex;
   readonly authorizationPolicies: AuthorizationIndex;
   readonly telemetries: TelemetryIndex;
+  readonly envoyFilters: EnvoyFilterIndex;
   /** By `namespace/name`; only those that may hold certificates. */
   readonly secrets: ReadonlyMap<string, Stored<Secret>>;
   /** Key sets of token issuers, by address. */
@@ -91,7 +95,7 @@ export interface MeshSnapshot {
 }
 
 /** Parts of a snapshot that configuration is made from. */
-export const CONFIG_PARTS = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'jwks'] as const;
+export const CONFIG_PARTS = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'envoyFilters', 'jwks'] as const;
 export type ConfigPart = (typeof CONFIG_PARTS)[number];
 
 /** What differs between two snapshots. */

@@ -1,6 +1,7 @@
 import type { ConfigMap, Namespace } from 'kubernetes-types/core/v1.d.ts';
 import { AuthorizationPolicies } from '../../api/authorization-policy.ts';
 import { DestinationRules } from '../../api/destination-rule.ts';
+import { EnvoyFilters } from '../../api/envoy-filter.ts';
 import { Gateways } from '../../api/gateway.ts';
 import { decodeMeshConfig, defaultMeshConfig, type MeshConfig } from '../../api/mesh-config.ts';
 import { ProxyConfigs, type ProxyConfigObject } from '../../api/proxy-config.ts';
@@ -136,6 +137,7 @@ export function createSources(deps: SourcesDeps): Sources {
     requestAuthentications: watch(RequestAuthentications, 'config'),
     authorizationPolicies: watch(AuthorizationPolicies, 'config'),
     telemetries: watch(Telemetries, 'config'),
+    envoyFilters: watch(EnvoyFilters, 'config'),
   };
   const proxyConfigs = watch(ProxyConfigs, 'config');
   const used = new Set([...Object.values(watched), proxyConfigs].map(({ resource }) => resource.kind));
@@ -194,7 +196,7 @@ export function createSources(deps: SourcesDeps): Sources {
       namespaces: watched.namespaces.list, secrets: watched.secrets.list, virtualServices: watched.virtualServices.list,
       destinationRules: watched.destinationRules.list, gateways: watched.gateways.list, serviceEntries: watched.serviceEntries.list,
       sidecars: watched.sidecars.list, workloadEntries: watched.workloadEntries.list, peerAuthentications: watched.peerAuthentications.list,
-      requestAuthentications: watched.requestAuthentications.list, authorizationPolicies: watched.authorizationPolicies.list, telemetries: watched.telemetries.list,
+      requestAuthentications: watched.requestAuthentications.list, authorizationPolicies: watched.authorizationPolicies.list, telemetries: watched.telemetries.list, envoyFilters: watched.envoyFilters.list,
       untranslated: new Map([...untranslated, proxyConfigs].map((w) => [w.resource.kind, w.list])),
       jwks: keys.of(watched.requestAuthentications.list),
     }),

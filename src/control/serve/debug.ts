@@ -25,7 +25,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   '/debug/endpointz': (_query, { generator }) => ok(endpoints(generator)),
   '/debug/configz': (_query, { generator }) => ok(configuration(generator)),
   '/debug/remains': (query, deps) => remains(query, deps),
-  '/debug/left_out': (_query, { generator }) => ok(generator.leftOut),
+  '/debug/left_out': (_query, { generator, discovery }) => ok([...generator.leftOut, ...generator.patchReports(discovery.connections().map(({ proxy }) => proxy))]),
   '/debug/mesh': (_query, { generator }) => ok(generator.snapshot.settings.config),
   '/debug/config_dump': (query, deps) => dump(query, deps),
 };

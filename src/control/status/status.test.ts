@@ -128,11 +128,22 @@ test('an object that is not valid says why, and the status of an object does not
 test('a kind of which nothing is made says so', async (t) => {
   const mesh = await startMesh(t);
   await mesh.apply(`
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
-metadata: {name: lua, namespace: default}
-spec: {configPatches: [{applyTo: HTTP_FILTER, match: {context: SIDECAR_INBOUND}, patch: {operation: MERGE, value: {name: x}}}]}
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: plugin, namespace: default}
+spec: {url: 'oci://example.com/x'}
 `);
-  await eventually(async () => assert.match(await mesh.said('EnvoyFilter', 'lua', 'InEffect'), /^False FieldsNotInEffect: spec: EnvoyFilters are not applied/));
-  assert.match(await mesh.said('EnvoyFilter', 'lua', 'Programmed'), /^False NotTranslated/);
+  await eventually(async () => assert.match(await mesh.said('WasmPlugin', 'plugin', 'InEffect'), /^False FieldsNotInEffect: spec: proxies run no plugins/));
+  assert.match(await mesh.said('WasmPlugin', 'plugin', 'Programmed'), /^False NotTranslated/);
+});
+
+test('a patch of an EnvoyFilter that matches nothing says so, and what there is, until it matches', async (t) => {
+  const mesh = await startMesh(t);
+  mesh.proxy('client');
+  const patch = (name: string) => ({ configPatches: [{ applyTo: 'CLUSTER', match: { context: 'SIDECAR_OUTBOUND', cluster: { name } }, patch: { operation: 'MERGE', value: { connect_timeout: '3s' } } }] });
+  await mesh.apply(JSON.stringify({ apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata: { name: 'slow', namespace: 'default' }, spec: patch('Nowhere') }));
+  await eventually(async () => assert.match(await mesh.said('EnvoyFilter', 'slow', 'InEffect'), /^False FieldsNotInEffect: spec\.configPatches\[0\]: matches nothing: no cluster is named Nowhere \(there is PassthroughCluster/));
+  await mesh.change('EnvoyFilter', 'slow', patch('PassthroughCluster'));
+  await eventually(async () => assert.match(await mesh.said('EnvoyFilter', 'slow', 'InEffect'), /^True/));
+  await eventually(async () => assert.equal(await mesh.said('EnvoyFilter', 'slow', 'Programmed'), 'True Programmed: acknowledged by 1 of 1 interested proxies'));
 });

@@ -35,7 +35,7 @@ export function createStatuses(deps: StatusDeps): MeshStatuses {
       census: () => discovery.census(),
       wants: ({ proxy }, origin) => generator.wants(proxy, origin),
     },
-    leftOut: () => generator.leftOut,
+    leftOut: () => [...generator.leftOut, ...generator.patchReports(discovery.connections().map(({ proxy }) => proxy))],
     report: (report) => writer.put(report),
   });
   discovery.watch((event, proxy) => board.proxyEvent(event, proxy));

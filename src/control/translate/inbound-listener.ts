@@ -119,13 +119,13 @@ export function buildBoundListener(port: InboundPort, parts: InboundParts): List
     trafficDirection: Direction.inbound,
     listenerFilters: [tlsInspector(), httpInspector()],
     ...sniffed(context.settings.config),
-    filterChains: shapes.map((shape) => ({ name: label, ...chain({ shape, cluster: inboundCluster(port.port), label, operation: operation(port) }, parts) })),
+    filterChains: shapes.map((shape) => ({ name: label, ...chain({ shape, servicePort: port.servicePort, cluster: inboundCluster(port.port), label, operation: operation(port) }, parts) })),
   });
 }
 
 function portChain(port: InboundPort, shape: ChainShape, parts: InboundParts): ChainInit {
   const cluster = inboundCluster(port.port);
-  return { name: `0.0.0.0_${port.port}`, ...chain({ shape, destinationPort: port.port, cluster, label: `0.0.0.0_${port.port}`, operation: operation(port), forBrowsers: port.protocol === 'GRPC-Web' }, parts) };
+  return { name: `0.0.0.0_${port.port}`, ...chain({ shape, destinationPort: port.port, servicePort: port.servicePort, cluster, label: `0.0.0.0_${port.port}`, operation: operation(port), forBrowsers: port.protocol === 'GRPC-Web' }, parts) };
 }
 
 const operation = (port: InboundPort): string => (port.service ? `${port.service.host}:${port.servicePort}/*` : `:${port.port}/*`);
@@ -145,6 +145,8 @@ function otherPorts(mtls: EffectiveMtls, own: readonly InboundPort[], parts: Inb
 interface ChainPlan {
   readonly shape: ChainShape;
   readonly destinationPort?: number;
+  /** Of the service; routes bear its number. */
+  readonly servicePort?: number;
   readonly cluster: string;
   readonly label: string;
   readonly operation: string;
@@ -172,7 +174,7 @@ function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundPa
 
 function inboundRoutes(plan: ChainPlan, context: Context): Init<typeof RouteConfigurationSchema> {
   const { proxy } = context;
-  const { cluster, destinationPort = 0 } = plan;
+  const { cluster, servicePort = 0 } = plan;
   const route = inboundRoute(plan);
   return {
     name: cluster,
@@ -181,7 +183,7 @@ function inboundRoutes(plan: ChainPlan, context: Context): Init<typeof RouteConf
     ...hidesDelivery,
     virtualHosts: [
       {
-        name: `inbound|http|${destinationPort}`,
+        name: `inbound|http|${servicePort}`,
         domains: ['*'],
         metadata: originMetadata(guardsOf(context)),
         routes: proxy.outcomes === undefined ? [route] : [introduced(route), route],

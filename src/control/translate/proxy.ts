@@ -36,6 +36,10 @@ export interface Proxy {
   readonly outcomes?: string;
   /** A gRPC client that speaks xDS itself. Istio: `GENERATOR: grpc` in the node's metadata. */
   readonly isProxyless: boolean;
+  /** Our own data path, and no Envoy. */
+  readonly isOurs: boolean;
+  /** The texts of its node's metadata, for those who choose proxies by them. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** It answers the DNS queries of its workload, which then calls entries by the addresses that the control plane gave them. */
   readonly answersDns: boolean;
   /** Canonical names for its own spans and metrics. */
@@ -85,6 +89,8 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
       outcomes: text(metadata[OUTCOMES_METADATA]) || undefined,
       interception: interception === 'NONE' || interception === 'TPROXY' ? interception : 'REDIRECT',
       isProxyless: text(metadata['GENERATOR']) === 'grpc',
+      isOurs: node.userAgentName === 'lateen',
+      metadata: labelsOf(metadata),
       answersDns: /^(true|1)$/i.test(text(metadata['DNS_CAPTURE'])),
       workloadName: text(metadata['WORKLOAD_NAME']),
       ...ownConfig(labelsOf(metadata['ANNOTATIONS'])['proxy.istio.io/config']),

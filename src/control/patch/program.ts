@@ -1,0 +1,113 @@
+import type { EncodedResource } from '../../xds/resource.ts';
+import { ResourceSet } from '../../xds/resource-set.ts';
+import type { Sets } from '../../xds/target.ts';
+import { TypeUrl } from '../../xds/type-urls.ts';
+import type { Origin } from '../registry/origin.ts';
+import { joined, type Outcome } from './pass.ts';
+import { addedResources, patchResource, type PatchedResource, type PatchesFor } from './patched-resource.ts';
+import type { Patch } from './patch.ts';
+
+/** What a proxy holds of each type. */
+export type SetsByType = ReadonlyMap<string, Sets>;
+
+interface PatchedSet {
+  readonly set: ResourceSet;
+  readonly outcome: () => Outcome;
+}
+
+export interface ProgramDeps extends PatchesFor {
+  /** Told of every resource that a patch made what it is. */
+  made(resource: EncodedResource): void;
+}
+
+/** The patches for proxies that get the same ones, and what they make of the resources that these share: each resource once, and of a set
+ * that has changed only what has changed in it. */
+export class Program {
+  readonly patches: readonly Patch[];
+  readonly gatewayPorts: PatchesFor['gatewayPorts'];
+  readonly #deps: ProgramDeps;
+  readonly #resources = new WeakMap<EncodedResource, PatchedResource>();
+  readonly #sets = new WeakMap<ResourceSet, PatchedSet>();
+  readonly #withAdded = new WeakMap<ResourceSet, { readonly key: string; readonly set: ResourceSet }>();
+  readonly #added: ReturnType<typeof addedResources>;
+  /** Number of the snapshot for which it was asked last. */
+  usedAt = 0;
+
+  constructor(deps: ProgramDeps) {
+    this.#deps = deps;
+    this.patches = deps.patches;
+    this.gatewayPorts = deps.gatewayPorts;
+    this.#added = addedResources(deps);
+    for (const resource of this.#added.resources) deps.made(resource);
+  }
+
+  /** @param before what was given a snapshot ago */
+  over(given: SetsByType, before?: SetsByType): SetsByType {
+    const patched = new Map<string, Sets>();
+    for (const [typeUrl, sets] of given) {
+      if (!PATCHED.has(typeUrl)) patched.set(typeUrl, sets);
+      else {
+        const old = before?.get(typeUrl);
+        const now = sets.map((set, i) => this.#patched(set, old?.[i]).set);
+        patched.set(typeUrl, this.#plusAdded(typeUrl, now));
+      }
+    }
+    return patched;
+  }
+
+  /** What came of the patches in these sets, as they were given. */
+  outcome(given: SetsByType): Outcome {
+    const sets = [...given].filter(([typeUrl]) => PATCHED.has(typeUrl)).flatMap(([, of]) => of);
+    return joined([this.#added.outcome, ...sets.map((set) => this.#patched(set, undefined).outcome())]);
+  }
+
+  #patched(set: ResourceSet, before: ResourceSet | undefined): PatchedSet {
+    const known = this.#sets.get(set);
+    if (known) return known;
+    const earlier = before && this.#sets.get(before);
+    const touched = before && set.touchedSince(before);
+    const made = earlier && touched ? this.#changed(set, earlier.set, touched) : ResourceSet.of([...set].flatMap((resource) => this.#resource(resource).resource ?? []));
+    let outcome: Outcome | undefined;
+    const patched = { set: made, outcome: () => (outcome ??= joined(Array.from(set, (resource) => this.#resource(resource).outcome))) };
+    this.#sets.set(set, patched);
+    return patched;
+  }
+
+  #changed(set: ResourceSet, earlier: ResourceSet, touched: Iterable<string>): ResourceSet {
+    const upserts: EncodedResource[] = [];
+    const removed: string[] = [];
+    for (const name of touched) {
+      const given = set.get(name);
+      const resource = given && this.#resource(given).resource;
+      if (resource) upserts.push(resource);
+      else removed.push(name);
+    }
+    return earlier.with(upserts, removed);
+  }
+
+  #resource(given: EncodedResource): PatchedResource {
+    let made = this.#resources.get(given);
+    if (!made) {
+      made = patchResource(given, this.#deps);
+      this.#resources.set(given, made);
+      if (made.resource && made.resource !== given) this.#deps.made(made.resource);
+    }
+    return made;
+  }
+
+  /** In the last set of the type; not where there is something of that name. */
+  #plusAdded(typeUrl: string, sets: Sets): Sets {
+    const last = sets.at(-1);
+    const added = this.#added.resources.filter((resource) => resource.typeUrl === typeUrl && !sets.some((set) => set.has(resource.name)));
+    if (!last || added.length === 0) return sets;
+    const key = added.map(({ name }) => name).join();
+    let known = this.#withAdded.get(last);
+    if (known?.key !== key) this.#withAdded.set(last, (known = { key, set: last.with(added, []) }));
+    return [...sets.slice(0, -1), known.set];
+  }
+}
+
+const PATCHED: ReadonlySet<string> = new Set([TypeUrl.Cluster, TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost, TypeUrl.ExtensionConfig]);
+
+/** The objects behind patches. */
+export const originsOf = (patches: readonly Patch[]): Set<Origin> => new Set(patches.map(({ origin }) => origin));
