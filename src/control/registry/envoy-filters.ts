@@ -1,6 +1,7 @@
 import type { EnvoyFilter } from '../../api/envoy-filter.ts';
 import type { Stored } from '../../kube/object.ts';
-import { byAge, type Subject } from './policies.ts';
+import { byAge } from './by-age.ts';
+import type { Subject } from './policies.ts';
 import { labelsMatch } from './visibility.ts';
 
 /** By namespace, in the order in which they are applied. */
