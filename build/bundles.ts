@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 import { builtins } from './builtins.ts';
 import { DESCRIPTORS, GENERATED } from './protos.ts';
+import { buildScript, scriptFor } from './scripts.ts';
 
 const ENTRIES: Readonly<Record<string, string>> = {
   cli: 'src/cli/main.ts',
@@ -51,12 +52,25 @@ const OPTIONS: BuildOptions = {
 /** The images of the proxies run several small programs besides the proxy (capture, probes): each loads only its own part. */
 const SPLIT = ['proxy', 'agent'];
 
-export async function buildBundles(): Promise<void> {
+/** The proxy itself. */
+const PROXY = { source: 'src/proxy/run.ts', exports: ['runProxy'], outdir: 'dist/parts/proxy' };
+
+export async function buildBundles(): Promise<{ readonly proxyScript: string }> {
   const present = Object.entries(ENTRIES).filter(([, source]) => existsSync(source));
   rmSync('dist/parts', { recursive: true, force: true });
   const whole = Object.fromEntries(present.filter(([name]) => !SPLIT.includes(name)));
+  const proxy = await buildScript(PROXY, OPTIONS);
+  const later = Object.fromEntries(Array.from(proxy.later, ([name, source]) => [`parts/proxy/${name}`, source]));
   // Each by itself: what one has in common with the other must not cut it into more files.
-  const split = present.filter(([name]) => SPLIT.includes(name)).map(([name, source]) => build({ ...OPTIONS, entryPoints: { [name]: source }, splitting: true, chunkNames: `parts/${name}/[name]-[hash]` }));
+  const split = present.filter(([name]) => SPLIT.includes(name)).map(([name, source]) =>
+    build({
+      ...OPTIONS,
+      entryPoints: { [name]: source, ...(name === 'proxy' ? later : {}) },
+      splitting: true,
+      chunkNames: `parts/${name}/[name]-[hash]`,
+      plugins: [...(name === 'proxy' ? [scriptFor(PROXY, proxy)] : []), builtins],
+    }),
+  );
   await Promise.all([build({ ...OPTIONS, entryPoints: whole }), ...split]);
   cpSync(join(GENERATED, DESCRIPTORS), join('dist', DESCRIPTORS));
   for (const name of PACKAGES) {
@@ -64,4 +78,5 @@ export async function buildBundles(): Promise<void> {
     mkdirSync('dist/node_modules', { recursive: true });
     if (existsSync(`node_modules/${name}`)) cpSync(`node_modules/${name}`, `dist/node_modules/${name}`, { recursive: true, filter: (path) => !/koffi\/(doc|vendor)(\/|$)|re2js\/build\/index\.(d\.c?ts|js|umd\.js)$/.test(path) });
   }
+  return { proxyScript: proxy.path };
 }

@@ -8,6 +8,8 @@ import { join, resolve } from 'node:path';
 const DIST = 'dist';
 const CACHE = join(DIST, 'compile-cache');
 
+/** Those of the proxy's image. */
+const SIDECAR_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1'];
 /** Command lines that load all of a program's code and end at once: they ask for help, or lack what the program cannot do
  * without (a channel to a parent, a valid flag, a kubeconfig). Flags of Node are those that the program is started with: V8
  * keeps a cache for each set of them. */
@@ -17,8 +19,8 @@ const PROGRAMS: readonly (readonly string[])[] = [
   ['cluster.js'],
   ['--max-semi-space-size=1', 'publish.js'],
   ['control.js', '--kubeconfig=/nonexistent'],
-  ['--max-semi-space-size=1', '--v8-pool-size=1', 'proxy.js', 'proxy', 'none'],
-  ['--max-semi-space-size=1', '--v8-pool-size=1', 'proxy.js', 'istio-iptables', '--help'],
+  [...SIDECAR_FLAGS, 'proxy.js', 'proxy', 'none'],
+  [...SIDECAR_FLAGS, 'proxy.js', 'istio-iptables', '--help'],
   ['proxy.js', 'istio-iptables', '--help'],
   ['agent.js', 'proxy', 'none'],
   ['capture.js', '--help'],
@@ -37,4 +39,10 @@ export function fillCompileCache(): void {
   }
   // Node writes for its own user only; sidecars run as another.
   for (const entry of readdirSync(CACHE, { recursive: true, withFileTypes: true })) chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644);
+}
+
+/** Of the proxy's script more is kept: see rehearsal.ts. */
+export function rehearse(script: string): void {
+  const { status } = spawnSync(process.execPath, ['--no-warnings', ...SIDECAR_FLAGS, 'build/rehearsal.ts', script], { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'inherit'], timeout: TIMEOUT_MS });
+  if (status !== 0) process.stderr.write('the proxy could not be rehearsed: sidecars will take longer to start\n');
 }

@@ -24,6 +24,6 @@ async function podInfo(path: string): Promise<Map<string, string>> {
 /** PROXY_CONFIG is JSON as a rule; the YAML parser is loaded only when it is not. */
 async function readYaml(text: string | undefined): Promise<unknown> {
   if (!text || /^\s*\{/.test(text)) return undefined;
-  const { parse } = await import('yaml');
-  return parse(text) as unknown;
+  const { parseYaml } = await import('./parse-yaml.ts');
+  return parseYaml(text) as unknown;
 }

@@ -27,7 +27,7 @@ const ACCESS_LOG_FILTER = 'envoy.config.accesslog.v3.AccessLogFilter';
 const VIRTUAL_HOST = 'envoy.config.route.v3.VirtualHost';
 const decoder = createDecoder(table, { traced: [FILTER_CHAIN, ACCESS_LOG_FILTER], deferred: [VIRTUAL_HOST] });
 
-const typeName = (name: MessageName): string => table.types[table.roots[name] ?? 0]?.name ?? '';
+const typeName = (name: MessageName): string => decoder.typeName(name);
 
 /** @throws ConfigError when the bytes are not that message */
 export function decode<Name extends MessageName>(name: Name, bytes: Uint8Array): MessageOf<Name> {

@@ -8,7 +8,8 @@ import { createBackoff } from './backoff.ts';
 import { decodeDeltaResponse, encodeDeltaRequest } from './delta-codec.ts';
 import { DeltaSession } from './delta-session.ts';
 import type { DeltaRequest, DeltaResponse, DeltaUpdate, RejectedResource } from './delta-session.ts';
-import type { GrpcChannel, GrpcStatus, GrpcStream } from './grpc-channel.ts';
+import type { GrpcStatus, GrpcStream } from '../../grpc/client-call.ts';
+import type { GrpcChannel } from './grpc-channel.ts';
 import type { LastGoodFile } from './last-good-file.ts';
 
 export const DELTA_ADS_PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';

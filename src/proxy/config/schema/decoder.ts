@@ -1,5 +1,5 @@
 /** Decodes messages by a schema table into the same objects that @bufbuild/protobuf makes (without its `$typeName`). */
-import type { FieldRow, SchemaTable, ValueKind } from './table.ts';
+import type { FieldRow, SchemaTable, TypeRow, ValueKind } from './table.ts';
 import { WireError, WireReader } from './reader.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -15,6 +15,8 @@ interface CompiledType {
 export interface Decoder {
   /** @throws WireError */
   decode(root: string, bytes: Uint8Array): unknown;
+  /** Full name of the message type. */
+  typeName(root: string): string;
   /** The bytes that a nested message was, or is to be, read from; only of the types named when the decoder was made. */
   source(message: object): Uint8Array | undefined;
 }
@@ -97,19 +99,23 @@ export function createDecoder(table: SchemaTable, options: DecoderOptions = {}):
     Object.defineProperty(map, String(key), { value, enumerable: true, configurable: true, writable: true });
   };
 
+  const indexOf = (root: string): number => {
+    const index = table.roots[root];
+    if (index === undefined) throw new WireError(`there is no message type ${root}`);
+    return index;
+  };
   return {
-    decode(root, bytes) {
-      const index = table.roots[root];
-      if (index === undefined) throw new WireError(`there is no message type ${root}`);
-      return readMessage(index, new WireReader(bytes));
-    },
+    decode: (root, bytes) => readMessage(indexOf(root), new WireReader(bytes)),
+    typeName: (root) => typeAt(indexOf(root)).name,
     source: (message) => sources.get(message),
   };
 }
 
 function compileType(table: SchemaTable, index: number): CompiledType {
-  const row = table.types[index];
-  if (!row) throw new WireError(`there is no message type number ${index}`);
+  const json = table.types[index];
+  if (json === undefined) throw new WireError(`there is no message type number ${index}`);
+  // Our own, of the build.
+  const row = JSON.parse(json) as TypeRow;
   const fields = new Map(row.fields.map((field) => [field.n, field]));
   const blank = (): Message => {
     const message: Message = {};

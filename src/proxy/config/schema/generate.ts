@@ -25,7 +25,7 @@ export function buildSchemaTable(): SchemaTable {
     return index;
   };
   const roots = Object.fromEntries(Object.entries(SCHEMAS).map(([name, schema]) => [name, indexOf(schema)]));
-  return { types, roots };
+  return { types: types.map((type) => JSON.stringify(type)), roots };
 }
 
 function fieldRow(field: DescField, indexOf: (message: DescMessage) => number): FieldRow {

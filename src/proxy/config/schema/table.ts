@@ -32,7 +32,8 @@ export interface TypeRow {
 }
 
 export interface SchemaTable {
-  readonly types: readonly TypeRow[];
+  /** Each a TypeRow as JSON, read when the type is first met: a proxy is told of a few of the thousand types there are. */
+  readonly types: readonly string[];
   /** Index of each root type by its short name. */
   readonly roots: Readonly<Record<string, number>>;
 }

@@ -1,0 +1,33 @@
+/** Runs a program that the build made a classic script of, with the code that V8 kept of an earlier run (see scripts.ts). */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
+
+type Wrapper = (module: { exports: unknown }, require: NodeJS.Require, here: string) => void;
+
+export interface Loaded {
+  readonly script: Script;
+  readonly exports: unknown;
+}
+
+/** The kept code is taken only if it is of this V8 and its flags; a file of another name holds it for other contents. */
+export function loadScript(url: URL): Loaded {
+  const filename = fileURLToPath(url);
+  const script = new Script(readFileSync(filename, 'utf8'), { filename, cachedData: keptCode(filename) });
+  const module = { exports: {} };
+  // What scripts.ts puts around it.
+  (script.runInThisContext() as Wrapper)(module, createRequire(url), url.href);
+  return { script, exports: module.exports };
+}
+
+export const keptCodeFile = (filename: string): string => `${filename}.code`;
+
+/** Without it everything is compiled as it is called. */
+function keptCode(filename: string): Buffer | undefined {
+  try {
+    return readFileSync(keptCodeFile(filename));
+  } catch {
+    return undefined;
+  }
+}

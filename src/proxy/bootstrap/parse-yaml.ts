@@ -1,0 +1,2 @@
+/** Loaded only where YAML is to be read. */
+export { parse as parseYaml } from 'yaml';
