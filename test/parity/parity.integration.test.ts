@@ -34,19 +34,19 @@ test('our proxy does as Envoy does, and every covered field has an effect', asyn
       const objects = objectsOf(scenario);
       const [theirs, ours] = await Promise.all([runScenario(envoy, scenario, objects), runScenario(lateen, scenario, objects)]);
       assert.deepEqual(lateen.control.digests(), envoy.control.digests(), 'both were sent the same');
-      compare(scenario, theirs, ours);
+      compare(scenario, theirs, ours, [...envoy.notes, ...lateen.notes]);
       for (const field of scenario.covers ?? []) await each.test(`${field} has an effect`, () => assertEffect({ side: lateen, scenario, field, before: ours }));
     });
   }
 });
 
-function compare(scenario: Scenario, theirs: readonly Observation[], ours: readonly Observation[]): void {
+function compare(scenario: Scenario, theirs: readonly Observation[], ours: readonly Observation[], notes: readonly string[]): void {
   const difference = DIFFERENCES[scenario.name];
   const isMeant = (line: string) => difference?.at.some((path) => line.startsWith(path)) === true;
   const failed = [...missed(scenario, theirs).map((line) => `Envoy ${line}`), ...missed(scenario, ours).map((line) => `Lateen ${line}`)].filter((line) => !isMeant(line.replace(/^\w+ /, '')));
   const different = differences([...theirs], [...ours]);
   const unmeant = different.filter((line) => !isMeant(line));
-  assert.deepEqual({ failed, differs: unmeant }, { failed: [], differs: [] }, report(failed, unmeant));
+  assert.deepEqual({ failed, differs: unmeant }, { failed: [], differs: [] }, [report(failed, unmeant), ...notes].join('\n'));
   for (const path of difference?.at ?? []) assert.ok(different.some((line) => line.startsWith(path)), `${path} no longer differs; take it off the list: ${difference?.why}`);
 }
 

@@ -55,7 +55,10 @@ export interface Ask extends Dial {
   readonly tally?: 'body' | 'status' | 'seen' | 'connections';
   /** The request is never ended: more of its body would follow. */
   readonly unfinished?: boolean;
-  /** Gives up after so long, as a client that goes away; default: waits for the end. */
+  /** Gives up, as a client that goes away, when the application has all that was sent, or when some of the answer's body has come;
+   * default: waits for the end. */
+  readonly leaves?: 'when-seen' | 'when-heard';
+  /** Gives up after so long, where nobody outside the proxy can tell how far it is. */
   readonly leaveAfterMs?: number;
   readonly expect: AskExpectation;
 }

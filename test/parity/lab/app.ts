@@ -107,6 +107,10 @@ export class App {
   readonly #http2 = createHttp2((request, response) => this.#serve(request, response));
   #seen: Seen[] = [];
   #tries = new Map<string, number>();
+  /** Bodies that clients have got so far, by what names the request. */
+  #heard = new Map<string, string>();
+  /** Each looks whether what it waits for has come. */
+  readonly #waiting = new Set<() => void>();
   #connections = 0;
   #arriving: Line | undefined;
 
@@ -134,7 +138,36 @@ export class App {
     this.#open.clear();
     this.#seen = [];
     this.#tries = new Map();
+    this.#heard = new Map();
+    this.#waiting.clear();
     this.#connections = 0;
+  }
+
+  /** A client has the head of the answer, and so much of the body. */
+  heard(id: string, body: string): void {
+    this.#heard.set(id, body);
+    this.#look();
+  }
+
+  /** Resolves when the request that is named so has come, with this of its body. */
+  sees(id: string, body: string): Promise<void> {
+    return this.#when(() => this.#seen.some((seen) => seen.kind === 'http' && seen.body === body && isNamed(seen, id)));
+  }
+
+  #when(isSo: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isSo()) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  #look(): void {
+    for (const look of this.#waiting) look();
   }
 
   accept(socket: Socket, kind: AppKind): void {
@@ -196,8 +229,10 @@ export class App {
     this.#seen.push(seen);
     socket.on('data', (part: Buffer) => {
       seen.bytes += part.toString('latin1');
-      if (seen.bytes.endsWith('RESET!')) socket.resetAndDestroy();
-      else if (seen.bytes.endsWith('CLOSE!')) socket.end();
+      if (seen.bytes.endsWith('RESET!')) {
+        seen.end = 'reset';
+        socket.resetAndDestroy();
+      } else if (seen.bytes.endsWith('CLOSE!')) socket.end();
       else if (greeting !== '' || !seen.bytes.endsWith('SILENCE!')) socket.write(`${line.at}:${part.toString('latin1')}`, 'latin1');
     });
     socket.on('end', () => {
@@ -219,7 +254,11 @@ export class App {
     this.#seen.push(seen);
     const order = orderOf(request, line.at);
     const act = () => this.#act(order, { request, response, line, isHttp2 });
-    request.on('data', (part: Buffer) => (seen.body += part.toString('latin1')));
+    this.#look();
+    request.on('data', (part: Buffer) => {
+      seen.body += part.toString('latin1');
+      this.#look();
+    });
     request.on('end', () => {
       seen.end = 'complete';
       seen.trailers = Object.fromEntries(Object.entries(request.trailers).map(([name, value]) => [name, String(value)]));
@@ -272,13 +311,18 @@ export class App {
     const answer = () => {
       if (isResetting && order.reset === 'at-head') return reset();
       respond(response, order, { turn, name: line.at, isHttp2 });
-      if (isResetting) setTimeout(reset, 20);
+      // Who resets at once may overtake its own answer in the proxies.
+      const sent = order.reset === 'after-head' ? '' : order.reset === 'in-body' ? 'half' : (order.body ?? line.at);
+      if (isResetting) void this.#when(() => this.#heard.get(key)?.endsWith(sent) === true).then(reset);
     };
     const delay = nth(order.delaysMs, turn) ?? order.delayMs ?? 0;
     if (delay > 0) setTimeout(answer, delay);
     else answer();
   }
 }
+
+/** @returns whether a request is the one of a scenario's step */
+export const isNamed = (seen: SeenRequest, id: string): boolean => seen.headers.some(([name, value]) => name.toLowerCase() === 'x-scenario' && value === id);
 
 const nth = <T>(values: T | readonly T[] | undefined, turn: number): T | undefined => (Array.isArray(values) ? (values as readonly T[])[Math.min(turn, values.length - 1)] : (values as T | undefined));
 

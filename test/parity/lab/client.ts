@@ -37,6 +37,14 @@ export interface Result {
   readonly end: string;
 }
 
+/** Who looks on while an answer comes. */
+export interface Watch {
+  /** Of what has come so far; several times with the same. */
+  heard(answer: Pick<Result, 'status' | 'body'>): void;
+  /** Resolves when the client gives up. */
+  readonly leaving?: Promise<void>;
+}
+
 const NOTHING = { status: 0, headers: [], body: '', trailers: [], interim: [] } as const;
 export const refused = (code: string): Result => ({ ...NOTHING, end: code });
 
@@ -85,17 +93,23 @@ export class Http1Connection {
     this.#socket.end();
   }
 
-  async read(method: string, timeoutMs: number): Promise<Result> {
+  async read(method: string, timeoutMs: number, watch?: Watch): Promise<Result> {
     const limit = performance.now() + timeoutMs;
+    let isLeaving = false;
+    void watch?.leaving?.then(() => {
+      isLeaving = true;
+      this.#wake();
+    });
     for (;;) {
       const answer = parseAnswer(this.#text, method);
+      if (answer.status !== 0) watch?.heard(answer);
       const isWhole = answer.isWhole || (this.#end === 'closed' && answer.status !== 0 && !answer.headers.some(([name]) => /^(content-length|transfer-encoding)$/i.test(name)));
       if (isWhole || this.#end !== undefined) {
         this.#text = answer.rest;
         return { ...answer, end: isWhole ? 'complete' : (this.#end ?? '') };
       }
       const left = limit - performance.now();
-      if (left <= 0) return { ...answer, end: 'timeout' };
+      if (left <= 0 || isLeaving) return { ...answer, end: 'timeout' };
       await this.#change(left);
     }
   }
@@ -141,7 +155,7 @@ export class Http1Connection {
 }
 
 /** One request by HTTP/2 on a session of its own or a shared one. */
-export function askHttp2(session: ClientHttp2Session, request: Request, timeoutMs: number): Promise<Result> {
+export function askHttp2({ session, socket }: Http2Line, request: Request, timeoutMs: number, watch?: Watch): Promise<Result> {
   return new Promise((resolve) => {
     const interim: number[] = [];
     let [status, body, headers, trailers]: [number, string, Fields, Fields] = [0, '', [], []];
@@ -152,10 +166,12 @@ export function askHttp2(session: ClientHttp2Session, request: Request, timeoutM
       { ':method': request.method, ':authority': request.authority, ...(request.method === 'CONNECT' ? {} : { ':path': request.path, ':scheme': 'http' }), ...Object.fromEntries([...own].map(([name, values]) => [name, values.length === 1 ? values[0] : values])) },
       { endStream: request.body === undefined && !request.trailers && !request.unfinished, waitForTrailers: request.trailers !== undefined },
     );
-    const timer = setTimeout(() => {
+    const leave = () => {
       finish('timeout');
-      stream.close(constants.NGHTTP2_CANCEL);
-    }, timeoutMs);
+      socket.write(resetFrame(stream.id ?? 0, constants.NGHTTP2_CANCEL));
+    };
+    const timer = setTimeout(leave, timeoutMs);
+    void watch?.leaving?.then(leave);
     const finish = (end: string) => {
       clearTimeout(timer);
       resolve({ status, headers, body, trailers, interim, end });
@@ -165,9 +181,13 @@ export function askHttp2(session: ClientHttp2Session, request: Request, timeoutM
     stream.on('response', (got) => {
       status = Number(got[':status']);
       headers = fieldsOf(got);
+      watch?.heard({ status, body });
     });
     stream.on('trailers', (got) => (trailers = fieldsOf(got)));
-    stream.on('data', (part: string) => (body += part));
+    stream.on('data', (part: string) => {
+      body += part;
+      watch?.heard({ status, body });
+    });
     stream.on('wantTrailers', () => stream.sendTrailers(Object.fromEntries(request.trailers ?? [])));
     stream.on('error', () => {});
     stream.on('close', () => finish(stream.rstCode === constants.NGHTTP2_NO_ERROR ? (status === 0 ? 'closed' : 'complete') : codeName(stream.rstCode ?? 0)));
@@ -176,10 +196,23 @@ export function askHttp2(session: ClientHttp2Session, request: Request, timeoutM
   });
 }
 
-export async function openHttp2(socket: Socket): Promise<ClientHttp2Session> {
+export interface Http2Line {
+  readonly session: ClientHttp2Session;
+  readonly socket: Socket;
+}
+
+export function openHttp2(socket: Socket): Http2Line {
   const session = connectHttp2('http://lab', { createConnection: () => socket });
   session.on('error', () => {});
-  return session;
+  return { session, socket };
+}
+
+/** RST_STREAM as a client sends it that has not finished: Node's own `close` ends the request first, and it may be answered. */
+function resetFrame(stream: number, code: number): Buffer {
+  const frame = Buffer.from([0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  frame.writeUInt32BE(stream, 5);
+  frame.writeUInt32BE(code, 9);
+  return frame;
 }
 
 function codeName(code: number): string {

@@ -33,6 +33,8 @@ export class Side {
   readonly authority: LabAuthority;
   readonly control: ControlPlane;
   readonly logs: Readonly<Record<Place, AccessLog>>;
+  /** What a reader of a failure wants to know; of the present scenario. */
+  readonly notes: string[] = [];
   readonly #proxies: Readonly<Record<Place, LabProxy>>;
   readonly #serving = new Map<string, Serving>();
   readonly #names: Map<string, string>;
@@ -75,6 +77,7 @@ export class Side {
     this.control.push(emptyMesh());
     await this.control.settled(PLACES.length);
     this.app.forget();
+    this.notes.length = 0;
     for (const place of PLACES) this.logs[place].forget();
     await this.#serve(inputs, arrangement);
     await this.update(inputs);

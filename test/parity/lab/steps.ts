@@ -3,16 +3,18 @@ import type { Socket } from 'node:net';
 import type { MeshInputs } from '../../../src/control/registry/snapshot.ts';
 import { eventually } from '../../../src/testkit/eventually.ts';
 import type { Ask, Step, Talk, TalkLine } from '../scenario.ts';
+import { isNamed } from './app.ts';
 import type { LogLine } from './access-log.ts';
-import { askHttp2, Http1Connection, openHttp2, overTls, refused, requestText, type Fields, type Request, type Result } from './client.ts';
+import { askHttp2, Http1Connection, openHttp2, overTls, refused, requestText, type Fields, type Request, type Result, type Watch } from './client.ts';
 import { addressFor, placeOf } from './dial.ts';
 import { DialError } from './namespace.ts';
 import { masked, observeAnswer, observeLog, observeSeen, type Observation } from './observation.ts';
+import type { Place } from './network.ts';
 import type { Side } from './side.ts';
 
 const TIMEOUT_MS = 10_000;
-/** For what no event announces, e.g. a mirrored request that must not come. */
-const PATIENCE_MS = 250;
+/** How long what is expected of the applications may take; only what does not come takes as long. */
+const PATIENCE_MS = 2500;
 
 export interface StepContext {
   readonly side: Side;
@@ -57,16 +59,28 @@ async function doAsk(step: Ask, context: StepContext): Promise<Observation> {
   const request = requestOf(step, context.id);
   let result: Result;
   if (step.version === 2) {
-    const session = await openHttp2(line.socket);
-    result = await askHttp2(session, request, timeoutMs);
-    session.destroy();
+    const http2 = openHttp2(line.socket);
+    result = await askHttp2(http2, request, timeoutMs, watchOf(step, context));
+    http2.session.destroy();
   } else {
     const connection = new Http1Connection(line.socket);
     connection.write(step.raw === undefined ? requestText(request) : step.raw.replace('{id}', `x-scenario: ${context.id}`));
-    result = await connection.read(step.method, timeoutMs);
+    result = await connection.read(step.method, timeoutMs, watchOf(step, context));
     connection.close();
   }
   return { answer: observeAnswer(result), ...(await theRest(step, line, context)) };
+}
+
+/** The application waits for what the client has heard, and the client for what the application has seen: no clock decides who is first. */
+function watchOf(step: Ask, { side: { app }, id }: StepContext): Watch {
+  const hears = Promise.withResolvers<void>();
+  const heard: Watch['heard'] = (answer) => {
+    app.heard(id, answer.body);
+    if (answer.body !== '') hears.resolve();
+  };
+  if (step.leaves === 'when-heard') return { heard, leaving: hears.promise };
+  if (step.leaves === 'when-seen') return { heard, leaving: app.sees(id, step.body?.toString('latin1') ?? '') };
+  return { heard };
 }
 
 function requestOf(step: Ask, id: string): Request {
@@ -80,17 +94,17 @@ async function doMany(step: Ask, line: Open, context: StepContext): Promise<Obse
   const tally: Record<string, number> = {};
   const count = (key: string) => (tally[key] = (tally[key] ?? 0) + 1);
   const before = app.seen.length;
-  const session = step.version === 2 ? await openHttp2(line.socket) : undefined;
-  const connection = session ? undefined : new Http1Connection(line.socket);
+  const http2 = step.version === 2 ? openHttp2(line.socket) : undefined;
+  const connection = http2 ? undefined : new Http1Connection(line.socket);
   for (let i = 0; i < (step.times ?? 0); i++) {
     const request = requestOf(step, `${context.id}-${i}`);
     connection?.write(requestText(request));
-    const result = session ? await askHttp2(session, request, TIMEOUT_MS) : await connection?.read(step.method, TIMEOUT_MS);
+    const result = http2 ? await askHttp2(http2, request, TIMEOUT_MS) : await connection?.read(step.method, TIMEOUT_MS);
     if (step.tally !== 'seen' && step.tally !== 'connections') count(step.tally === 'status' ? String(result?.status) : (result?.body ?? ''));
   }
   if (step.tally === 'seen') for (const seen of app.seen.slice(before)) count(seen.at);
   if (step.tally === 'connections') count(`${new Set(app.seen.slice(before).map((seen) => seen.connection)).size} connections`);
-  session?.destroy();
+  http2?.session.destroy();
   connection?.close();
   return { tally };
 }
@@ -122,9 +136,9 @@ async function theRest(step: Ask | Talk, line: Open, context: StepContext): Prom
   const { side, mesh } = context;
   const at = step.at ?? addressFor(step.do === 'ask' ? step.authority : step.to, step.from ?? 'client', { mesh, isTls: step.tls !== undefined });
   const entry = step.from === 'world' ? placeOf(at) : 'client';
-  const first = entry && (await logLine(() => side.logs[entry].take((l) => portOf(l.remote) === line.localPort)));
+  const first = entry && (await logLine(side, entry, (l) => portOf(l.remote) === line.localPort));
   const next = first && typeof first.upstream === 'string' ? placeOf(first.upstream) : undefined;
-  const second = first && next && next !== entry ? await logLine(() => side.logs[next].take((l) => l.remote === first.upstreamLocal)) : undefined;
+  const second = first && next && next !== entry ? await logLine(side, next, (l) => l.remote === first.upstreamLocal) : undefined;
   const seen = await seenBy(step, line, context);
   const nameOf = (address: string) => side.nameOf(address);
   return { seen: seen.map(observeSeen), ...(first ? { log: observeLog(first, nameOf) } : {}), ...(second ? { nextLog: observeLog(second, nameOf) } : {}) };
@@ -132,13 +146,16 @@ async function theRest(step: Ask | Talk, line: Open, context: StepContext): Prom
 
 const portOf = (address: string | number | null): number => Number(String(address).split(':').at(-1));
 
-/** A connection that was refused or given up may leave no line: then that is what is observed. */
-async function logLine(take: () => Promise<LogLine>): Promise<LogLine | undefined> {
-  return take().catch(() => undefined);
+/** A connection that was refused or given up may leave no line: then that is what is observed, and what was there instead is noted. */
+async function logLine(side: Side, place: Place, fits: (line: LogLine) => boolean): Promise<LogLine | undefined> {
+  return side.logs[place].take(fits).catch((error: unknown) => {
+    side.notes.push(`${side.engine} ${place}: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  });
 }
 
 async function seenBy(step: Ask | Talk, { seenBefore }: Open, { side, id }: StepContext) {
-  const mine = () => side.app.seen.slice(seenBefore).filter((seen) => (step.do === 'ask' ? seen.kind === 'http' && seen.headers.some(([name, value]) => name.toLowerCase() === 'x-scenario' && value === id) : seen.kind === 'bytes'));
+  const mine = () => side.app.seen.slice(seenBefore).filter((seen) => (step.do === 'ask' ? seen.kind === 'http' && isNamed(seen, id) : seen.kind === 'bytes'));
   const expected = step.expect.seen?.length ?? 0;
   // Copies and ends arrive when the answer has gone already.
   await eventually(() => {

@@ -32,9 +32,9 @@ const SERVER_GIVES_UP: readonly Scenario[] = [
 
 /** The client gives up. */
 const CLIENT_GIVES_UP: readonly Scenario[] = [
-  ...byEach('the client leaves in the middle of its body', (url, options) => [post(url, PAY, { status: 0, end: 'timeout' }, { ...options, unfinished: true, leaveAfterMs: 150 })]),
-  ...byEach('the client leaves before the answer', (url, options) => [post(url, PAY, { status: 0, end: 'timeout' }, { ...options, app: { delayMs: 1000 }, leaveAfterMs: 150 })]),
-  ...byEach('the client leaves in the middle of the answer', (url, options) => [get(url, { status: 200, end: 'timeout' }, { ...options, app: { stall: true }, leaveAfterMs: 150 })]),
+  ...byEach('the client leaves in the middle of its body', (url, options) => [post(url, PAY, { status: 0, end: 'timeout' }, { ...options, unfinished: true, leaves: 'when-seen' })]),
+  ...byEach('the client leaves before the answer', (url, options) => [post(url, PAY, { status: 0, end: 'timeout' }, { ...options, app: { delayMs: 1000 }, leaves: 'when-seen' })]),
+  ...byEach('the client leaves in the middle of the answer', (url, options) => [get(url, { status: 200, end: 'timeout' }, { ...options, app: { stall: true }, leaves: 'when-heard' })]),
 ];
 
 const close = 'GET /last HTTP/1.1\r\nhost: one\r\nconnection: close\r\n\r\n';

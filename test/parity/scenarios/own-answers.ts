@@ -156,7 +156,7 @@ const ASKED: readonly Scenario[] = [
 
 /** How exchanges end that nobody answered. */
 const ENDINGS: readonly Scenario[] = [
-  { name: 'own answers: a client that leaves', mesh: ['# one'], steps: [get('one/x', { status: 0, end: 'timeout', log: { code: 0, flags: 'DC', details: 'downstream_remote_disconnect' } }, { leaveAfterMs: 200, app: { delayMs: 1500 } })] },
+  { name: 'own answers: a client that leaves', mesh: ['# one'], steps: [get('one/x', { status: 0, end: 'timeout', log: { code: 0, flags: 'DC', details: 'downstream_remote_disconnect' } }, { leaves: 'when-seen', app: { delayMs: 1500 } })] },
   { name: 'own answers: an upstream that resets the stream', mesh: ['# one'], steps: [post('one:7070/x', 'a', { status: 503, log: { flags: 'UR', details: /remote_reset/ } }, { version: 2, app: { reset: 'at-head', streamReset: 2 } })] },
   {
     name: 'own answers: nothing happens for too long', mesh: ['# one'], config: { defaultConfig: { ...defaultMeshConfig().defaultConfig, proxyMetadata: { ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT: '0.3s' } } },
