@@ -98,6 +98,11 @@ export class Side {
     return this.#names.get(address) ?? address;
   }
 
+  /** The last that a proxy has said on standard error. */
+  errorsOf(place: Place): string {
+    return this.#proxies[place].errors().slice(-1000);
+  }
+
   async close(): Promise<void> {
     for (const { server } of this.#serving.values()) server.close();
     this.app.forget();

@@ -149,7 +149,7 @@ const portOf = (address: string | number | null): number => Number(String(addres
 /** A connection that was refused or given up may leave no line: then that is what is observed, and what was there instead is noted. */
 async function logLine(side: Side, place: Place, fits: (line: LogLine) => boolean): Promise<LogLine | undefined> {
   return side.logs[place].take(fits).catch((error: unknown) => {
-    side.notes.push(`${side.engine} ${place}: ${error instanceof Error ? error.message : String(error)}`);
+    side.notes.push(`${side.engine} ${place}: ${error instanceof Error ? error.message : String(error)}; it says: ${side.errorsOf(place)}`);
     return undefined;
   });
 }
