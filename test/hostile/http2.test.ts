@@ -157,3 +157,35 @@ test('HTTP/2: a window that the client never opens holds back the upstream, not 
   client.send(frame(FrameType.WindowUpdate, 0, 1, number(100)));
   await client.until((c) => c.ended.has(1));
 });
+
+test('HTTP/2: who gives up what nothing was done for yet is cut off sooner, and the upstream hears little of it', async (t) => {
+  const { open, recorder } = await setUp(t);
+  const client = open();
+  // In one write: the reset is here before the request has begun.
+  client.send(...many(100, (i) => Buffer.concat([headers(1 + 2 * i), frame(FrameType.RstStream, 0, 1 + 2 * i, number(8))])));
+  await client.until((c) => c.goAway !== undefined);
+  assert.equal(nameOf(client.goAway?.code), 'EnhanceYourCalm');
+  const other = open();
+  other.send(headers(1));
+  await other.until((c) => c.statuses.has(1));
+  assert.equal(recorder.take().length, 1, 'only the other one’s');
+});
+
+test('HTTP/2: requests that come at once begin a few in each turn, and all are answered, bodies too', async (t) => {
+  const { open, recorder } = await setUp(t);
+  const client = open();
+  client.send(...many(200, (i) => Buffer.concat([headers(1 + 2 * i, REQUEST.map(([n, v]) => [n, n === ':method' ? 'POST' : v]), Flag.EndHeaders), frame(FrameType.Data, Flag.EndStream, 1 + 2 * i, `body ${i}`)])));
+  await client.until((c) => c.ended.size === 200);
+  assert.deepEqual([...client.statuses.values()].filter((status) => status !== 200), []);
+  assert.deepEqual(recorder.take().sort(), many(200, (i) => Buffer.from(`POST / body ${i}`)).map(String).sort());
+});
+
+test('HTTP/2: heads that are too large are refused, and not for ever', async (t) => {
+  const { open } = await setUp(t);
+  const client = open();
+  for (let i = 0; i < 600 && client.goAway === undefined && !client.closed; i++) {
+    client.send(headers(1 + 2 * i, [...REQUEST, ...Array.from({ length: 101 }, (): [string, string] => ['a', 'b'])]));
+    await client.until((c) => c.statuses.has(1 + 2 * i) || c.goAway !== undefined);
+  }
+  assert.equal(nameOf(client.goAway?.code), 'EnhanceYourCalm');
+});

@@ -136,9 +136,13 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     if (this.#closed) return;
     this.#feeding = true;
     this.#reader.feed(chunk, from);
+    this.onFed();
     this.#feeding = false;
     this.sender.outbox.flush();
   }
+
+  /** All frames of a read have been seen. */
+  protected onFed(): void {}
 
   /** Ends it now, without a word. */
   destroy(): void {
@@ -172,7 +176,12 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
 
   /** A reset that the other side made us send costs us what one of its own would. */
   provoked(code: ErrorCode, openedAt: number): void {
-    if (PROVOKED.has(code) && !this.flood.streamReset(openedAt)) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams had to be reset');
+    if (PROVOKED.has(code)) this.charge(openedAt);
+  }
+
+  /** As if the other side had given a stream up. */
+  protected charge(openedAt: number): void {
+    if (!this.flood.streamReset(openedAt)) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams had to be reset');
   }
 
   /** Body octets that need no more room here. */
@@ -303,10 +312,10 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     if (payload.length !== 4) return this.fail(ErrorCode.FrameSize, 'RST_STREAM of a wrong size');
     const stream = this.streams.get(streamId);
     if (!stream) return;
-    const { openedAt } = stream;
+    const { openedAt, begun } = stream;
     // Any number may come; unknown ones are like INTERNAL_ERROR (RFC 9113 §7).
     stream.broken(payload.readUInt32BE(0) as ErrorCode, true);
-    if (!this.flood.streamReset(openedAt)) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams were reset at once');
+    if (!this.flood.streamReset(openedAt, begun)) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams were reset at once');
   }
 
   #onSettings(flags: number, streamId: number, payload: Buffer): void {

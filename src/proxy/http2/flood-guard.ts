@@ -14,12 +14,14 @@ export interface FloodLimits {
   readonly maxWindowUpdatesPerDataFrame: number;
   /** Streams that may be reset before they are a second old; beyond, more than half of all must have lived longer. Envoy: overload.premature_reset_total_stream_count. */
   readonly maxPrematureResets: number;
+  /** Streams that may be reset before anything was done for them; beyond, more than half of all must have lived longer. Envoy has no such bound. */
+  readonly maxUnbegunResets: number;
   /** PING and SETTINGS frames, which have to be answered, in one second. Envoy has no such bound. */
   readonly maxAnsweredFramesPerSecond: number;
 }
 
 export const DEFAULT_FLOOD_LIMITS: FloodLimits = {
-  maxOutboundFrames: 10_000, maxOutboundControlFrames: 1000, maxConsecutiveEmptyFrames: 1, maxPriorityFramesPerStream: 100, maxWindowUpdatesPerDataFrame: 10, maxPrematureResets: 500, maxAnsweredFramesPerSecond: 1000,
+  maxOutboundFrames: 10_000, maxOutboundControlFrames: 1000, maxConsecutiveEmptyFrames: 1, maxPriorityFramesPerStream: 100, maxWindowUpdatesPerDataFrame: 10, maxPrematureResets: 500, maxUnbegunResets: 100, maxAnsweredFramesPerSecond: 1000,
 };
 
 /** Envoy: overload.premature_reset_min_stream_lifetime_seconds. */
@@ -34,6 +36,7 @@ export class FloodGuard {
   #streamsOpened = 0;
   #dataFramesSent = 0;
   #prematureResets = 0;
+  #unbegunResets = 0;
   #lastedStreams = 0;
   #answeredFrames = 0;
   #secondBegan = 0;
@@ -87,15 +90,17 @@ export class FloodGuard {
     return waiting <= this.#limits.maxOutboundFrames;
   }
 
-  /** The other side gave a stream up. */
-  streamReset(openedAt: number): boolean {
+  /** The other side gave a stream up. @param begun something had been done for it */
+  streamReset(openedAt: number, begun = true): boolean {
+    if (!begun) this.#unbegunResets++;
     if (this.#clock.monotonic() - openedAt >= PREMATURE_MS) {
       this.#lastedStreams++;
       return true;
     }
     this.#prematureResets++;
     const total = this.#prematureResets + this.#lastedStreams;
-    return total < this.#limits.maxPrematureResets || this.#prematureResets * 2 <= total;
+    if (this.#prematureResets * 2 <= total) return true;
+    return total < this.#limits.maxPrematureResets && this.#unbegunResets < this.#limits.maxUnbegunResets;
   }
 
   streamCompleted(): void {

@@ -3,13 +3,13 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import { isAuthority, isMethod, isOriginForm } from '../http1/head.ts';
-import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink } from '../http/stream.ts';
 import { DEFAULT_CLOSE_DELAY_MS } from '../net/ending.ts';
+import { TurnQueue, type Backlog } from '../net/turn-queue.ts';
 import { Http2Connection, type Http2Limits } from './connection.ts';
-import { ErrorCode, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting } from './frames.ts';
+import { ErrorCode, FrameType, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
-import { sendsOverHttp2 } from './headers.ts';
-import { Http2Stream } from './stream.ts';
+import { DownstreamHttp2Stream } from './server-stream.ts';
 
 interface Refusal {
   readonly status: number;
@@ -45,12 +45,22 @@ export const DEFAULT_DRAIN_MS = 5000;
 /** Sent with the first GOAWAY: its answer tells that the client has read it. */
 const DRAIN_PING = Buffer.from('draining', 'latin1');
 
-export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream> {
+/** Requests of one read that begin at once; those after them wait for a turn, and may be given up until then. Envoy: http.max_requests_per_io_cycle. */
+const REQUESTS_OF_A_READ = 8;
+/** Of all connections, in each turn of the event loop. */
+const beginnings = new TurnQueue(16);
+
+export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream> implements Backlog {
   readonly #handler: Http2ServerHandler;
   readonly #options: Http2ServerOptions;
   #preface = 0;
   #draining: 'no' | 'announced' | 'final' = 'no';
   #drainTimer: Timer | undefined;
+  /** Its head has been read just now: what follows may give it up. */
+  #newest: DownstreamHttp2Stream | undefined;
+  /** Streams whose turn has not come. */
+  #unbegun: DownstreamHttp2Stream[] = [];
+  #atOnce = REQUESTS_OF_A_READ;
 
   constructor(socket: Duplex, handler: Http2ServerHandler, options: Http2ServerOptions) {
     super({ socket, limits: options.limits, clock: options.clock, failure: { patienceMs: options.closeDelayMs ?? DEFAULT_CLOSE_DELAY_MS, isHeld: true } });
@@ -98,7 +108,44 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
       from++;
       this.#preface++;
     }
-    if (from < chunk.length) this.feed(chunk, from);
+    if (from === chunk.length) return;
+    this.#atOnce = REQUESTS_OF_A_READ;
+    this.feed(chunk, from);
+  }
+
+  override onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (this.#newest !== undefined && type !== FrameType.RstStream) this.#beginNewest();
+    super.onFrame(type, flags, streamId, payload);
+  }
+
+  override onDataHead(streamId: number, flags: number, length: number, dataLength: number): void {
+    if (this.#newest !== undefined) this.#beginNewest();
+    super.onDataHead(streamId, flags, length, dataLength);
+  }
+
+  protected override onFed(): void {
+    if (this.#newest !== undefined) this.#beginNewest();
+  }
+
+  #beginNewest(): void {
+    const stream = this.#newest;
+    this.#newest = undefined;
+    if (stream === undefined || stream.over) return;
+    if (this.#unbegun.length === 0 && this.#atOnce > 0) {
+      this.#atOnce--;
+      return stream.begin(this.#handler);
+    }
+    stream.pause();
+    this.#unbegun.push(stream);
+    beginnings.add(this);
+  }
+
+  /** The next one whose turn it is. */
+  proceed(): boolean {
+    let next = this.#unbegun.shift();
+    while (next?.over === true) next = this.#unbegun.shift();
+    next?.begin(this.#handler);
+    return this.#unbegun.length > 0;
   }
 
   protected override onUnknownStream(streamId: number, block: HeaderBlock, end: boolean): void {
@@ -106,7 +153,10 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     if (streamId <= this.lastRemoteId) return this.fail(ErrorCode.StreamClosed, 'HEADERS on a closed stream');
     if (this.#draining === 'final') return;
     this.lastRemoteId = streamId;
-    if (this.streams.size >= this.#options.maxConcurrentStreams) return this.writeReset(streamId, ErrorCode.RefusedStream);
+    if (this.streams.size >= this.#options.maxConcurrentStreams) {
+      this.writeReset(streamId, ErrorCode.RefusedStream);
+      return this.charge(this.flood.streamOpened());
+    }
     if (block.tooLarge) return this.#refuse(streamId, TOO_LARGE);
     const head = block.malformed ? undefined : requestHead(block, end, this.#options.allowConnect === true);
     if (head === undefined) {
@@ -117,7 +167,7 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     this.streams.set(streamId, stream);
     if (end) stream.headEnded();
     else stream.expectBody(block.contentLength);
-    stream.attach(this.#handler.onRequest(stream, head));
+    this.#newest = stream;
   }
 
   /** An answer without a request that anybody heard of. */
@@ -128,6 +178,7 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
       for (const [name, value] of fields ?? []) this.sender.field(name, value);
     }, true);
     this.writeReset(streamId, ErrorCode.None);
+    this.charge(this.flood.streamOpened());
   }
 
   protected override isIdle(streamId: number): boolean {
@@ -180,118 +231,4 @@ function requestHead(block: HeaderBlock, ended: boolean, allowsTunnels: boolean)
   if (protocol === undefined) return { ...common, method, path, scheme };
   // To the rest of the proxy it is what an HTTP/1.1 client would have asked for.
   return allowsTunnels && method === 'CONNECT' ? { ...common, method: 'GET', path, scheme, upgrade: protocol } : undefined;
-}
-
-class DownstreamHttp2Stream extends Http2Stream implements DownstreamStream {
-  readonly #connection: Http2ServerConnection;
-  readonly #isHead: boolean;
-  /** RFC 8441: an upgrade is accepted by 200. */
-  readonly #isTunnel: boolean;
-  #sink: RequestSink | undefined;
-  /** Answered, perhaps before the sink was known. */
-  #answered = false;
-  /** Why it broke before the sink was known. */
-  #brokenEarly = false;
-
-  constructor(connection: Http2ServerConnection, id: number, head: RequestHead) {
-    super(connection, id);
-    this.#connection = connection;
-    this.#isHead = head.method === 'HEAD';
-    this.#isTunnel = head.upgrade !== undefined;
-  }
-
-  attach(sink: RequestSink): void {
-    if (this.#answered) return;
-    if (this.#brokenEarly) return sink.onReset('remote reset');
-    this.#sink = sink;
-  }
-
-  // From the connection
-
-  override onBlock(block: HeaderBlock, end: boolean): void {
-    // Trailers: RFC 9113 §8.1.
-    if (!end || block.malformed || block.tooLarge || block.hasPseudo) return this.reset(ErrorCode.Protocol);
-    this.endRemote(new Headers(block.list));
-  }
-
-  protected override onBody(chunk: Buffer, end: boolean): void {
-    // A request's body may have to wait, or be sent again.
-    this.#sink?.onData(Buffer.from(chunk), end);
-  }
-
-  protected override onBodyEnd(trailers: Headers | undefined): void {
-    this.#sink?.onEnd(trailers);
-  }
-
-  protected override onDrain(): void {
-    this.#sink?.onDrain();
-  }
-
-  protected override onBroken(code: ErrorCode | undefined, byPeer: boolean): void {
-    const sink = this.#sink;
-    this.#sink = undefined;
-    this.#brokenEarly = true;
-    if (code === undefined) sink?.onReset('connection termination');
-    else sink?.onReset(byPeer ? 'remote reset' : 'protocol error');
-  }
-
-  // The answer
-
-  sendInterim(status: number, headers: Headers): void {
-    if (status !== 101) this.#writeHead(status, headers, false);
-  }
-
-  sendHead(head: ResponseHead, end: boolean): void {
-    const isLast = end || this.#isHead;
-    const { status } = head;
-    if (isLast) this.#done();
-    this.#writeHead(status === 101 && this.#isTunnel ? 200 : status, head.headers, isLast);
-    if (isLast) this.#stopRequest();
-  }
-
-  sendData(chunk: Buffer, end: boolean, isKept = false): boolean {
-    if (!end) return this.writeData(chunk, false, isKept);
-    this.#done();
-    this.writeData(chunk, true, isKept);
-    this.#stopRequest();
-    return true;
-  }
-
-  sendEnd(trailers: Headers | undefined): void {
-    this.#done();
-    this.writeEnd(trailers);
-    this.#stopRequest();
-  }
-
-  /** @param code undefined: the exchange gives it up, and need not be told */
-  override reset(code?: ErrorCode): void {
-    if (code === undefined) this.#done();
-    super.reset(code ?? ErrorCode.Internal);
-  }
-
-  /** A stream of its own ends by itself; the other streams go on. */
-  closeAfter(): void {}
-
-  #writeHead(status: number, headers: Headers, end: boolean): void {
-    const { sender } = this.#connection;
-    this.writeHead(() => {
-      sender.field(':status', String(status));
-      const { list } = headers;
-      for (let i = 0; i < list.length; i += 3) {
-        const name = list[i] ?? '';
-        if (sendsOverHttp2(name)) sender.field(name, list[i + 1] ?? '');
-      }
-    }, end);
-  }
-
-  #done(): void {
-    this.#answered = true;
-    this.#sink = undefined;
-  }
-
-  /** RFC 9113 §8.1: a complete answer before the end of the request tells the client to stop sending. */
-  #stopRequest(): void {
-    this.resume();
-    if (this.localEnded && !this.remoteEnded) this.abandon(ErrorCode.None);
-  }
 }

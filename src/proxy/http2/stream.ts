@@ -120,12 +120,28 @@ export abstract class Http2Stream {
     this.onBroken(code, byPeer);
   }
 
+  /** Somebody is there for it. A server's stream may wait for that. */
+  get begun(): boolean {
+    return true;
+  }
+
   pause(): void {
     this.#paused = true;
   }
 
   resume(): void {
     this.#paused = false;
+    this.deliverHeld();
+  }
+
+  /** `start` may pause it again. What was held until now follows. */
+  protected beginAfter(start: () => void): void {
+    this.#paused = false;
+    start();
+    this.deliverHeld();
+  }
+
+  protected deliverHeld(): void {
     while (!this.#paused && this.#held.length > 0) {
       const chunk = this.#held.shift();
       if (chunk === undefined) break;
@@ -239,8 +255,8 @@ export abstract class Http2Stream {
 
   #finish(): void {
     this.#over = true;
-    // What is held of a complete message is still to be delivered.
-    if (!this.#remoteEnded) {
+    // What is held of a complete message is still to be delivered, if there is somebody.
+    if (!this.#remoteEnded || !this.begun) {
       for (const chunk of this.#held) this.#connection.consumed(chunk.length);
       this.#held = [];
     }

@@ -1,0 +1,40 @@
+/** Work that strangers may ask for in any amount, and much at once: so many pieces of it are done in each turn of the event loop, and
+ * between the turns everybody else is served. Those who ask for it take turns, too. */
+export interface Backlog {
+  /** Does one piece. @returns whether there is more */
+  proceed(): boolean;
+}
+
+export class TurnQueue {
+  readonly #piecesEachTurn: number;
+  readonly #schedule: (run: () => void) => void;
+  /** In the order of their turns. */
+  readonly #backlogs = new Set<Backlog>();
+  #isScheduled = false;
+
+  /** @param schedule runs something in the next turn */
+  constructor(piecesEachTurn: number, schedule: (run: () => void) => void = setImmediate) {
+    this.#piecesEachTurn = piecesEachTurn;
+    this.#schedule = schedule;
+  }
+
+  /** There is something to do for it. */
+  add(backlog: Backlog): void {
+    this.#backlogs.add(backlog);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#schedule(this.#run);
+  }
+
+  readonly #run = (): void => {
+    let left = this.#piecesEachTurn;
+    for (const backlog of this.#backlogs) {
+      this.#backlogs.delete(backlog);
+      // Last again, behind the others.
+      if (backlog.proceed()) this.#backlogs.add(backlog);
+      if (--left === 0) break;
+    }
+    this.#isScheduled = this.#backlogs.size > 0;
+    if (this.#isScheduled) this.#schedule(this.#run);
+  };
+}
