@@ -9,8 +9,8 @@ const BY_INSTALLER = 'the installer and the injector’s values say how the prox
 
 const PROVIDERS = ['datadog', 'skywalking', 'lightstep', 'opencensus', 'stackdriver', 'sds', 'envoyHttpAls', 'envoyTcpAls', 'envoyOtelAls'];
 
-/** The one runtime flag that proxies heed. Envoy: its name for the most connections of clients. */
-const MAX_CONNECTIONS = 'overload.global_downstream_max_connections';
+/** The runtime flags that proxies heed. The first is Envoy's name for the most connections of clients, the second is of our own proxy. */
+const HEEDED = ['overload.global_downstream_max_connections', 'lateen.max_downstream_tls_handshakes'];
 
 /** Under `defaultConfig`, and in a pod's annotation `proxy.istio.io/config`. */
 export const PROXY_NOT_IN_EFFECT: readonly Ineffective[] = [
@@ -64,8 +64,8 @@ export const proxyConfigInVain = (config: unknown, path: string): Issue[] => [..
 /** Keys of a map are foreign: the table cannot name them. */
 const runtimeInVain = (value: unknown, steps: readonly string[], path: string): Issue[] =>
   placesOf(value, steps, path)
-    .filter((at) => !at.endsWith(`[${MAX_CONNECTIONS}]`))
-    .map((at) => ({ severity: 'warning', path: at, message: `has no effect: of runtime flags proxies heed ${MAX_CONNECTIONS} only` }));
+    .filter((at) => !HEEDED.some((flag) => at.endsWith(`[${flag}]`)))
+    .map((at) => ({ severity: 'warning', path: at, message: `has no effect: of runtime flags proxies heed ${HEEDED.join(' and ')} only` }));
 
 const inVain = (table: readonly Ineffective[], value: unknown, path: string): Issue[] =>
   table.flatMap(({ field, why }) => placesOf(value, field.split('.'), '').map((at) => ({ severity: 'warning' as const, path: path === '' ? at : `${path}.${at}`, message: `has no effect: ${why}` })));

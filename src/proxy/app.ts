@@ -109,6 +109,7 @@ class App implements ProxyApp, ProxyView {
       bind: options.bind ?? {},
       node: { id: settings.nodeId, cluster: settings.nodeCluster },
       maxConnections: settings.maxConnections,
+      maxHandshakes: settings.maxHandshakes,
     });
     this.#ads = this.#createAds(options.announcement);
     this.#pages = this.#createPages();

@@ -53,6 +53,8 @@ export interface RuntimeDeps {
   readonly random?: () => number;
   /** Clients connected at once, over all listeners; default: any number. */
   readonly maxConnections?: number;
+  /** TLS handshakes with clients in progress at once, over all listeners; default 2000. */
+  readonly maxHandshakes?: number;
 }
 
 export interface ResourceState {

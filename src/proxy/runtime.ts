@@ -12,6 +12,7 @@ import { RouteStore } from './config/route-store.ts';
 import type { FilterDeps } from './filters/registry.ts';
 import { createDateSource, type ProxyServices } from './http/services.ts';
 import { ConnectionLimit } from './net/connection-limit.ts';
+import { Handshakes } from './net/handshakes.ts';
 import { createOriginalDestination, type OriginalDestination } from './net/original-dst.ts';
 import { createSecretStore, type SecretStore } from './net/secret-store.ts';
 import type { ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
@@ -53,7 +54,7 @@ class Runtime implements ProxyRuntime {
     this.#secrets = createSecretStore(secrets);
     this.#clusters = new ClusterStore({ clock, random, secrets: this.#secrets }, () => {});
     const clusters = { get: (name: string) => this.#clusters.get(name) };
-    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', end: this.#end, date: createDateSource(clock) };
+    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', end: this.#end, handshakes: new Handshakes(deps.maxHandshakes), date: createDateSource(clock) };
     this.#filters = { clock, random, peer, clusters };
     this.#routes = new RouteStore(routeCompiler(this.#filters));
     this.#listeners = new ListenerStore({

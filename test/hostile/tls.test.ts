@@ -7,6 +7,7 @@ import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { connect as connectTls, createServer as createTlsServer, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { createAuthority } from '../../src/pki/authority.ts';
+import type { RuntimeDeps } from '../../src/proxy/runtime.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, typed, type TestProxy } from '../../src/proxy/testkit/proxy.ts';
 import { eventually } from '../../src/testkit/eventually.ts';
 
@@ -25,7 +26,7 @@ interface Lab {
   raw(): Socket;
 }
 
-async function setUp(t: TestContext, manager: Readonly<Record<string, unknown>> = {}): Promise<Lab> {
+async function setUp(t: TestContext, manager: Readonly<Record<string, unknown>> = {}, deps: Partial<RuntimeDeps> = {}, handshakeTimeout = '0.3s'): Promise<Lab> {
   let sent = 0;
   const upstream = createServer((request, response) => {
     if (request.url !== '/large') return void response.end('ok');
@@ -46,8 +47,8 @@ async function setUp(t: TestContext, manager: Readonly<Record<string, unknown>> 
   const proxy = startProxy(t, {
     // A TCP server's address is never a path.
     clusters: [staticCluster('up', [(upstream.address() as AddressInfo).port])],
-    listeners: [{ ...listener([]), listener_filters: [{ name: 'envoy.filters.listener.tls_inspector' }], listener_filters_timeout: '0.3s', filter_chains: [{ transport_socket: tls, transport_socket_connect_timeout: '0.3s', filters: [hcm(inlineRoutes([routeTo('up', { timeout: '0s' })]), manager)] }] }],
-  });
+    listeners: [{ ...listener([]), listener_filters: [{ name: 'envoy.filters.listener.tls_inspector' }], listener_filters_timeout: '0.3s', filter_chains: [{ transport_socket: tls, transport_socket_connect_timeout: handshakeTimeout, filters: [hcm(inlineRoutes([routeTo('up', { timeout: '0s' })]), manager)] }] }],
+  }, deps);
   const port = await proxy.port();
   const sockets: Socket[] = [];
   t.after(() => {
@@ -273,3 +274,24 @@ async function settles(value: () => number): Promise<void> {
     assert.ok(same);
   }, { timeoutMs: 10_000, everyMs: 250 });
 }
+
+test('TLS: of more handshakes than allowed the oldest makes room, and those who mean well are served', async (t) => {
+  const lab = await setUp(t, {}, { maxHandshakes: 4 }, '60s');
+  const hello = await clientHello();
+  const stalled = Array.from({ length: 5 }, () => lab.raw());
+  const ends = stalled.map((socket) => {
+    socket.write(hello);
+    return untilEnd(socket);
+  });
+  // One too many: which of them came first only the kernel knows.
+  await Promise.race(ends);
+  for (let i = 0; i < 8; i++) await othersAreServed(lab);
+  for (const socket of stalled) socket.destroy();
+  await nothingIsLeft(lab);
+});
+
+test('TLS: a burst of handshakes is served, a few in each turn', async (t) => {
+  const lab = await setUp(t);
+  await Promise.all(Array.from({ length: 60 }, () => othersAreServed(lab)));
+  await nothingIsLeft(lab);
+});

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { LOG_LEVELS } from '../../base/log.ts';
 import type { LogLevel } from '../../base/log.ts';
+import { DEFAULT_MOST_HANDSHAKES } from '../net/handshakes.ts';
 import { nodeMetadata } from './node-metadata.ts';
 import { BootstrapError, ProxyRole } from './settings.ts';
 import type { AppMetrics, AppProbe, DnsSettings, IdentitySettings, ProxyFiles, ProxyPorts, ProxySettings, ServerAddress, WorkloadFacts } from './settings.ts';
@@ -21,6 +22,7 @@ export interface BootstrapInput {
 const DAY_MS = 86_400_000;
 const PORT = { min: 0, max: 65_535 };
 const MAX_CONNECTIONS = 'overload.global_downstream_max_connections';
+const MAX_HANDSHAKES = 'lateen.max_downstream_tls_handshakes';
 /** Istio's. */
 const MOST_CONNECTIONS = 2_147_483_647;
 const PLAINTEXT_PORT = 15_010;
@@ -57,6 +59,7 @@ export function decodeSettings(input: BootstrapInput): ProxySettings {
     appMetrics: readAppMetrics(reader),
     drainMs: reader.duration('terminationDrainDuration', config['terminationDrainDuration'] ?? input.env['TERMINATION_DRAIN_DURATION'], 5000),
     maxConnections: reader.checkNumber(`runtimeValues.${MAX_CONNECTIONS}`, asObject(config['runtimeValues'])[MAX_CONNECTIONS], { fallback: MOST_CONNECTIONS, min: 0, max: MOST_CONNECTIONS }),
+    maxHandshakes: reader.checkNumber(`runtimeValues.${MAX_HANDSHAKES}`, asObject(config['runtimeValues'])[MAX_HANDSHAKES], { fallback: DEFAULT_MOST_HANDSHAKES, min: 1, max: MOST_CONNECTIONS }),
     exitWhenIdle: reader.flag('EXIT_ON_ZERO_ACTIVE_CONNECTIONS'),
   };
   if (reader.problems.length > 0) throw new BootstrapError(reader.problems);

@@ -117,6 +117,8 @@ export interface ProxySettings {
   readonly drainMs: number;
   /** Clients connected at once. `runtimeValues` of the proxy configuration: `overload.global_downstream_max_connections`. */
   readonly maxConnections: number;
+  /** TLS handshakes with clients in progress at once; default 2000. `runtimeValues`: `lateen.max_downstream_tls_handshakes`; Envoy has no such limit. */
+  readonly maxHandshakes: number;
   /** EXIT_ON_ZERO_ACTIVE_CONNECTIONS. */
   readonly exitWhenIdle: boolean;
 }

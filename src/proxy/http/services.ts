@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { Handshakes } from '../net/handshakes.ts';
 import type { OutcomeSink } from '../outcome.ts';
 import type { Tracer } from '../tracing.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
@@ -20,6 +21,7 @@ export interface ProxyServices {
   readonly ownAddress: string;
   /** Whether this workload is about to end. */
   readonly end: { readonly isAnnounced: boolean };
+  readonly handshakes: Handshakes;
   /** Value for the Date header, remade once a second. */
   date(): string;
 }

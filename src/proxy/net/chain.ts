@@ -24,7 +24,7 @@ export class Chain {
     const { terminal } = settings;
     this.settings = settings;
     this.match = settings.match;
-    this.tls = settings.tls && createTlsTerminator(settings.tls, secrets, services.clock);
+    this.tls = settings.tls && createTlsTerminator(settings.tls, secrets, services);
     this.http = terminal.kind === 'http' ? new HttpManager({ ...services, settings: terminal.manager }) : undefined;
     this.tcp = terminal.kind === 'tcp' ? new TcpProxy(services, terminal.proxy) : undefined;
   }

@@ -7,6 +7,7 @@ import type { PeerCertificate } from '../http/connection.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { ClientHello } from './client-hello.ts';
 import { setCarrier } from './ending.ts';
+import type { Handshakes } from './handshakes.ts';
 import { createTlsContextHolder, type TlsContextHolder, type TlsMaterial } from './tls-context.ts';
 import { certificateProblem, parseSubjectAltName, type TlsSettings } from './tls-settings.ts';
 
@@ -49,9 +50,16 @@ interface Accepting {
   readonly listener: TlsListener;
   readonly ownUri: string | undefined;
   readonly timer: Timer | undefined;
+  /** The handshake is over, however. */
+  readonly leave: () => void;
 }
 
-export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource, clock: Clock): TlsTerminator {
+export interface TlsServices {
+  readonly clock: Clock;
+  readonly handshakes: Handshakes;
+}
+
+export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource, { clock, handshakes }: TlsServices): TlsTerminator {
   const holder: TlsContextHolder = createTlsContextHolder(settings, secrets);
   const waiting = new Map<string, Accepting>();
   let servers: Servers | undefined;
@@ -61,6 +69,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
     const entry = waiting.get(key);
     waiting.delete(key);
     entry?.timer?.cancel();
+    entry?.leave();
     return entry;
   };
   const makeServer = (options: TlsOptions): Server => {
@@ -104,15 +113,15 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
         raw.destroy();
         return listener.onFailed('no server name');
       }
-      const late = () => {
-        take(raw)?.listener.onFailed('the handshake took too long');
+      const end = (reason: string) => {
+        take(raw)?.listener.onFailed(reason);
         raw.destroy();
       };
-      const timer = settings.handshakeMs > 0 ? clock.after(settings.handshakeMs, late) : undefined;
-      waiting.set(connectionKey(raw), { raw, listener, ownUri: ready.material.ownUri, timer });
-      raw.once('close', () => take(raw)?.listener.onFailed('connection closed during the handshake'));
       const common = hello?.alpn.some((name) => settings.alpn.includes(name)) ?? false;
-      (common ? ready.withAlpn : ready.without).emit('connection', raw);
+      const timer = settings.handshakeMs > 0 ? clock.after(settings.handshakeMs, () => end('the handshake took too long')) : undefined;
+      const leave = handshakes.admit({ begin: () => void (common ? ready.withAlpn : ready.without).emit('connection', raw), giveUp: () => end('too many handshakes at once') });
+      waiting.set(connectionKey(raw), { raw, listener, ownUri: ready.material.ownUri, timer, leave });
+      raw.once('close', () => take(raw)?.listener.onFailed('connection closed during the handshake'));
     },
     close: () => holder.close(),
   };
