@@ -25,12 +25,14 @@ function createTelemetry(): Telemetry {
   return new Telemetry({ settings: { workload: { ...names, labels: new Map(), annotations: new Map() }, role: 'sidecar', nodeId: 'sidecar~127.0.0.1~static.default~default.svc.cluster.local', nodeCluster: 'static.default' }, log });
 }
 
+// The environment is read once: each look at it costs as much as finding a route does many times over.
+const logsOutcomes = Boolean(process.env['LOG_OUTCOMES']);
 const telemetry = process.env['TELEMETRY'] ? createTelemetry() : undefined;
 
 const runtime = createRuntime({
   outcomes: telemetry ?? {
     record(outcome) {
-      if (process.env['LOG_OUTCOMES'] && outcome.kind === 'http') process.stdout.write(`${JSON.stringify({ flags: outcome.flags.length === 0 ? '-' : outcome.flags.join(','), details: outcome.details, code: outcome.responseCode, id: outcome.requestHeaders.get('x-scenario') })}\n`);
+      if (logsOutcomes && outcome.kind === 'http') process.stdout.write(`${JSON.stringify({ flags: outcome.flags.length === 0 ? '-' : outcome.flags.join(','), details: outcome.details, code: outcome.responseCode, id: outcome.requestHeaders.get('x-scenario') })}\n`);
     },
     opened() {},
   },
