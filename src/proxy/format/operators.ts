@@ -87,7 +87,10 @@ export function compileOperator(text: string): Operator | undefined {
 
 function withArgument(name: string, argument: string): Operator | undefined {
   if (name === 'START_TIME') return formatTime(argument);
-  if (name === 'ENVIRONMENT') return () => process.env[argument];
+  if (name === 'ENVIRONMENT') {
+    const value = process.env[argument];
+    return () => value;
+  }
   if (name === 'METADATA') return metadataOperator(argument);
   if (name === 'CLUSTER_METADATA') return metadataOperator(`CLUSTER:${argument}`);
   if (name === 'DYNAMIC_METADATA') return dynamicOperator(argument);
