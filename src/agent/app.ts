@@ -25,7 +25,7 @@ import { TypeUrl } from '../xds/type-urls.ts';
 import { awaitSilence } from '../proxy/ending.ts';
 import { drainEnvoy } from './drain.ts';
 import { createEnvoyAdmin, type EnvoyAdmin } from './envoy-admin.ts';
-import { envoyBootstrap } from './envoy-bootstrap.ts';
+import { envoyBootstrap, mergedBootstrap } from './envoy-bootstrap.ts';
 import type { EnvoyOptions } from './envoy-options.ts';
 import { createEnvoyProcess, type EnvoyProcess } from './envoy-process.ts';
 import { HeldConfiguration } from './held-configuration.ts';
@@ -126,7 +126,7 @@ class App implements Agent, StatusView {
   async start(): Promise<void> {
     const { config, socket, outcomes } = this.#paths;
     await mkdir(this.settings.files.data, { recursive: true });
-    await Promise.all([this.#held.load(), rm(socket, { force: true }), writeFile(config, JSON.stringify(envoyBootstrap(this.settings, { socket, outcomes }), undefined, 1))]);
+    await Promise.all([this.#held.load(), rm(socket, { force: true }), writeFile(config, JSON.stringify(mergedBootstrap(envoyBootstrap(this.settings, { socket, outcomes }), this.#options.envoy.bootstrap), undefined, 1))]);
     await this.#startDns();
     this.#relay.start();
     this.#secrets.start();

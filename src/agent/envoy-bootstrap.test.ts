@@ -7,7 +7,7 @@ import test from 'node:test';
 import { decodeSettings } from '../proxy/bootstrap/decode-settings.ts';
 import { nodeMetadata } from '../proxy/bootstrap/node-metadata.ts';
 import { busy } from './drain.ts';
-import { envoyBootstrap } from './envoy-bootstrap.ts';
+import { envoyBootstrap, mergedBootstrap } from './envoy-bootstrap.ts';
 import { EnvoyError, readEnvoyOptions } from './envoy-options.ts';
 import { statsConfig } from './stats-config.ts';
 
@@ -32,6 +32,15 @@ test('Envoy takes the bootstrap', { skip: binary ? false : 'no envoy binary: set
   const { status, stderr } = spawnSync(binary ?? '', ['--mode', 'validate', '--config-path', path], { encoding: 'utf8' });
   assert.equal(status, 0, stderr);
   assert.doesNotMatch(stderr, /deprecated|Unknown/i);
+});
+
+test('what EnvoyFilters say is merged into it: lists grow, messages are merged, the rest is replaced', () => {
+  const patch = readEnvoyOptions([], { LATEEN_ENVOY: process.execPath, LATEEN_ENVOY_BOOTSTRAP: '{"stats_flush_interval":"7s","layered_runtime":{"layers":[{"name":"mine","static_layer":{"a":1}}]},"admin":{"profile_path":"/tmp/x"}}' }, settingsOf()).bootstrap;
+  const base = envoyBootstrap(settingsOf(), { socket: '/s', outcomes: '/o' });
+  const merged = mergedBootstrap(base, patch) as { stats_flush_interval: string; layered_runtime: { layers: { name: string }[] }; admin: Record<string, unknown> };
+  assert.deepEqual([merged.stats_flush_interval, merged.layered_runtime.layers.map(({ name }) => name).slice(-2), merged.admin['profile_path'], Object.keys(merged.admin).sort()], ['7s', ['admin', 'mine'], '/tmp/x', ['address', 'profile_path']]);
+  assert.equal(mergedBootstrap(base, undefined), base);
+  assert.throws(() => readEnvoyOptions([], { LATEEN_ENVOY: process.execPath, LATEEN_ENVOY_BOOTSTRAP: '[]' }, settingsOf()), EnvoyError);
 });
 
 interface StatsConfig {

@@ -1,5 +1,5 @@
 /** Envoy's bootstrap. Pure. Names of clusters, tags and the admin port are Istio's. */
-import type { JsonObject } from '@bufbuild/protobuf';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { OUTCOMES_METADATA } from '../xds/agent-contract.ts';
 import type { ProxySettings } from '../proxy/bootstrap/settings.ts';
 import { statsConfig } from './stats-config.ts';
@@ -27,6 +27,19 @@ export function envoyBootstrap(settings: ProxySettings, paths: BootstrapPaths): 
 
 /** Istio's: without it Envoy refuses regular expressions of more than a hundred instructions. */
 const RUNTIME: JsonObject = { 're2.max_program_size.error_level': 32_768 };
+
+/** As protobuf merges messages: lists grow, messages are merged field by field, what else is said replaces. */
+export function mergedBootstrap(base: JsonObject, over: JsonObject | undefined): JsonObject {
+  if (!over) return base;
+  const merged: JsonObject = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const before = merged[key];
+    merged[key] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : isObject(before) && isObject(value) ? mergedBootstrap(before, value) : value;
+  }
+  return merged;
+}
+
+const isObject = (value: JsonValue | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
 

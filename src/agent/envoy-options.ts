@@ -1,7 +1,8 @@
 /** How the Envoy beside the agent is started: from the arguments and variables that the pod template gives, as Istio's agent reads them. */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { MeshError } from '../base/errors.ts';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { errorText, MeshError } from '../base/errors.ts';
 import { argument } from '../proxy/bootstrap/decode-settings.ts';
 import type { ProxySettings } from '../proxy/bootstrap/settings.ts';
 
@@ -14,6 +15,8 @@ export interface EnvoyOptions {
   readonly logLevel: string;
   /** `misc:error`; empty: none. */
   readonly componentLogLevel: string;
+  /** What EnvoyFilters say of the bootstrap. */
+  readonly bootstrap?: JsonObject;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,7 +30,22 @@ export function readEnvoyOptions(argv: readonly string[], env: Environment, sett
     concurrency: concurrency(settings.metadata['PROXY_CONFIG'], env),
     logLevel: argument(argv, '--proxyLogLevel') || 'warning',
     componentLogLevel: argument(argv, '--proxyComponentLogLevel') ?? 'misc:error',
+    ...bootstrap(env['LATEEN_ENVOY_BOOTSTRAP']),
   };
+}
+
+/** Put into the pod when it was made. */
+function bootstrap(text: string | undefined): Pick<EnvoyOptions, 'bootstrap'> {
+  if (!text) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new EnvoyError('ENVOY', `LATEEN_ENVOY_BOOTSTRAP is not JSON: ${errorText(error)}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvoyError('ENVOY', 'LATEEN_ENVOY_BOOTSTRAP must be an object');
+  // Read from JSON.
+  return { bootstrap: value as JsonObject };
 }
 
 function findEnvoy(env: Environment): string {

@@ -57,6 +57,8 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
   ],
   WorkloadGroup: [{ field: '', why: 'machines do not register themselves: write a WorkloadEntry for each' }],
   EnvoyFilter: [
+    { field: 'configPatches[].match.waypoint', why: 'there are no waypoints: match a listener, routes or a cluster of sidecars and gateways' },
+    { field: 'targetRefs[].namespace', why: 'targets are in the namespace of the object' },
     { field: 'configPatches[].match.listener.portName', why: 'it never had an effect: use portNumber' },
     { field: 'configPatches[].patch.filterClass', why: 'filters stand where the operation puts them: use INSERT_BEFORE or INSERT_AFTER' },
   ],

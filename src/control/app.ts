@@ -30,6 +30,7 @@ import { SnapshotBuilder } from './registry/snapshot-builder.ts';
 import { createSources, type Sources } from './registry/sources.ts';
 import { createAuthenticator } from './serve/authenticator.ts';
 import { createDiscovery } from './serve/discovery.ts';
+import { bootstrapFor } from './patch/bootstrap.ts';
 import { Generator } from './generate/generator.ts';
 import { createPilotMetrics, type PilotMetrics } from './serve/metrics.ts';
 import { createMonitoringServer } from './serve/monitoring.ts';
@@ -115,7 +116,7 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   const secure = await front.listen(config.ports.secure, config.host);
   await startDistributor(parts, closers);
   startAllocator(parts, closers);
-  const webhook = await startWebhooks(parts, metrics, closers);
+  const webhook = await startWebhooks({ ...parts, generator }, metrics, closers);
   const monitor = { generator, discovery, version: config.version, isReady: () => true, renderMetrics: () => metrics.render() + caMetrics.expose() };
   const monitoring = await listen(createMonitoringServer(monitor), config.ports.monitoring, config.host, closers);
   const http = await listen(createMonitoringServer(monitor), config.ports.http, config.host, closers);
@@ -167,10 +168,10 @@ function watchInjector({ client, config, clock = systemClock, log }: ControlDeps
   };
 }
 
-async function startWebhooks(parts: Parts, metrics: PilotMetrics, closers: Closers): Promise<number> {
-  const { config, log, sources, serving, injector, client, clock } = parts;
+async function startWebhooks(parts: Parts & { generator: Generator }, metrics: PilotMetrics, closers: Closers): Promise<number> {
+  const { config, log, sources, serving, injector, client, clock, generator } = parts;
   const handler = createWebhookHandler({
-    injectConfig: () => injector.config(sources),
+    injectConfig: () => ({ ...injector.config(sources), bootstrapFor: (pod) => bootstrapFor(pod, generator.snapshot.envoyFilters, config.namespace) }),
     validationContext: meshContext(sources, config.clusterDomain),
     freshContext: async () => rulesContext((await client.list(DestinationRules)).items, config.clusterDomain),
     log: log.scope('webhook'),

@@ -108,6 +108,7 @@ test('of a resource with parts only the bad part is kept away: what was there be
     { title: 'a change of one part', bad: ['b2'], steps: [['a1', 'b1', 'c1'], ['a1', 'b2', 'c1']], holds: 'routes [a1][b1][c1]', refused: ['b: no'] },
     { title: 'a change of two parts', bad: ['b2'], steps: [['a1', 'b1', 'c1'], ['a1', 'b2', 'c2']], holds: 'routes [a1][b1][c2]', refused: ['b: no'] },
     { title: 'from the beginning', bad: ['b1'], steps: [['a1', 'b1', 'c1', 'd1']], holds: 'routes [a1](b)[c1][d1]', refused: ['b: no'] },
+    { title: 'a part comes and is bad', bad: ['b1'], steps: [['a1', 'c1'], ['a1', 'b1', 'c1']], holds: 'routes [a1](b)[c1]', refused: ['b: no'] },
     { title: 'two from the beginning', bad: ['b1', 'd1'], steps: [['a1', 'b1', 'c1', 'd1']], holds: 'routes [a1](b)[c1](d)', refused: ['b: no', 'd: no'] },
     { title: 'other parts change later', bad: ['b1'], steps: [['a1', 'b1', 'c1'], ['a2', 'b1', 'c1']], holds: 'routes [a2](b)[c1]', refused: ['b: no'] },
     { title: 'the bad part is mended', bad: ['b1'], steps: [['a1', 'b1', 'c1'], ['a1', 'b2', 'c1']], holds: 'routes [a1][b2][c1]', refused: [] },

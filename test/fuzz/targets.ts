@@ -1,7 +1,7 @@
 /** Every target there is, by the module that holds it: a thread loads only the one that it needs. */
 import type { Target } from './target.ts';
 
-export const MODULES = ['http', 'http2', 'request-values', 'tls', 'dns', 'observe', 'xds', 'agent', 'pki', 'kube', 'texts'] as const;
+export const MODULES = ['http', 'http2', 'request-values', 'tls', 'dns', 'observe', 'xds', 'agent', 'pki', 'kube', 'texts', 'patches'] as const;
 export type TargetModule = (typeof MODULES)[number];
 
 export async function loadTargets(module: TargetModule): Promise<readonly Target[]> {

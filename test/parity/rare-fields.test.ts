@@ -15,6 +15,9 @@ import { SCENARIOS } from './scenarios.ts';
 
 const FILE = '../shared/design/FEATURES.md';
 
+const CHAIN = 'configPatches[].match.listener.filterChain';
+const chains = (match: string) => `{configPatches: [{applyTo: FILTER_CHAIN, match: {listener: {filterChain: {${match}}}}, patch: {operation: MERGE, value: {transport_socket_connect_timeout: 3s}}}]}`;
+
 /** Kind, spec, and the fields of it that proxies must be told of. */
 const TOLD: readonly (readonly [kind: string, spec: string, ...fields: string[]])[] = [
   ['VirtualService', '{hosts: [a], http: [{mirror: {host: b}, mirror_percent: 5, route: [{destination: {host: a}}]}]}', 'http[].mirror_percent'],
@@ -43,6 +46,12 @@ const TOLD: readonly (readonly [kind: string, spec: string, ...fields: string[]]
   ['Sidecar', '{inboundConnectionPool: {tcp: {maxConnections: 7}}}', 'inboundConnectionPool'],
   ['Sidecar', '{ingress: [{port: {number: 80, name: http, protocol: HTTP}, connectionPool: {tcp: {maxConnections: 7}}}]}', 'ingress[].connectionPool'],
   ['WorkloadEntry', '{address: 10.5.0.1, labels: {app: vm}, locality: one/two/three, weight: 7}', 'locality', 'weight'],
+  ['EnvoyFilter', chains('applicationProtocols: "http/1.1,h2c"'), `${CHAIN}.applicationProtocols`],
+  ['EnvoyFilter', chains('destinationPort: 80'), `${CHAIN}.destinationPort`],
+  ['EnvoyFilter', chains('transportProtocol: raw_buffer'), `${CHAIN}.transportProtocol`],
+  ['EnvoyFilter', chains('transportSocket: envoy.transport_sockets.tls'), `${CHAIN}.transportSocket`],
+  ['EnvoyFilter', '{configPatches: [{applyTo: LISTENER_FILTER, match: {listener: {listenerFilter: envoy.filters.listener.tls_inspector}}, patch: {operation: REMOVE}}]}', 'configPatches[].match.listener.listenerFilter'],
+  ['EnvoyFilter', '{configPatches: [{applyTo: VIRTUAL_HOST, match: {routeConfiguration: {vhost: {domainName: b}}}, patch: {operation: MERGE, value: {response_headers_to_remove: [x]}}}]}', 'configPatches[].match.routeConfiguration.vhost.domainName'],
 ];
 /** Required beside each other by their schema: what shows one shows the other. */
 const WITH_ANOTHER = new Set(['DestinationRule.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[].name']);

@@ -4,6 +4,7 @@ import { CLAIMS } from './scenarios/claims.ts';
 import { DELIVERY_SCENARIOS } from './scenarios/delivery.ts';
 import { DESTINATION_RULES } from './scenarios/destination-rules.ts';
 import { EDGES } from './scenarios/edges.ts';
+import { ENVOY_FILTERS } from './scenarios/envoy-filters.ts';
 import { GATEWAY } from './scenarios/gateway.ts';
 import { DIRECT_RESPONSES, HEADERS, REDIRECTS, REWRITES } from './scenarios/http-action.ts';
 import { HEADLESS } from './scenarios/headless.ts';
@@ -21,5 +22,5 @@ import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 export const SCENARIOS: readonly Scenario[] = [
   ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING, ...L4_ROUTES, ...CLAIMS,
   ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...EDGES, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
-  ...MESH_CONFIG,
+  ...MESH_CONFIG, ...ENVOY_FILTERS,
 ];

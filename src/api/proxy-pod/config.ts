@@ -19,6 +19,8 @@ export interface InjectConfig {
   readonly values: InjectorValues;
   /** ProxyConfig objects of the mesh. */
   readonly proxyConfigs: readonly ProxyConfigObject[];
+  /** What EnvoyFilters say of the bootstrap of a pod's proxy, as JSON; default: nothing. */
+  readonly bootstrapFor?: (pod: { role: 'sidecar' | 'router'; namespace: string; labels: Readonly<Record<string, string>> }) => string | undefined;
 }
 
 export function defaultInjectConfig(overrides: Partial<InjectConfig> = {}): InjectConfig {

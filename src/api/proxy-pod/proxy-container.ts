@@ -54,13 +54,17 @@ function proxyArgs({ role, config, settings }: ProxyInput): string[] {
   ];
 }
 
-function proxyEnv({ pod, namespace, workload, config, settings }: ProxyInput): EnvVar[] {
+/** For the agent beside an Envoy: what is to be merged into the bootstrap. */
+const BOOTSTRAP_VARIABLE = 'LATEEN_ENVOY_BOOTSTRAP';
+
+function proxyEnv({ role, pod, namespace, workload, config, settings }: ProxyInput): EnvVar[] {
   const { values, mesh } = config;
   const field = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
   const limit = (name: string, resource: string): EnvVar => ({ name, valueFrom: { resourceFieldRef: { resource, divisor: '1' } } });
   const app = (pod.spec?.containers ?? []).filter((container) => container.name !== PROXY_NAME);
   const ports = app.flatMap((container) => container.ports ?? []);
   const network = pod.metadata?.labels?.[Label.Network] ?? values.network;
+  const bootstrap = config.bootstrapFor?.({ role, namespace, labels: pod.metadata?.labels ?? {} });
   return [
     { name: 'PILOT_CERT_PROVIDER', value: 'istiod' },
     { name: 'CA_ADDR', value: values.caAddress },
@@ -82,6 +86,7 @@ function proxyEnv({ pod, namespace, workload, config, settings }: ProxyInput): E
     { name: 'ISTIO_META_OWNER', value: ownerUrl(workload, namespace) },
     { name: 'ISTIO_META_MESH_ID', value: values.meshId || mesh.trustDomain },
     { name: 'TRUST_DOMAIN', value: mesh.trustDomain },
+    ...(bootstrap === undefined ? [] : [{ name: BOOTSTRAP_VARIABLE, value: bootstrap }]),
     ...Object.entries(settings.proxy.proxyMetadata ?? {}).map(([name, value]) => ({ name, value })),
   ];
 }

@@ -154,7 +154,7 @@ export class Generator implements Shelf {
     if (this.#snapshot.envoyFilters.size === 0) return [];
     const patched = [...proxies].flatMap((proxy) => this.viewOf(proxy).patched ?? []);
     const outcome = joined(patched.map(({ program, given }) => program.outcome(given)));
-    return [...this.#programs.ineffective(this.#snapshot), ...patchReports(new Set(patched.flatMap(({ program }) => program.patches)), outcome)];
+    return [...this.#programs.ineffective(this.#snapshot), ...patchReports(patched.map(({ program }) => program), outcome)];
   }
 
   /** A gateway gets secrets of its own namespace only. */

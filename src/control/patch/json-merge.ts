@@ -157,8 +157,7 @@ function mergeStruct(any: Any, name: string, body: JsonObject, at: At): void {
   const inner: Problem[] = [];
   const json = { '@type': url, ...value };
   mergeAny(any, json, { ...at, path: childPath(at.path, 'value'), problem: (problem) => void inner.push(problem) });
-  // It is said in so many words that Envoy is to read it.
-  for (const problem of inner) if (!problem.isUnknown) at.problem(problem);
+  for (const problem of inner) at.problem(problem);
 }
 
 function packLeaf(any: Any, json: JsonObject, at: At): void {
@@ -202,9 +201,10 @@ function leafProblem(field: DescField, value: JsonValue, error: unknown): { mess
     const near = nearest(value, names);
     if (!names.includes(value)) return near === undefined ? { message: `${value} is none of ${names.join(', ')}`, isUnknown: true } : { message: `${value} is none of ${names.join(', ')}; did you mean ${near}?` };
   }
+  if (field.fieldKind === 'message') return { message: `${describe(value)} is no ${field.message.typeName}${FORMS[field.message.typeName] ?? ''}` };
   // The library names the field before what is wrong with it; the path says that already.
-  const text = errorText(error).replace(/^cannot decode (field|message) \S+ from JSON: /, '');
-  return { message: field.fieldKind === 'message' ? `${text} (${field.message.typeName}${FORMS[field.message.typeName] ?? ''})` : text };
+  const text = error instanceof Error ? error.message : errorText(error);
+  return { message: text.replace(/^cannot decode (field|message) \S+ from JSON: /, '') };
 }
 
 const FORMS: Readonly<Record<string, string>> = { 'google.protobuf.Duration': ', such as 1.5s' };

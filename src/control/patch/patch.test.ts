@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { messageTypes } from '../../xds/message-types.ts';
+import { fieldsWithoutEffect } from './own-proxy.ts';
 import { patchedMesh, type PatchedMesh, type Who } from './testing/patched.ts';
 
 const HCM = 'envoy.filters.network.http_connection_manager';
@@ -127,3 +129,47 @@ const CASES: readonly (readonly [name: string, spec: string | Record<string, str
 ];
 
 for (const [name, spec, want, who] of CASES) test(name, () => want(patchedMesh(spec, who)));
+
+const OURS = { ours: true };
+const OWN: readonly (readonly [name: string, spec: string, want: (mesh: PatchedMesh) => void])[] = [
+  ['a filter that it has not got is left out for it, and said so', patch('HTTP_FILTER', inHttp('SIDECAR_INBOUND'), 'INSERT_FIRST', LUA), (m) => {
+    assert.ok(!httpNames(m).includes('lua'));
+    assert.deepEqual(m.reports, ['default/f spec.configPatches[0].patch.value.typed_config: our own proxy has no envoy.extensions.filters.http.lua.v3.Lua, so that the patch is left out for it; the other proxies get it; with Envoy as the proxy it is in effect']);
+  }],
+  ['a field that it does not look at is said, and the others hold', patch('CLUSTER', '{cluster: {name: BlackHoleCluster}}', 'MERGE', '{connect_timeout: 3s, health_checks: [{timeout: 1s}]}'), (m) => {
+    assert.equal(cluster(m, 'BlackHoleCluster').connectTimeout, '3s');
+    assert.match(m.reports.join(), /^default\/f spec\.configPatches\[0\]\.patch\.value\.health_checks: our own proxy does not look at it/);
+  }],
+  ['what only Envoy can read is left out for it', patch('HTTP_FILTER', inHttp('SIDECAR_INBOUND'), 'INSERT_FIRST', `{name: l, typed_config: {"@type": ${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit, stat_prefix: s, of_tomorrow: 1}}`), (m) => {
+    assert.ok(!httpNames(m).includes('l'));
+    assert.match(m.reports.join('\n'), /typed_config\.of_tomorrow: .*LocalRateLimit has no field of_tomorrow, so that the patch is left out for our own proxy/);
+  }],
+  ['a filter whose configuration is an extension has it in its place', `{configPatches: [${onePatch('EXTENSION_CONFIG', '{}', 'ADD', `{name: limit, typed_config: {"@type": ${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit, stat_prefix: s}}`)}, ${onePatch('HTTP_FILTER', inHttp('SIDECAR_INBOUND'), 'INSERT_FIRST', `{name: limit, config_discovery: {config_source: {ads: {}}, type_urls: [${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit]}}`)}]}`, (m) => {
+    assert.deepEqual(managers(m, 'virtualInbound')[0].httpFilters[0], { name: 'limit', typedConfig: { '@type': `${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit`, statPrefix: 's' } });
+    assert.deepEqual(m.reports, []);
+  }],
+  ['and without that extension it is left out', patch('HTTP_FILTER', inHttp('SIDECAR_INBOUND'), 'INSERT_FIRST', '{name: limit, config_discovery: {config_source: {ads: {}}, type_urls: [x]}}'), (m) => assert.match(m.reports.join(), /config_discovery: no EXTENSION_CONFIG is named limit/)],
+];
+for (const [name, spec, want] of OWN) test(`our own proxy: ${name}`, () => want(patchedMesh(spec, OURS)));
+
+test('an Envoy gets extension configurations as resources of their own', () => {
+  const mesh = patchedMesh(patch('EXTENSION_CONFIG', '{}', 'ADD', `{name: limit, typed_config: {"@type": ${TYPE}.filters.http.lua.v3.Lua}}`));
+  assert.deepEqual(mesh.resources.get('ECDS limit'), { name: 'limit', typedConfig: { '@type': `${TYPE}.filters.http.lua.v3.Lua` } });
+  assert.deepEqual(mesh.reports, []);
+});
+
+test('the table of what our own proxy does not look at names fields that there are', () => {
+  const types = messageTypes();
+  const wrong = [...fieldsWithoutEffect()].flatMap(([type, fields]) => {
+    const known = new Set(types.getMessage(type)?.fields.map((field) => field.name));
+    return [...fields].filter((field) => !known.has(field)).map((field) => `${type}.${field}`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test('proxies that no EnvoyFilter is meant for get the very resources that they would get without one', () => {
+  const bare = patchedMesh({});
+  const other = patchedMesh({ 'default/f': '{workloadSelector: {labels: {app: other}}, configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE, value: {connect_timeout: 3s}}}]}' });
+  assert.equal(other.generator.viewOf(other.proxy).patched, undefined);
+  assert.deepEqual([...other.resources], [...bare.resources]);
+});

@@ -25,6 +25,8 @@ export interface Patch {
   readonly value: unknown;
   /** What of the configuration it writes. */
   readonly written: readonly Written[];
+  /** What of it only Envoy can read. */
+  readonly unread: readonly Problem[];
 }
 
 /** By place: the message whose JSON the value is. */
@@ -88,9 +90,11 @@ function readPatch({ applyTo, match = {}, patch = {} }: ConfigPatch, origin: Ori
   if (applyTo === undefined || applyTo === 'INVALID' || operation === 'INVALID') return { path, why: 'says neither where nor what' };
   if (context === 'WAYPOINT') return { path: `${path}.match.context`, why: 'there are no waypoints: choose sidecars or gateways' };
   if (!OPERATIONS[applyTo].includes(operation)) return { path: `${path}.patch.operation`, why: `${asked} means nothing for ${applyTo}, which takes ${OPERATIONS[applyTo].join(', ')}` };
+  if (applyTo === 'BOOTSTRAP' && match.proxy !== undefined) return { path: `${path}.match.proxy`, why: 'a pod has no proxy yet when its bootstrap is made: choose pods by workloadSelector. The patch is left out' };
   const written: Written[] = [];
-  if (operation !== 'REMOVE') tryValue(applyTo, value, { path: `${path}.patch.value`, wrote: (w) => void written.push(w), problem() {} });
-  return { origin, path, place: applyTo, operation, lists: asked === 'MERGE_AND_REPLACE_LIST' ? 'replace' : 'append', context, match, value, written };
+  const unread: Problem[] = [];
+  if (operation !== 'REMOVE') tryValue(applyTo, value, { path: `${path}.patch.value`, wrote: (w) => void written.push(w), problem: (problem) => void unread.push(problem) });
+  return { origin, path, place: applyTo, operation, lists: asked === 'MERGE_AND_REPLACE_LIST' ? 'replace' : 'append', context, match, value, written, unread };
 }
 
 function tryValue(place: Place, value: unknown, by: { path: string; wrote?(written: Written): void; problem(problem: Problem): void }): void {

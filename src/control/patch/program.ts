@@ -2,10 +2,9 @@ import type { EncodedResource } from '../../xds/resource.ts';
 import { ResourceSet } from '../../xds/resource-set.ts';
 import type { Sets } from '../../xds/target.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
-import type { Origin } from '../registry/origin.ts';
 import { joined, type Outcome } from './pass.ts';
 import { addedResources, patchResource, type PatchedResource, type PatchesFor } from './patched-resource.ts';
-import type { Patch } from './patch.ts';
+import type { Ineffective, Patch } from './patch.ts';
 
 /** What a proxy holds of each type. */
 export type SetsByType = ReadonlyMap<string, Sets>;
@@ -16,6 +15,8 @@ interface PatchedSet {
 }
 
 export interface ProgramDeps extends PatchesFor {
+  /** What of the patches is not for these proxies. */
+  readonly told: readonly { readonly patch: Patch; readonly told: Ineffective }[];
   /** Told of every resource that a patch made what it is. */
   made(resource: EncodedResource): void;
 }
@@ -24,6 +25,7 @@ export interface ProgramDeps extends PatchesFor {
  * that has changed only what has changed in it. */
 export class Program {
   readonly patches: readonly Patch[];
+  readonly told: ProgramDeps['told'];
   readonly gatewayPorts: PatchesFor['gatewayPorts'];
   readonly #deps: ProgramDeps;
   readonly #resources = new WeakMap<EncodedResource, PatchedResource>();
@@ -36,6 +38,7 @@ export class Program {
   constructor(deps: ProgramDeps) {
     this.#deps = deps;
     this.patches = deps.patches;
+    this.told = deps.told;
     this.gatewayPorts = deps.gatewayPorts;
     this.#added = addedResources(deps);
     for (const resource of this.#added.resources) deps.made(resource);
@@ -108,6 +111,3 @@ export class Program {
 }
 
 const PATCHED: ReadonlySet<string> = new Set([TypeUrl.Cluster, TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost, TypeUrl.ExtensionConfig]);
-
-/** The objects behind patches. */
-export const originsOf = (patches: readonly Patch[]): Set<Origin> => new Set(patches.map(({ origin }) => origin));

@@ -7,6 +7,7 @@ import type { Stored } from '../../kube/object.ts';
 import type { Context } from '../translate/context.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import { readPatches, type Patch, type ReadPatches } from './patch.ts';
+import { forOwnProxy } from './own-proxy.ts';
 import { Program, type ProgramDeps } from './program.ts';
 
 /** Which patches a proxy gets. Proxies that get the same share one program. */
@@ -29,7 +30,10 @@ export class Programs {
     const patches = filters.flatMap((filter) => this.#patchesOf(filter).patches).filter((patch) => isForProxy(patch, proxy));
     if (patches.length === 0) return undefined;
     const key = `${proxy.kind} ${proxy.isOurs} ${patches.map((patch) => this.#idOf(patch)).join()} ${portsText(gatewayPorts)}`;
-    const program = this.#programs.getOrInsertComputed(key, () => new Program({ patches, kind: proxy.kind, gatewayPorts, made: this.#made }));
+    const program = this.#programs.getOrInsertComputed(key, () => {
+      const own = proxy.isOurs ? forOwnProxy(patches) : { patches, told: [] };
+      return new Program({ ...own, kind: proxy.kind, gatewayPorts, made: this.#made });
+    });
     program.usedAt = snapshot.number;
     return program;
   }
@@ -60,8 +64,7 @@ export class Programs {
 }
 
 /** Istio: proxyMatch. A proxy that tells no version matches no expression. */
-function isForProxy({ context, match, place }: Patch, proxy: Proxy): boolean {
-  if (place === 'BOOTSTRAP') return false;
+function isForProxy({ context, match }: Patch, proxy: Proxy): boolean {
   if (context !== 'ANY' && (context === 'GATEWAY') !== (proxy.kind === 'router')) return false;
   const { proxyVersion = '', metadata = {} } = match.proxy ?? {};
   if (proxyVersion !== '' && (proxy.version === '' || !RE2JS.compile(proxyVersion).matcher(proxy.version).find())) return false;

@@ -4,16 +4,24 @@ import type { LeftOut } from '../registry/snapshot.ts';
 import type { Miss } from './match.ts';
 import type { Outcome } from './pass.ts';
 import type { Patch } from './patch.ts';
+import type { Program } from './program.ts';
 
-/** @param patches all that some proxy has got
+/** @param programs of all proxies
  * @param outcome of all these proxies together */
-export function patchReports(patches: Iterable<Patch>, outcome: Outcome): LeftOut[] {
-  return [...new Set(patches)].flatMap((patch) => {
+export function patchReports(programs: Iterable<Pick<Program, 'patches' | 'told'>>, outcome: Outcome): LeftOut[] {
+  const all = [...new Set(programs)];
+  const applied = new Set(Array.from(outcome.applied, keyOf));
+  const own = all.flatMap((program) => program.told.map(({ patch, told: { path, why } }): LeftOut => ({ ...parseOrigin(patch.origin), field: path, reason: why })));
+  const rest = [...new Set(all.flatMap(({ patches }) => patches))].filter(({ place }) => place !== 'BOOTSTRAP').flatMap((patch) => {
     const failed = outcome.failed.get(patch);
     if (failed !== undefined) return [told(patch, `cannot be applied everywhere: ${failed}`)];
-    return outcome.applied.has(patch) ? [] : [told(patch, missedText(outcome.missed.get(patch) ?? []))];
+    return applied.has(keyOf(patch)) ? [] : [told(patch, missedText(outcome.missed.get(patch) ?? []))];
   });
+  return [...new Map([...own, ...rest].map((report) => [JSON.stringify(report), report])).values()];
 }
+
+/** A patch may be another one for our own proxy. */
+const keyOf = ({ origin, path }: Patch): string => `${origin} ${path}`;
 
 const told = (patch: Patch, reason: string): LeftOut => ({ ...parseOrigin(patch.origin), field: patch.path, reason });
 

@@ -11,6 +11,7 @@ import { compileHashPolicy } from '../route/hash-policy.ts';
 import { compileHeaderEdits, type HeaderEdits } from '../route/header-edits.ts';
 import { durationMs, fraction } from '../route/numbers.ts';
 import { compileRouteMatch } from '../route/path-match.ts';
+import { compileRateLimits, type RateLimitRule } from '../route/rate-limits.ts';
 import { compileRedirect } from '../route/redirect.ts';
 import { compileSubstitution } from '../route/regex.ts';
 import { pathOnly } from '../route/request-view.ts';
@@ -104,9 +105,10 @@ function compileHost(message: VirtualHostMessage, table: Edits, compiler: RouteC
   };
   if (message.domains.length === 0) throw new ConfigError(`virtual host ${message.name}: no domains`);
   const perFilter = compilePerFilter(message.typedPerFilterConfig, compiler);
+  const hostRateLimits = compileRateLimits(message.rateLimits);
   for (const [i, route] of message.routes.entries()) {
     try {
-      routes.push(compileRoute(route, { host, message, perFilter, outer: [own, table] }, compiler));
+      routes.push(compileRoute(route, { host, message, perFilter, hostRateLimits, outer: [own, table] }, compiler));
     } catch (error) {
       throw new ConfigError(`virtual host ${message.name}: route ${route.name === '' ? i : route.name}: ${errorText(error)}`);
     }
@@ -120,6 +122,7 @@ interface HostContext {
   readonly message: VirtualHostMessage;
   readonly perFilter: PerFilter;
   readonly outer: readonly Edits[];
+  readonly hostRateLimits: readonly RateLimitRule[];
 }
 
 function compileRoute(message: RouteMessage, context: HostContext, compiler: RouteCompiler): Route {
@@ -135,8 +138,14 @@ function compileRoute(message: RouteMessage, context: HostContext, compiler: Rou
     responseEdits: levels.flatMap((level) => level.response ?? []),
     perFilter: mergePerFilter(context.perFilter, compilePerFilter(message.typedPerFilterConfig, compiler)),
     decorator: compileDecorator(message.decorator?.operation ?? ''),
+    rateLimits: routeRateLimits(message, context.hostRateLimits),
     virtualHost: context.host,
   };
+}
+
+function routeRateLimits({ action }: RouteMessage, host: readonly RateLimitRule[]): Route['rateLimits'] {
+  if (action.case !== 'route' || host.length + action.value.rateLimits.length === 0) return undefined;
+  return { own: compileRateLimits(action.value.rateLimits), host, includesHost: action.value.includeVhRateLimits ?? false };
 }
 
 function compileDecorator(operation: string): Route['decorator'] {

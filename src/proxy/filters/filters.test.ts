@@ -96,6 +96,51 @@ test('a token bucket lets its tokens through and no more', async (t) => {
   assert.deepEqual(proxy.http[2]?.flags, ['RL']);
 });
 
+const LIMIT = 'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit';
+const ALWAYS = { default_value: { numerator: 100 } };
+const bucket = (tokens: number) => ({ max_tokens: tokens, tokens_per_fill: tokens, fill_interval: '1000s' });
+
+/** A filter without a limit of its own, and the route's. */
+async function limited(t: TestContext, config: Json, rules: Json = {}, host: Json = {}): Promise<number> {
+  const upstream = await httpUpstream(t, (request, response) => response.end(JSON.stringify(request.headers)));
+  const route = routeTo('up', rules, { typed_per_filter_config: { rl: { '@type': ANY + LIMIT, stat_prefix: 'rl', filter_enabled: ALWAYS, filter_enforced: ALWAYS, ...config } } });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([route], host), {}, [typed('rl', LIMIT, { stat_prefix: 'none' })])])] });
+  return proxy.port();
+}
+
+const statuses = async (port: number, requests: readonly Record<string, string>[]): Promise<number[]> => {
+  const all: number[] = [];
+  for (const headers of requests) all.push((await call(port, { headers })).status);
+  return all;
+};
+const generic = (value: string) => ({ actions: [{ generic_key: { descriptor_value: value } }] });
+const of = (value: string, tokens: number) => ({ entries: [{ key: 'generic_key', value }], token_bucket: bucket(tokens) });
+
+test('of descriptors that fit, the slowest bucket is asked first, and the common one last', async (t) => {
+  const rules = { rate_limits: [generic('a'), generic('b')] };
+  assert.deepEqual(await statuses(await limited(t, { token_bucket: bucket(9), descriptors: [of('a', 3), of('b', 1)] }, rules), [{}, {}]), [200, 429]);
+  assert.deepEqual(await statuses(await limited(t, { token_bucket: bucket(1), descriptors: [of('a', 3)] }, rules), [{}, {}]), [200, 429]);
+  assert.deepEqual(await statuses(await limited(t, { token_bucket: bucket(1), descriptors: [of('a', 3)], always_consume_default_token_bucket: false }, rules), [{}, {}, {}, {}]), [200, 200, 200, 429]);
+});
+
+test('rules of the virtual host count where the route has none, or where they are asked for', async (t) => {
+  const host = { rate_limits: [generic('host')] };
+  const config = { token_bucket: bucket(9), descriptors: [of('host', 1)] };
+  assert.deepEqual(await statuses(await limited(t, config, {}, host), [{}, {}]), [200, 429]);
+  assert.deepEqual(await statuses(await limited(t, config, { rate_limits: [generic('own')] }, host), [{}, {}]), [200, 200]);
+  assert.deepEqual(await statuses(await limited(t, { ...config, vh_rate_limits: 'INCLUDE' }, { rate_limits: [generic('own')] }, host), [{}, {}]), [200, 429]);
+  assert.deepEqual(await statuses(await limited(t, { ...config, vh_rate_limits: 'IGNORE' }, {}, host), [{}, {}]), [200, 200]);
+  assert.deepEqual(await statuses(await limited(t, { ...config, stage: 1 }, {}, host), [{}, {}]), [200, 200]);
+});
+
+test('an action that has nothing to say leaves its descriptor out, unless it may be skipped', async (t) => {
+  const user = (more: Json) => ({ rate_limits: [{ actions: [{ request_headers: { header_name: 'X-User', descriptor_key: 'user', ...more } }, { generic_key: { descriptor_value: 'g' } }] }] });
+  const entry = (...entries: readonly (readonly [string, string])[]) => ({ entries: entries.map(([key, value]) => ({ key, value })), token_bucket: bucket(1) });
+  const config = { token_bucket: bucket(9), descriptors: [entry(['generic_key', 'g']), entry(['user', 'bob'], ['generic_key', 'g'])] };
+  assert.deepEqual(await statuses(await limited(t, config, user({})), [{}, {}, { 'x-user': 'bob' }, { 'x-user': 'bob' }, { 'x-user': 'ann' }]), [200, 200, 200, 429, 200]);
+  assert.deepEqual(await statuses(await limited(t, config, user({ skip_if_absent: true })), [{}, {}]), [200, 429]);
+});
+
 test('peers tell each other who they are and the applications do not see it', async (t) => {
   const peer = (config: Json) => typed('envoy.filters.http.peer_metadata', 'xds.type.v3.TypedStruct', { type_url: `${ANY}io.istio.http.peer_metadata.Config`, value: config });
   const app = await httpUpstream(t, (request, response) => {

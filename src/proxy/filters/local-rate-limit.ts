@@ -1,73 +1,127 @@
-/** A token bucket per filter or route. Envoy: envoy.filters.http.local_ratelimit, without descriptors. */
+/** Token buckets per filter or route, and within them by descriptors. Envoy: envoy.filters.http.local_ratelimit. */
 import type { LocalRateLimit } from '../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
+import type { TokenBucket as BucketMessage } from '../../xds/generated/envoy/type/v3/token_bucket_pb.js';
 import type { Clock } from '../../base/clock.ts';
 import { ConfigError } from '../errors.ts';
-import type { HttpFilter } from '../http/filter.ts';
+import type { FilterContext, HttpFilter } from '../http/filter.ts';
+import { compileHeaderEdits, type HeaderEdits } from '../route/header-edits.ts';
 import { durationMs, fraction } from '../route/numbers.ts';
+import { descriptorText } from '../route/rate-limits.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 export interface RateLimitSettings {
   readonly bucket: TokenBucket | undefined;
+  /** By descriptor, as `descriptorText` writes it. */
+  readonly descriptors: ReadonlyMap<string, TokenBucket>;
+  /** Requests that a descriptor is for take a token of the bucket too. */
+  readonly alwaysTakes: boolean;
+  readonly stage: number;
+  readonly hostRules: 'override' | 'include' | 'ignore';
   readonly status: number;
   readonly enabled: number;
   readonly enforced: number;
-  readonly headers: readonly (readonly [string, string])[];
+  readonly responseEdits: HeaderEdits | undefined;
+  /** Of requests that go on because the limit is not enforced. */
+  readonly requestEdits: HeaderEdits | undefined;
+  readonly tellsLimits: boolean;
   readonly resourceExhausted: boolean;
 }
 
-export interface TokenBucket {
-  /** Takes a token if there is one. */
-  take(): boolean;
-}
-
-/** Full at the start; gains `perFill` tokens each interval. */
-export function createTokenBucket(size: number, perFill: number, intervalMs: number, clock: Clock): TokenBucket {
-  let tokens = size;
-  let filledAt = clock.monotonic();
-  return {
-    take() {
-      const steps = Math.floor((clock.monotonic() - filledAt) / intervalMs);
-      if (steps > 0) {
-        tokens = Math.min(size, tokens + steps * perFill);
-        filledAt += steps * intervalMs;
-      }
-      if (tokens < 1) return false;
-      tokens--;
-      return true;
-    },
-  };
-}
+const HOST_RULES: readonly RateLimitSettings['hostRules'][] = ['override', 'include', 'ignore'];
 
 export function compileLocalRateLimit(message: LocalRateLimit, clock: Clock): RateLimitSettings {
-  if (message.descriptors.length > 0) throw new ConfigError('local_ratelimit: descriptors are not supported');
-  const bucket = message.tokenBucket;
-  const interval = durationMs(bucket?.fillInterval) ?? 0;
-  if (bucket && interval < 50) throw new ConfigError('local_ratelimit: token_bucket.fill_interval must be at least 50 ms');
+  if (message.localClusterRateLimit) throw new ConfigError('local_ratelimit: local_cluster_rate_limit is not supported');
+  if (message.localRateLimitPerDownstreamConnection) throw new ConfigError('local_ratelimit: local_rate_limit_per_downstream_connection is not supported');
   const status = message.status?.code as number | undefined;
   return {
-    bucket: bucket && createTokenBucket(bucket.maxTokens, bucket.tokensPerFill ?? 1, interval, clock),
+    bucket: message.tokenBucket && compileBucket(message.tokenBucket, clock),
+    descriptors: new Map(message.descriptors.flatMap(({ entries, tokenBucket }) => (tokenBucket ? [[descriptorText(entries.map(({ key, value }) => [key, value])), compileBucket(tokenBucket, clock)] as const] : []))),
+    alwaysTakes: message.alwaysConsumeDefaultTokenBucket ?? true,
+    stage: message.stage,
+    hostRules: HOST_RULES[message.vhRateLimits] ?? 'override',
     status: status !== undefined && status >= 400 ? status : 429,
     // Envoy: both are 0 % when absent.
     enabled: fraction(message.filterEnabled?.defaultValue, 0),
     enforced: fraction(message.filterEnforced?.defaultValue, 0),
-    headers: message.responseHeadersToAdd.map((option) => [(option.header?.key ?? '').toLowerCase(), option.header?.value ?? ''] as const),
+    responseEdits: compileHeaderEdits({ add: message.responseHeadersToAdd, remove: [] }),
+    requestEdits: compileHeaderEdits({ add: message.requestHeadersToAddWhenNotEnforced, remove: [] }),
+    tellsLimits: message.enableXRatelimitHeaders === 1,
     resourceExhausted: message.rateLimitedAsResourceExhausted,
   };
 }
 
+function compileBucket(message: BucketMessage, clock: Clock): TokenBucket {
+  const intervalMs = durationMs(message.fillInterval) ?? 0;
+  if (intervalMs < 50) throw new ConfigError('local_ratelimit: token_bucket.fill_interval must be at least 50 ms');
+  return new TokenBucket(message.maxTokens, { tokens: message.tokensPerFill ?? 1, intervalMs }, clock);
+}
+
+/** What the answer is told of. */
+interface Verdict {
+  readonly settings: RateLimitSettings;
+  readonly bucket: TokenBucket | undefined;
+  readonly isLimited: boolean;
+}
+
 export function createLocalRateLimitFilter(name: string, own: RateLimitSettings): HttpFilter {
+  const verdicts = new WeakMap<FilterContext, Verdict>();
   return {
     name,
     onRequest(context) {
       const perRoute = context.perRoute(name);
       if (perRoute === null) return 'continue';
+      // What the registry has compiled for this filter.
       const settings = (perRoute as RateLimitSettings | undefined) ?? own;
-      if (!settings.bucket || context.random() >= settings.enabled || settings.bucket.take()) return 'continue';
-      if (context.random() >= settings.enforced) return 'continue';
-      context.reply({
-        status: settings.status, body: 'local_rate_limited', flag: 'RL', details: 'local_rate_limited', grpcStatus: settings.resourceExhausted ? 8 : undefined,
-        headers: [['x-envoy-ratelimited', 'true'], ...settings.headers],
-      });
+      if (context.random() >= settings.enabled) return 'continue';
+      const { allowed, bucket } = ask(settings, context);
+      const isLimited = !allowed && context.random() < settings.enforced;
+      if (isLimited || settings.tellsLimits) verdicts.set(context, { settings, bucket, isLimited });
+      if (allowed) return 'continue';
+      if (!isLimited) {
+        settings.requestEdits?.(context.request.headers, context);
+        return 'continue';
+      }
+      context.reply({ status: settings.status, body: 'local_rate_limited', flag: 'RL', details: 'local_rate_limited', grpcStatus: settings.resourceExhausted ? 8 : undefined });
       return 'done';
     },
+    onResponse(context, { headers }) {
+      const verdict = verdicts.get(context);
+      if (!verdict) return;
+      const { settings, bucket, isLimited } = verdict;
+      if (isLimited) settings.responseEdits?.(headers, context);
+      if (!settings.tellsLimits || !bucket) return;
+      headers.add('x-ratelimit-limit', String(bucket.size));
+      headers.add('x-ratelimit-remaining', String(bucket.remaining));
+      headers.add('x-ratelimit-reset', String(bucket.resetS));
+    },
   };
+}
+
+interface Answer {
+  readonly allowed: boolean;
+  /** The one that is told of. */
+  readonly bucket: TokenBucket | undefined;
+}
+
+/** Of the buckets whose descriptors fit, the slowest is asked first; the common one last. */
+function ask(settings: RateLimitSettings, context: FilterContext): Answer {
+  const { bucket, descriptors, alwaysTakes } = settings;
+  const own = descriptors.size === 0 ? [] : fitting(settings, context);
+  for (const one of own) if (!one.take()) return { allowed: false, bucket: one };
+  const [first] = own;
+  if (bucket && (first === undefined || alwaysTakes) && !bucket.take()) return { allowed: false, bucket };
+  return { allowed: true, bucket: first ?? bucket };
+}
+
+function fitting({ descriptors, stage, hostRules }: RateLimitSettings, context: FilterContext): TokenBucket[] {
+  const limits = context.route?.rateLimits;
+  if (!limits) return [];
+  const isHostAsked = limits.includesHost || hostRules === 'include' || (hostRules === 'override' && limits.own.length === 0);
+  const found: TokenBucket[] = [];
+  for (const rule of isHostAsked ? [...limits.own, ...limits.host] : limits.own) {
+    const text = rule.stage === stage ? rule.describe(context) : undefined;
+    const bucket = text === undefined ? undefined : descriptors.get(text);
+    if (bucket) found.push(bucket);
+  }
+  return found.sort((a, b) => a.rate - b.rate);
 }

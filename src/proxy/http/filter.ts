@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Headers } from '../headers.ts';
 import type { PeerMetadata } from '../outcome.ts';
+import type { FactSource } from '../route/format.ts';
 import type { Route, WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { RequestHead, ResponseHead } from './stream.ts';
@@ -24,7 +25,7 @@ export interface LocalReply {
 /** `stop`: the filter will call `resume` or `reply` later. `done`: it has replied. */
 export type FilterStep = 'continue' | 'stop' | 'done';
 
-export interface FilterContext {
+export interface FilterContext extends FactSource {
   readonly request: RequestHead;
   readonly connection: DownstreamConnection;
   readonly route: Route | undefined;

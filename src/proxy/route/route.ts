@@ -4,6 +4,7 @@ import type { Format } from './format.ts';
 import type { HashPolicy } from './hash-policy.ts';
 import type { HeaderEdits } from './header-edits.ts';
 import type { RequestPredicate } from './header-match.ts';
+import type { RateLimitRule } from './rate-limits.ts';
 import type { RequestView } from './request-view.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import type { FindRoute, PathShape } from './route-index.ts';
@@ -78,6 +79,14 @@ export interface DirectAction {
 
 export type RouteAction = ForwardAction | RedirectAction | DirectAction;
 
+export interface RouteRateLimits {
+  readonly own: readonly RateLimitRule[];
+  /** Of the virtual host. */
+  readonly host: readonly RateLimitRule[];
+  /** The route says that those of its host count too. */
+  readonly includesHost: boolean;
+}
+
 export interface Route {
   readonly name: string;
   readonly shape: PathShape;
@@ -89,6 +98,8 @@ export interface Route {
   /** Name of the operation in traces. */
   readonly decorator?: string | Format;
   readonly metadata?: ConfigMetadata;
+  /** What rate limits may ask of a request; absent: nothing. */
+  readonly rateLimits?: RouteRateLimits;
   readonly virtualHost: VirtualHost;
 }
 
