@@ -28,6 +28,8 @@ const to = (operation: Spec): Spec => authz({ rules: [{ to: [{ operation }] }] }
 const when = (condition: Spec): Spec => authz({ rules: [{ when: [condition] }] });
 const jwt = (over: Spec): Spec => ({ selector: victim, jwtRules: [{ issuer: 'me', jwks: '{"keys": []}', ...over }] });
 
+const filter = (applyTo: string, patch: Spec, match: Spec = {}): Spec => ({ workloadSelector: { labels: { app: 'victim' } }, configPatches: [{ applyTo, match, patch }] });
+
 /** A row for each of the values. */
 const each = (values: readonly unknown[], row: (value: unknown) => Row): Row[] => values.map(row);
 const nested = (path: string, value: unknown): Spec => path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Spec;
@@ -264,7 +266,13 @@ const ROWS: readonly Row[] = [
   ['Telemetry', { selector: victim, metrics: [{ overrides: [{ tagOverrides: { a: { operation: 'UPSERT' } } }] }] }, /tagOverrides|value/],
   ['Telemetry', { selector: victim, metrics: [{ reportingInterval: 'abc' }] }, /reportingInterval/],
   ['EnvoyFilter', { configPatches: [{ applyTo: 'NO_SUCH' }] }, /applyTo/],
-  ['EnvoyFilter', { workloadSelector: { labels: { app: 'victim' } }, configPatches: [{ applyTo: 'CLUSTER', patch: { operation: 'MERGE', value: { conect_timeout: '1s' } } }] }, /did you mean connect_timeout/],
+  ['EnvoyFilter', filter('CLUSTER', { operation: 'MERGE', value: { conect_timeout: '1s' } }), /did you mean connect_timeout/],
+  ['EnvoyFilter', filter('CLUSTER', { operation: 'MERGE', value: { connect_timeout: 5 } }), /5 is no google\.protobuf\.Duration/],
+  ['EnvoyFilter', filter('CLUSTER', { operation: 'ADD', value: { type: 'STATIC' } }), /value\.name: is required/],
+  ['EnvoyFilter', filter('HTTP_FILTER', { operation: 'INSERT_FIRST', value: { name: 'x', typed_config: { stat_prefix: 'a' } } }), /must name the type/],
+  ['EnvoyFilter', filter('HTTP_FILTER', { operation: 'INSERT_FIRST', value: { name: 'x', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit', stat_prefx: 'a' } } }), /did you mean stat_prefix/],
+  ['EnvoyFilter', filter('LISTENER', { operation: 'REMOVE' }, { cluster: {} }), /cannot have cluster match/],
+  ['EnvoyFilter', filter('ROUTE_CONFIGURATION', { operation: 'REMOVE' }), /means nothing for ROUTE_CONFIGURATION/],
   ['WasmPlugin', { selector: victim }, /url/],
   ['WasmPlugin', { selector: victim, url: 'oci://example.com/x', sha256: 'short' }, /sha256/],
   ['WasmPlugin', { selector: victim, url: 'oci://example.com/x' }, /plugins/],

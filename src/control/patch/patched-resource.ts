@@ -14,8 +14,8 @@ import type { Origin } from '../registry/origin.ts';
 import { INBOUND_PASSTHROUGH_CLUSTER } from '../translate/names.ts';
 import { patchCluster } from './clusters.ts';
 import { patchListener } from './listeners.ts';
-import type { GatewayPorts } from './match.ts';
-import { Pass, type Outcome } from './pass.ts';
+import type { GatewayPort, GatewayPorts } from './match.ts';
+import { joined, Pass, type Outcome } from './pass.ts';
 import { MESSAGE, typeOf, type Patch, type Situation } from './patch.ts';
 import { patchHead, patchHosts } from './routes.ts';
 
@@ -30,6 +30,8 @@ export interface PatchesFor {
   readonly kind: 'sidecar' | 'router';
   /** Of a gateway. */
   readonly gatewayPorts: GatewayPorts;
+  /** What came of virtual hosts, as long as they are there. */
+  readonly parts: WeakMap<ResourcePart, PatchedPart>;
 }
 
 export function patchResource(resource: EncodedResource, by: PatchesFor): PatchedResource {
@@ -57,8 +59,7 @@ const WORK: Readonly<Record<string, (resource: EncodedResource, by: PatchesFor) 
   [TypeUrl.VirtualHost](resource, by) {
     const table = resource.name.slice(0, resource.name.indexOf('/'));
     // What is added to the table stands in the table.
-    const patches = by.patches.filter(({ place, operation }) => place !== 'VIRTUAL_HOST' || operation !== 'ADD');
-    const pass = new Pass(patches, by.kind === 'router' ? 'GATEWAY' : 'SIDECAR_OUTBOUND');
+    const pass = new Pass(by.patches.filter((patch) => !addsHost(patch)), by.kind === 'router' ? 'GATEWAY' : 'SIDECAR_OUTBOUND');
     const [host] = patchHosts([decode<VirtualHost>(MESSAGE.VIRTUAL_HOST, resource.value)], { pass, name: table });
     return { outcome: pass, resource: host && (pass.changes === 0 ? resource : replaced(resource, encode(MESSAGE.VIRTUAL_HOST, host), { pass })) };
   },
@@ -85,26 +86,47 @@ const partName = (name: string, bytes: Uint8Array): string => `${name} patched $
 /** Field number of RouteConfiguration.virtual_hosts. */
 const VIRTUAL_HOSTS = 2;
 
+/** A virtual host as the patches make it; without a part: taken away. */
+export interface PatchedPart {
+  readonly part: ResourcePart | undefined;
+  readonly outcome: Outcome;
+}
+
+const addsHost = ({ place, operation }: Patch): boolean => place === 'VIRTUAL_HOST' && operation === 'ADD';
+
+/** Host by host: of a table in which one has changed, one is patched anew. */
 function patchTable(resource: EncodedResource, by: PatchesFor): PatchedResource {
   const { typeUrl, name, parts = { head: resource.value, list: [] } } = resource;
-  const pass = new Pass(by.patches, by.kind === 'router' ? 'GATEWAY' : 'SIDECAR_OUTBOUND');
+  const situation: Situation = by.kind === 'router' ? 'GATEWAY' : 'SIDECAR_OUTBOUND';
   const gateway = by.gatewayPorts.get(name);
-  const before = decode<RouteConfiguration>(MESSAGE.ROUTE_CONFIGURATION, parts.head);
-  const head = patchHead(before, pass, gateway);
+  const pass = new Pass(by.patches.filter((patch) => addsHost(patch) || patch.place === 'ROUTE_CONFIGURATION'), situation);
+  const head = patchHead(decode<RouteConfiguration>(MESSAGE.ROUTE_CONFIGURATION, parts.head), pass, gateway);
   const isHeadPatched = pass.changes > 0;
-  const hosts = parts.list.map((part) => ({ part, host: decode<RouteConfiguration>(MESSAGE.ROUTE_CONFIGURATION, part.bytes).virtualHosts[0] }));
-  const known = new Map(hosts.flatMap(({ part, host }) => (host ? [[host.name, { part, bytes: encode(MESSAGE.VIRTUAL_HOST, host) }] as const] : [])));
-  const patched = patchHosts(hosts.flatMap(({ host }) => host ?? []), { pass, name, gateway });
-  if (pass.changes === 0) return { resource, outcome: pass };
-  const added = originsOf(pass);
-  const list = patched.map((host): ResourcePart => {
-    const bytes = encode(MESSAGE.VIRTUAL_HOST, host);
-    const was = known.get(host.name);
-    if (was && Buffer.compare(was.bytes, bytes) === 0) return was.part;
-    return { name: was ? partName(host.name, bytes) : host.name, origins: added, bytes: concat(bytesField(VIRTUAL_HOSTS, bytes)), instead: () => was?.part.bytes ?? EMPTY };
-  });
-  const first: ResourcePart[] = isHeadPatched ? [{ name: partName('(routes)', encode(MESSAGE.ROUTE_CONFIGURATION, head)), origins: added, bytes: encode(MESSAGE.ROUTE_CONFIGURATION, head), instead: () => parts.head }] : [];
-  return { outcome: pass, resource: assemble({ typeUrl, name }, { head: isHeadPatched ? EMPTY : parts.head, list: [...first, ...list] }, { origins: [...resource.origins, ...added] }) };
+  const hosts = parts.list.map((part) => patchPart(part, { name, gateway, situation, by }));
+  const added = patchHosts([], { pass, name, gateway });
+  const outcome = joined([pass, ...hosts.map((host) => host.outcome)]);
+  if (pass.changes === 0 && hosts.every(({ part }, i) => part === parts.list[i])) return { resource, outcome };
+  const bytes = isHeadPatched ? encode(MESSAGE.ROUTE_CONFIGURATION, head) : parts.head;
+  const first: ResourcePart[] = isHeadPatched ? [{ name: partName('(routes)', bytes), origins: originsOf(pass), bytes, instead: () => parts.head }] : [];
+  const more = added.map((host): ResourcePart => ({ name: host.name, origins: originsOf(pass), bytes: concat(bytesField(VIRTUAL_HOSTS, encode(MESSAGE.VIRTUAL_HOST, host))), instead: () => EMPTY }));
+  const list = [...first, ...hosts.flatMap(({ part }) => part ?? []), ...more];
+  return { outcome, resource: assemble({ typeUrl, name }, { head: isHeadPatched ? EMPTY : parts.head, list }, { origins: [...resource.origins, ...originsOf(outcome)] }) };
+}
+
+function patchPart(part: ResourcePart, at: { name: string; gateway: GatewayPort | undefined; situation: Situation; by: PatchesFor }): PatchedPart {
+  const { name, gateway, situation, by } = at;
+  const known = by.parts.get(part);
+  if (known) return known;
+  const pass = new Pass(by.patches.filter((patch) => !addsHost(patch)), situation);
+  const [host] = patchHosts(decode<RouteConfiguration>(MESSAGE.ROUTE_CONFIGURATION, part.bytes).virtualHosts, { pass, name, gateway });
+  const patched = { outcome: pass, part: pass.changes === 0 ? part : host && hostPart(host, part, originsOf(pass)) };
+  by.parts.set(part, patched);
+  return patched;
+}
+
+function hostPart(host: VirtualHost, before: ResourcePart, origins: readonly Origin[]): ResourcePart {
+  const bytes = concat(bytesField(VIRTUAL_HOSTS, encode(MESSAGE.VIRTUAL_HOST, host)));
+  return { name: partName(before.name, bytes), origins, bytes, instead: () => before.bytes };
 }
 
 /** What patches add beside what there is. */

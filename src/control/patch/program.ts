@@ -14,7 +14,7 @@ interface PatchedSet {
   readonly outcome: () => Outcome;
 }
 
-export interface ProgramDeps extends PatchesFor {
+export interface ProgramDeps extends Omit<PatchesFor, 'parts'> {
   /** What of the patches is not for these proxies. */
   readonly told: readonly { readonly patch: Patch; readonly told: Ineffective }[];
   /** Told of every resource that a patch made what it is. */
@@ -27,7 +27,7 @@ export class Program {
   readonly patches: readonly Patch[];
   readonly told: ProgramDeps['told'];
   readonly gatewayPorts: PatchesFor['gatewayPorts'];
-  readonly #deps: ProgramDeps;
+  readonly #deps: ProgramDeps & PatchesFor;
   readonly #resources = new WeakMap<EncodedResource, PatchedResource>();
   readonly #sets = new WeakMap<ResourceSet, PatchedSet>();
   readonly #withAdded = new WeakMap<ResourceSet, { readonly key: string; readonly set: ResourceSet }>();
@@ -36,11 +36,11 @@ export class Program {
   usedAt = 0;
 
   constructor(deps: ProgramDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, parts: new WeakMap() };
     this.patches = deps.patches;
     this.told = deps.told;
     this.gatewayPorts = deps.gatewayPorts;
-    this.#added = addedResources(deps);
+    this.#added = addedResources(this.#deps);
     for (const resource of this.#added.resources) deps.made(resource);
   }
 
