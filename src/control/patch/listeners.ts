@@ -38,7 +38,7 @@ export function patchListener(given: Listener, pass: Pass, servicePorts?: Readon
     missed: (patch, { name }) => missedName(listenerFilterName(patch), name, { depth: 2, what: 'listener filter' }),
     isNarrow: (patch) => listenerFilterName(patch) !== undefined,
   }, pass);
-  listener.filterChains = patchChains(listener.filterChains, at, (patch) => patch.operation !== 'ADD' || patch.match.listener?.filterChain === undefined);
+  listener.filterChains = patchChains(listener.filterChains, at, () => true);
   [listener.defaultFilterChain] = patchChains(listener.defaultFilterChain ? [listener.defaultFilterChain] : [], at, (patch) => patch.operation !== 'ADD');
   return listener;
 }

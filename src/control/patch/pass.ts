@@ -13,6 +13,8 @@ export interface Outcome {
   readonly missed: ReadonlyMap<Patch, readonly Miss[]>;
 }
 
+export const NOTHING: Outcome = { applied: new Set(), failed: new Map(), missed: new Map() };
+
 /** More of what was found instead is not told. */
 const MAX_FOUND = 8;
 

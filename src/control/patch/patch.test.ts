@@ -42,7 +42,7 @@ const CASES: readonly (readonly [name: string, spec: string | Record<string, str
     assert.ok(!httpNames(m).includes('lua'));
     assert.equal(httpNames(m, '0.0.0.0_80')[0], 'lua');
   }],
-  ['context GATEWAY is for gateways', patch('HTTP_FILTER', inHttp('GATEWAY'), 'INSERT_FIRST', LUA), (m) => assert.deepEqual([httpNames(m).includes('lua'), m.reports], [false, []])],
+  ['context GATEWAY is for gateways', patch('HTTP_FILTER', inHttp('GATEWAY'), 'INSERT_FIRST', LUA), (m) => assert.deepEqual([httpNames(m).includes('lua'), m.reports], [false, ['default/f spec.configPatches[0]: is for none of the connected proxies that the object selects: context is GATEWAY']])],
   ['without a context all are meant', { 'istio-system/f': patch('HTTP_FILTER', `{listener: {filterChain: {filter: {name: ${HCM}}}}}`, 'INSERT_FIRST', LUA) }, (m) => assert.equal(httpNames(m, '0.0.0.0_8080')[0], 'lua'), { kind: 'router' }],
   ['a TypedStruct of a known type is read as that type', patch('HTTP_FILTER', inHttp('SIDECAR_INBOUND'), 'INSERT_FIRST', `{name: l, typed_config: {"@type": type.googleapis.com/udpa.type.v1.TypedStruct, type_url: ${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit, value: {stat_prefix: s}}}`), (m) =>
     assert.deepEqual(managers(m, 'virtualInbound')[0].httpFilters[0].typedConfig, { '@type': `${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit`, statPrefix: 's' })],

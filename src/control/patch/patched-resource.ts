@@ -15,7 +15,7 @@ import { INBOUND_PASSTHROUGH_CLUSTER } from '../translate/names.ts';
 import { patchCluster } from './clusters.ts';
 import { patchListener } from './listeners.ts';
 import type { GatewayPort, GatewayPorts } from './match.ts';
-import { joined, Pass, type Outcome } from './pass.ts';
+import { joined, NOTHING, Pass, type Outcome } from './pass.ts';
 import { MESSAGE, typeOf, type Patch, type Situation } from './patch.ts';
 import { patchHead, patchHosts } from './routes.ts';
 
@@ -38,8 +38,6 @@ export function patchResource(resource: EncodedResource, by: PatchesFor): Patche
   const work = WORK[resource.typeUrl];
   return work ? work(resource, by) : { resource, outcome: NOTHING };
 }
-
-const NOTHING: Outcome = { applied: new Set(), failed: new Map(), missed: new Map() };
 
 const WORK: Readonly<Record<string, (resource: EncodedResource, by: PatchesFor) => PatchedResource>> = {
   [TypeUrl.Cluster](resource, by) {

@@ -2,7 +2,7 @@ import type { EncodedResource } from '../../xds/resource.ts';
 import { ResourceSet } from '../../xds/resource-set.ts';
 import type { Sets } from '../../xds/target.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
-import { joined, type Outcome } from './pass.ts';
+import { joined, NOTHING, type Outcome } from './pass.ts';
 import { addedResources, patchResource, type PatchedResource, type PatchesFor } from './patched-resource.ts';
 import type { Ineffective, Patch } from './patch.ts';
 
@@ -15,6 +15,8 @@ interface PatchedSet {
 }
 
 export interface ProgramDeps extends Omit<PatchesFor, 'parts'> {
+  /** All of the objects that select these proxies, also what is for proxies of another kind. */
+  readonly asked: readonly Patch[];
   /** What of the patches is not for these proxies. */
   readonly told: readonly { readonly patch: Patch; readonly told: Ineffective }[];
   /** Told of every resource that a patch made what it is. */
@@ -26,6 +28,7 @@ export interface ProgramDeps extends Omit<PatchesFor, 'parts'> {
 export class Program {
   readonly patches: readonly Patch[];
   readonly told: ProgramDeps['told'];
+  readonly asked: readonly Patch[];
   readonly gatewayPorts: PatchesFor['gatewayPorts'];
   readonly #deps: ProgramDeps & PatchesFor;
   readonly #resources = new WeakMap<EncodedResource, PatchedResource>();
@@ -39,6 +42,7 @@ export class Program {
     this.#deps = { ...deps, parts: new WeakMap() };
     this.patches = deps.patches;
     this.told = deps.told;
+    this.asked = deps.asked;
     this.gatewayPorts = deps.gatewayPorts;
     this.#added = addedResources(this.#deps);
     for (const resource of this.#added.resources) deps.made(resource);
@@ -46,6 +50,7 @@ export class Program {
 
   /** @param before what was given a snapshot ago */
   over(given: SetsByType, before?: SetsByType): SetsByType {
+    if (this.patches.length === 0) return given;
     const patched = new Map<string, Sets>();
     for (const [typeUrl, sets] of given) {
       if (!PATCHED.has(typeUrl)) patched.set(typeUrl, sets);
@@ -60,6 +65,7 @@ export class Program {
 
   /** What came of the patches in these sets, as they were given. */
   outcome(given: SetsByType): Outcome {
+    if (this.patches.length === 0) return NOTHING;
     const sets = [...given].filter(([typeUrl]) => PATCHED.has(typeUrl)).flatMap(([, of]) => of);
     return joined([this.#added.outcome, ...sets.map((set) => this.#patched(set, undefined).outcome())]);
   }

@@ -27,12 +27,14 @@ export class Programs {
     const { snapshot, proxy, labels, settings } = context;
     if (snapshot.envoyFilters.size === 0) return undefined;
     const filters = envoyFiltersFor(snapshot.envoyFilters, { namespace: proxy.namespace, labels }, settings.config.rootNamespace);
-    const patches = filters.flatMap((filter) => this.#patchesOf(filter).patches).filter((patch) => isForProxy(patch, proxy));
-    if (patches.length === 0) return undefined;
-    const key = `${proxy.kind} ${proxy.isOurs} ${patches.map((patch) => this.#idOf(patch)).join()} ${portsText(gatewayPorts)}`;
+    const asked = filters.flatMap((filter) => this.#patchesOf(filter).patches);
+    if (asked.length === 0) return undefined;
+    const patches = asked.filter((patch) => isForProxy(patch, proxy));
+    const ids = (some: readonly Patch[]) => some.map((patch) => this.#idOf(patch)).join();
+    const key = `${proxy.kind} ${proxy.isOurs} ${ids(asked)} ${ids(patches)} ${portsText(gatewayPorts)}`;
     const program = this.#programs.getOrInsertComputed(key, () => {
       const own = proxy.isOurs ? forOwnProxy(patches) : { patches, told: [] };
-      return new Program({ ...own, kind: proxy.kind, gatewayPorts, made: this.#made });
+      return new Program({ ...own, asked, kind: proxy.kind, gatewayPorts, made: this.#made });
     });
     program.usedAt = snapshot.number;
     return program;

@@ -8,7 +8,7 @@ import type { Program } from './program.ts';
 
 /** @param programs of all proxies
  * @param outcome of all these proxies together */
-export function patchReports(programs: Iterable<Pick<Program, 'patches' | 'told'>>, outcome: Outcome): LeftOut[] {
+export function patchReports(programs: Iterable<Pick<Program, 'patches' | 'told' | 'asked'>>, outcome: Outcome): LeftOut[] {
   const all = [...new Set(programs)];
   const applied = new Set(Array.from(outcome.applied, keyOf));
   const own = all.flatMap((program) => program.told.map(({ patch, told: { path, why } }): LeftOut => ({ ...parseOrigin(patch.origin), field: path, reason: why })));
@@ -17,13 +17,20 @@ export function patchReports(programs: Iterable<Pick<Program, 'patches' | 'told'
     if (failed !== undefined) return [told(patch, `cannot be applied everywhere: ${failed}`)];
     return applied.has(keyOf(patch)) ? [] : [told(patch, missedText(outcome.missed.get(patch) ?? []))];
   });
-  return [...new Map([...own, ...rest].map((report) => [JSON.stringify(report), report])).values()];
+  const got = new Set(all.flatMap((program) => [...program.patches, ...program.told.map(({ patch }) => patch)].map(keyOf)));
+  const forNobody = all.flatMap(({ asked }) => asked).filter((patch) => patch.place !== 'EXTENSION_CONFIG' && !got.has(keyOf(patch))).map((patch) => told(patch, `is for none of the connected proxies that the object selects: ${whoText(patch)}`));
+  return [...new Map([...own, ...rest, ...forNobody].map((report) => [JSON.stringify(report), report])).values()];
 }
 
 /** A patch may be another one for our own proxy. */
 const keyOf = ({ origin, path }: Patch): string => `${origin} ${path}`;
 
 const told = (patch: Patch, reason: string): LeftOut => ({ ...parseOrigin(patch.origin), field: patch.path, reason });
+
+function whoText({ context, match }: Patch): string {
+  const { proxyVersion, metadata } = match.proxy ?? {};
+  return [...(context === 'ANY' ? [] : [`context is ${context}`]), ...(proxyVersion ? [`proxyVersion is ${proxyVersion}`] : []), ...(metadata ? [`metadata is ${JSON.stringify(metadata)}`] : [])].join(', ');
+}
 
 function missedText(misses: readonly Miss[]): string {
   const [first] = misses;
