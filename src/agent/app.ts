@@ -110,7 +110,7 @@ class App implements Agent, StatusView {
     this.#envoy = createEnvoyProcess({
       options: options.envoy,
       configPath: this.#paths.config,
-      drainSeconds: Math.max(1, Math.ceil(settings.drainMs / 1000)),
+      drainSeconds: Math.max(1, Math.ceil(settings.listenerDrainMs / 1000)),
       env: { [PeerEnv.id]: codec.ownId, [PeerEnv.value]: codec.ownValue },
       clock,
       log: log.scope('envoy'),

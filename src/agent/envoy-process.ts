@@ -8,7 +8,7 @@ import type { EnvoyOptions } from './envoy-options.ts';
 export interface EnvoyProcessDeps {
   readonly options: EnvoyOptions;
   readonly configPath: string;
-  /** Of `--drain-time-s`: how long listeners that drain still take connections. */
+  /** Of `--drain-time-s`: how long the connections of a changed listener go on, and a listener that drains takes new ones. */
   readonly drainSeconds: number;
   /** Over the agent's own. */
   readonly env: Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 /** The fields of the mesh configuration. Istio: mesh.v1alpha1 MeshConfig and ProxyConfig. */
 import { LocalityLb } from './common/load-balancer.ts';
+import { ClientTls } from './common/traffic-policy.ts';
 import { anything, boolean, int32, list, map, nullable, number, object, oneOfWords, required, string, uint32, type Infer } from './schema/schema.ts';
 import { HttpRetry } from './virtual-service.ts';
 
@@ -162,7 +163,7 @@ export const MeshConfigSchema = object({
   extensionProviders: list(ExtensionProviderSchema),
   defaultProviders: object({ tracing: list(string()), metrics: list(string()), accessLogging: list(string()) }),
   enableAutoMtls: nullable(boolean()),
-  outboundTrafficPolicy: object({ mode: oneOfWords('ALLOW_ANY', 'REGISTRY_ONLY') }),
+  outboundTrafficPolicy: object({ mode: oneOfWords('ALLOW_ANY', 'REGISTRY_ONLY', 'ALLOW_ANY_DYNAMIC_DNS'), tls: ClientTls }),
   inboundTrafficPolicy: object({ mode: oneOfWords('PASSTHROUGH', 'LOCALHOST') }),
   trustDomain: string(),
   trustDomainAliases: list(string()),

@@ -32,6 +32,8 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   ['an operator that is none', 'accessLogFormat: "%NONSENSE%"', /^accessLogFormat: there is no operator %NONSENSE%/],
   ['a percent sign in a JSON format', 'accessLogEncoding: JSON\naccessLogFormat: \'{"a": "%PROTOCOL%", "b": ["5%"]}\'', /^accessLogFormat.b\[0\]: a lone %/],
   ['an operator of a provider that is none', 'extensionProviders: [{name: a, envoyFileAccessLog: {path: /dev/stdout, logFormat: {labels: {x: "%REQ%"}}}}]', /^extensionProviders\[0\].envoyFileAccessLog.logFormat.labels.x: %REQ% needs an argument/],
+  ['TLS of the mesh for hosts outside of it', 'outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: ISTIO_MUTUAL}}', /^outboundTrafficPolicy.tls.mode: must be SIMPLE, MUTUAL or DISABLE/],
+  ['a certificate without its key', 'outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: MUTUAL, clientCertificate: /a}}', /^outboundTrafficPolicy.tls.privateKey: private key required/],
   ['a list', '[1]', /^must be an object, not a list/],
 ];
 for (const [name, yaml, want] of REFUSED) {

@@ -3,6 +3,9 @@
 import { parse } from 'yaml';
 import { errorText } from '../base/errors.ts';
 import { formatProblem } from '../base/format-operators.ts';
+import type { ClientTls } from './common/traffic-policy.ts';
+import { Report } from './validation/report.ts';
+import { checkClientTls } from './validation/traffic-policy.ts';
 import { parseDuration } from '../base/duration.ts';
 import type { Issue } from './issue.ts';
 import { isError } from './issue.ts';
@@ -40,7 +43,7 @@ export type ProxyDefaults = NonNullable<MeshConfigInput['defaultConfig']>;
 export type MeshConfig = Omit<MeshConfigInput, Defaulted | 'defaultConfig' | 'outboundTrafficPolicy' | 'inboundTrafficPolicy' | 'defaultProviders' | 'localityLbSetting' | 'defaultHttpRetryPolicy'> &
   Required<Pick<MeshConfigInput, Defaulted>> & {
     defaultConfig: Omit<ProxyDefaults, DefaultedProxy | 'tracing'> & Required<Pick<ProxyDefaults, DefaultedProxy>> & { tracing: NonNullable<ProxyDefaults['tracing']> & { sampling: number } };
-    outboundTrafficPolicy: { mode: NonNullable<NonNullable<MeshConfigInput['outboundTrafficPolicy']>['mode']> };
+    outboundTrafficPolicy: NonNullable<MeshConfigInput['outboundTrafficPolicy']> & { mode: NonNullable<NonNullable<MeshConfigInput['outboundTrafficPolicy']>['mode']> };
     inboundTrafficPolicy: { mode: NonNullable<NonNullable<MeshConfigInput['inboundTrafficPolicy']>['mode']> };
     defaultProviders: { tracing: string[]; metrics: string[]; accessLogging: string[] };
     localityLbSetting: NonNullable<MeshConfigInput['localityLbSetting']>;
@@ -100,7 +103,7 @@ export function decodeMeshConfig(yaml: string, defaults: MeshConfig = defaultMes
   } catch (error) {
     return { value: defaults, issues: [{ severity: 'error', path: '', message: `not valid YAML: ${errorText(error)}` }] };
   }
-  const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input), ...checkFormats(input)];
+  const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input), ...checkFormats(input), ...checkOutbound(input)];
   if (issues.some(isError)) return { value: defaults, issues };
   // The check above has shown that the input has the shape of MeshConfigInput.
   return { value: overlay(defaults, input) as MeshConfig, issues: [...issues, ...meshConfigInVain(input)] };
@@ -129,6 +132,19 @@ function checkDurations(input: unknown): Issue[] {
     const ms = parseDuration(value);
     return ms !== undefined && ms >= 0 ? [] : [{ severity: 'error' as const, path, message: `must be a duration such as 10s, not ${JSON.stringify(value)}` }];
   });
+}
+
+/** TLS to hosts that are looked up when they are called. */
+function checkOutbound(input: unknown): Issue[] {
+  const policy = isRecord(input) ? input['outboundTrafficPolicy'] : undefined;
+  const tls = isRecord(policy) ? policy['tls'] : undefined;
+  if (!isRecord(policy) || !isRecord(tls)) return [];
+  const report = new Report('outboundTrafficPolicy.tls');
+  if (policy['mode'] !== 'ALLOW_ANY_DYNAMIC_DNS') report.warning('has no effect without mode: ALLOW_ANY_DYNAMIC_DNS');
+  if (tls['mode'] === 'ISTIO_MUTUAL') report.at('mode').error('must be SIMPLE, MUTUAL or DISABLE: hosts outside of the mesh have none of its certificates');
+  // The schema has been asked about the fields' types.
+  else checkClientTls(report, tls as ClientTls);
+  return report.issues;
 }
 
 /** Of access logs: one that Envoy does not take would keep every listener from it. */

@@ -24,6 +24,7 @@ export const TOLD: readonly Told[] = [
   ['defaultProviders.{tracing,metrics,accessLogging}', { defaultProviders: { accessLogging: ['envoy'] } }],
   ['enableAutoMtls', { enableAutoMtls: false }],
   ['outboundTrafficPolicy.mode', { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }],
+  ['outboundTrafficPolicy.mode', { outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } }],
   ['inboundTrafficPolicy.mode', { inboundTrafficPolicy: { mode: 'LOCALHOST' } }],
   ['trustDomain, trustDomainAliases', { trustDomain: 'other.test' }],
   ['trustDomain, trustDomainAliases', { trustDomainAliases: ['other.test'] }],

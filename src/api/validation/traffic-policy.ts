@@ -105,7 +105,7 @@ function checkLocality(report: Report, locality: LocalityLb): void {
   });
 }
 
-function checkClientTls(report: Report, tls: ClientTls): void {
+export function checkClientTls(report: Report, tls: ClientTls): void {
   const has = (field: 'clientCertificate' | 'privateKey' | 'caCertificates' | 'credentialName' | 'caCrl') => (tls[field] ?? '') !== '';
   report.at('sni').refuse(sniProblem(tls.sni ?? ''));
   const files = (['clientCertificate', 'privateKey', 'caCertificates'] as const).filter(has);

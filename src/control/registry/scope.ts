@@ -1,3 +1,4 @@
+import type { MeshConfig } from '../../api/mesh-config.ts';
 import type { Sidecar, SidecarEgress } from '../../api/sidecar.ts';
 import type { Stored } from '../../kube/object.ts';
 import { hostCovers, isWildcard, mostSpecific } from './hosts.ts';
@@ -19,7 +20,7 @@ export interface Scope {
   readonly byHost: ReadonlyMap<string, MeshService>;
   /** For sidecars, oldest first. */
   readonly routing: readonly RoutingRules[];
-  readonly outbound: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  readonly outbound: MeshConfig['outboundTrafficPolicy']['mode'];
   readonly sidecar?: Stored<Sidecar>;
   /** The rules for a host: of the most specific VirtualService host that covers it; of equals, the oldest that says
    * something about HTTP, or about TLS and TCP. */
@@ -63,7 +64,7 @@ export function sidecarFor(objects: readonly Stored<Sidecar>[], subject: { names
 export function buildScope(inputs: ScopeInputs): Scope {
   const { namespace, sidecar, settings } = inputs;
   const egress = sidecar?.spec?.egress;
-  const outbound = sidecar?.spec?.outboundTrafficPolicy?.mode ?? (settings.config.outboundTrafficPolicy.mode === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY');
+  const outbound = sidecar?.spec?.outboundTrafficPolicy?.mode ?? settings.config.outboundTrafficPolicy.mode;
   const seen = new Map<MeshService, readonly SidecarEgress[]>();
   const byHost = new Map<string, MeshService>();
   for (const service of inputs.services) {

@@ -3,12 +3,13 @@ import type { Cluster } from '../../xds/generated/envoy/config/cluster/v3/cluste
 import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { MeshConfig } from '../../api/mesh-config.ts';
-import { OVER_HTTP2, type UpstreamHttp } from './upstream-http.ts';
+import { httpOptions, OVER_HTTP2, thresholds, type UpstreamHttp } from './upstream-http.ts';
 import type { Context } from './context.ts';
+import { dynamicDiscovery } from './dynamic-hosts.ts';
 import { headerCase, type HeaderCase } from './header-case.ts';
 import { durationMs, durationOf, pack, type Init } from './message.ts';
-import { BLACKHOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, MESH_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
-import { meshClientSocket } from './tls.ts';
+import { BLACKHOLE_CLUSTER, DYNAMIC_DNS_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, MESH_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
+import { meshClientSocket, originatedSocket } from './tls.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
@@ -22,12 +23,28 @@ export function passthroughClusters(context: Context): Cluster[] {
   return [
     create(ClusterSchema, { ...originalDestination(PASSTHROUGH_CLUSTER, 'same', mesh), ...spoken('same', headerCase(context)) }),
     create(ClusterSchema, { ...originalDestination(MESH_PASSTHROUGH_CLUSTER, 'none', mesh), transportSocket: meshClientSocket({ sni: '', payload: 'tcp', identities: [] }) }),
+    ...(mesh.outboundTrafficPolicy.mode === 'ALLOW_ANY_DYNAMIC_DNS' ? [dynamicDnsCluster(context)] : []),
     create(ClusterSchema, { name: BLACKHOLE_CLUSTER, connectTimeout: connectTimeout(mesh), clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC } }),
   ];
 }
 
 export const inboundPassthroughCluster = (context: Context): Cluster =>
   create(ClusterSchema, { ...originalDestination(INBOUND_PASSTHROUGH_CLUSTER, 'same', context.settings.config), ...spoken('same', headerCase(context)), ...boundToLoopback() });
+
+/** For requests whose host is nobody's: it is looked up when it is called, and asked for by TLS when the mesh says so. */
+function dynamicDnsCluster(context: Context): Cluster {
+  const { config } = context.settings;
+  const { tls } = config.outboundTrafficPolicy;
+  const originated = tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL' ? tls : undefined;
+  return create(ClusterSchema, {
+    name: DYNAMIC_DNS_CLUSTER,
+    connectTimeout: connectTimeout(config),
+    ...thresholds(undefined),
+    ...(originated ? { transportSocket: originatedSocket(originated, { host: '*', isHttp2: false, subjectAltNames: [], defaults: config.tlsDefaults }) } : {}),
+    ...httpOptions({ http: 'same', originated, filters: [], headerCase: headerCase(context) }),
+    ...dynamicDiscovery(),
+  });
+}
 
 /** A cluster that calls the address that the caller dialled. */
 export function originalDestination(name: string, http: UpstreamHttp, mesh: MeshConfig): ClusterInit {

@@ -5,6 +5,8 @@ import { parseOrigin, type Origin } from '../registry/origin.ts';
 export const PASSTHROUGH_CLUSTER = 'PassthroughCluster';
 /** As the first, but with mutual TLS: for workloads of the mesh that a scope hides. */
 export const MESH_PASSTHROUGH_CLUSTER = 'MeshPassthroughCluster';
+/** Looks up the host of each request. Istio: outboundTrafficPolicy.mode ALLOW_ANY_DYNAMIC_DNS. */
+export const DYNAMIC_DNS_CLUSTER = 'AllowAnyDynamicDNSCluster';
 export const BLACKHOLE_CLUSTER = 'BlackHoleCluster';
 export const INBOUND_PASSTHROUGH_CLUSTER = 'InboundPassthroughCluster';
 export const VIRTUAL_OUTBOUND = 'virtualOutbound';

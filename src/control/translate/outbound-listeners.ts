@@ -17,7 +17,7 @@ interface Parts {
 
 export function buildOutboundListener(plan: OutboundPlan, context: Context, telemetry: TelemetryPlan): Listener {
   const { name, address, port, http } = plan;
-  const parts = { context, telemetry, resolvesHosts: plan.resolvesHosts };
+  const parts = { context, telemetry, resolvesHosts: plan.resolvesHosts === true || context.scope.outbound === 'ALLOW_ANY_DYNAMIC_DNS' };
   const label = name;
   const filterChains = plan.chains.flatMap((chain) => narrowChains(chain, label, parts));
   if (http !== undefined) filterChains.push(httpChain(http, label, { ...parts, subnets: [] }));

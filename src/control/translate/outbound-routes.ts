@@ -9,7 +9,7 @@ import { addressesOf, countsAttempts, hostPolicy, type Context } from './context
 import { hidesDelivery } from './delivery.ts';
 import { declaredRoutes, egressAddress, egressProtocol, type DeclaredRoutes } from './egress-listeners.ts';
 import { ZERO_DURATION, type Init } from './message.ts';
-import { configMetadata, originMetadata, outboundCluster, PASSTHROUGH_CLUSTER } from './names.ts';
+import { configMetadata, originMetadata, outboundCluster, DYNAMIC_DNS_CLUSTER, PASSTHROUGH_CLUSTER } from './names.ts';
 import { retryPolicy } from './retry.ts';
 import { hashPolicies, routesOf, type RouteInit, type RouteView } from './route.ts';
 
@@ -189,7 +189,7 @@ function blockAll(context: Context): VirtualHostInit {
 export function fallbackHost(context: Context): VirtualHostInit {
   if (context.scope.outbound === 'REGISTRY_ONLY') return blockAll(context);
   const match = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
-  const value = { clusterSpecifier: { case: 'cluster' as const, value: PASSTHROUGH_CLUSTER }, timeout: ZERO_DURATION };
+  const value = { clusterSpecifier: { case: 'cluster' as const, value: context.scope.outbound === 'ALLOW_ANY_DYNAMIC_DNS' ? DYNAMIC_DNS_CLUSTER : PASSTHROUGH_CLUSTER }, timeout: ZERO_DURATION };
   return { name: 'allow_any', domains: ['*'], routes: [{ name: 'allow_any', match, action: { case: 'route', value } }], includeRequestAttemptCount: countsAttempts(context) };
 }
 

@@ -20,7 +20,7 @@ test('a sidecar needs no more than name, namespace and address of its pod', () =
   assert.deepEqual(s.discovery, { host: 'istiod.istio-system.svc', port: 15_012 });
   assert.deepEqual(s.identity.caAddress, s.discovery);
   assert.deepEqual(s.ports, { admin: 15_000, status: 15_020, readiness: 15_021, prometheus: 15_090 });
-  assert.deepEqual([s.identity.lifetimeMs, s.drainMs, s.isDiscoveryPlaintext], [86_400_000, 5000, false]);
+  assert.deepEqual([s.identity.lifetimeMs, s.drainMs, s.listenerDrainMs, s.isDiscoveryPlaintext], [86_400_000, 5000, 45_000, false]);
   assert.ok(Object.isFrozen(s));
 });
 

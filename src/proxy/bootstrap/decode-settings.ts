@@ -58,6 +58,7 @@ export function decodeSettings(input: BootstrapInput): ProxySettings {
     appProbes: readProbes(reader),
     appMetrics: readAppMetrics(reader),
     drainMs: reader.duration('terminationDrainDuration', config['terminationDrainDuration'] ?? input.env['TERMINATION_DRAIN_DURATION'], 5000),
+    listenerDrainMs: reader.duration('drainDuration', config['drainDuration'], 45_000),
     maxConnections: reader.checkNumber(`runtimeValues.${MAX_CONNECTIONS}`, asObject(config['runtimeValues'])[MAX_CONNECTIONS], { fallback: MOST_CONNECTIONS, min: 0, max: MOST_CONNECTIONS }),
     maxHandshakes: reader.checkNumber(`runtimeValues.${MAX_HANDSHAKES}`, asObject(config['runtimeValues'])[MAX_HANDSHAKES], { fallback: DEFAULT_MOST_HANDSHAKES, min: 1, max: MOST_CONNECTIONS }),
     exitWhenIdle: reader.flag('EXIT_ON_ZERO_ACTIVE_CONNECTIONS'),

@@ -115,6 +115,8 @@ export interface ProxySettings {
   readonly appMetrics: AppMetrics | undefined;
   /** Longest wait for requests in flight at the end; terminationDrainDuration, 5 s. */
   readonly drainMs: number;
+  /** Of Envoy: how long connections go on that a listener had before it was changed; drainDuration, 45 s. */
+  readonly listenerDrainMs: number;
   /** Clients connected at once. `runtimeValues` of the proxy configuration: `overload.global_downstream_max_connections`. */
   readonly maxConnections: number;
   /** TLS handshakes with clients in progress at once; default 2000. `runtimeValues`: `lateen.max_downstream_tls_handshakes`; Envoy has no such limit. */

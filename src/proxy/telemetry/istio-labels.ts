@@ -28,7 +28,7 @@ export interface LabelFacts {
 }
 
 /** Clusters that stand for traffic without a service. */
-const NAMELESS: ReadonlySet<string> = new Set(['BlackHoleCluster', 'PassthroughCluster', 'InboundPassthroughCluster', 'InboundPassthroughClusterIpv4', 'InboundPassthroughClusterIpv6']);
+const NAMELESS: ReadonlySet<string> = new Set(['BlackHoleCluster', 'PassthroughCluster', 'AllowAnyDynamicDNSCluster', 'InboundPassthroughCluster', 'InboundPassthroughClusterIpv4', 'InboundPassthroughClusterIpv6']);
 const UNKNOWN = 'unknown';
 const known = (value: string | undefined): string => value || UNKNOWN;
 
