@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import type { KubeObject } from '../kube/object.ts';
+import { isError } from '../api/issue.ts';
 import { decodeMeshConfig } from '../api/mesh-config.ts';
 import { decodeInjectorValues } from '../api/proxy-pod/values.ts';
 import { InstallError } from './errors.ts';
@@ -36,6 +37,13 @@ test('profile remote installs the injector only, and needs to know who answers i
   assert.deepEqual(names(objects, 'Deployment'), []);
   const webhook = find(objects, 'MutatingWebhookConfiguration', 'istio-sidecar-injector') as unknown as { webhooks: { clientConfig: { url?: string } }[] };
   assert.equal(webhook.webhooks[0]?.clientConfig.url, 'https://istiod.example.com:15017/inject');
+});
+
+test('where the mesh configuration wants a text, a setting is one, whatever it looks like', () => {
+  const { meshYaml } = resolveInstall({ version: '1', set: ['meshConfig.defaultConfig.proxyMetadata.A=true', 'meshConfig.defaultConfig.proxyMetadata.B=1.0', 'meshConfig.enableTracing=false', 'meshConfig.defaultConfig.tracing.sampling=5'] });
+  const { value, issues } = decodeMeshConfig(meshYaml);
+  assert.deepEqual(issues.filter(isError), []);
+  assert.deepEqual([value.defaultConfig.proxyMetadata, value.enableTracing, value.defaultConfig.tracing.sampling], [{ A: 'true', B: '1.0' }, false, 5]);
 });
 
 test('a profile that does not exist is answered with the ones that do', () => {

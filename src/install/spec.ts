@@ -5,10 +5,12 @@ import type { EnvVar, ResourceRequirements, ServicePort } from 'kubernetes-types
 import { errorText } from '../base/errors.ts';
 import { isError, issueText, type Issue } from '../api/issue.ts';
 import { decodeMeshConfig } from '../api/mesh-config.ts';
+import { MeshConfigSchema } from '../api/mesh-config-schema.ts';
+import type { JsonSchema } from '../api/schema/json-schema.ts';
 import { stringify } from 'yaml';
 import { InstallError } from './errors.ts';
 import { profileTree } from './profiles.ts';
-import { isTree, mergeTrees, parseSetting, treeAt, type Tree } from './tree.ts';
+import { isTree, mergeTrees, parseSetting, treeAt, type Step, type Tree } from './tree.ts';
 import { checkValues, checkVariables } from './values-check.ts';
 
 export interface InstallOptions {
@@ -70,10 +72,10 @@ export function resolveInstall(options: InstallOptions): InstallSpec {
   const files = (options.files ?? []).map(readOperator);
   // What was asked for without the profile's own values; items of lists only mean something on top of those.
   const plain = (options.set ?? []).filter((setting) => !(setting.split('=')[0] ?? '').includes('['));
-  const given = plain.reduce<Tree>((tree, setting) => parseSetting(setting, tree), files.reduce<Tree>(mergeTrees, {}));
+  const given = plain.reduce<Tree>((tree, setting) => parseSetting(setting, tree, wantsText), files.reduce<Tree>(mergeTrees, {}));
   const profile = String(given['profile'] ?? options.profile ?? 'default');
   const overlay = files.reduce<Tree>(mergeTrees, profileTree(profile));
-  const tree = (options.set ?? []).reduce<Tree>((base, setting) => parseSetting(setting, base), overlay);
+  const tree = (options.set ?? []).reduce<Tree>((base, setting) => parseSetting(setting, base, wantsText), overlay);
   checkNames(tree);
   const namespace = String(treeAt(tree, 'values', 'global', 'istioNamespace') ?? tree['namespace'] ?? 'istio-system');
   const hub = String(treeAt(given, 'values', 'global', 'hub') ?? tree['hub'] ?? 'lateen');
@@ -121,6 +123,17 @@ function checkNames(tree: Tree): void {
   const other = Object.keys(components).find((key) => !COMPONENTS.includes(key));
   if (other !== undefined) throw new InstallError('INSTALL_OPTIONS', `component ${other} is not known; the components are ${COMPONENTS.join(', ')}`);
   for (const name of ['cni', 'ztunnel']) if (treeAt(components, name, 'enabled') === true) throw new InstallError('INSTALL_OPTIONS', `component ${name} is not supported: redirection is set up by an init container, and the data plane is the sidecar`);
+}
+
+/** What the mesh configuration takes at a path: `meshConfig.defaultConfig.proxyMetadata.X=true` means the text. */
+function wantsText([first, ...path]: readonly Step[]): boolean {
+  if (first !== 'meshConfig') return false;
+  let schema: JsonSchema | undefined = MeshConfigSchema.json;
+  for (const step of path) {
+    const known: Record<string, JsonSchema> = schema?.properties ?? {};
+    schema = typeof step === 'number' ? schema?.items : Object.hasOwn(known, step) ? known[step] : schema?.additionalProperties;
+  }
+  return schema?.type === 'string';
 }
 
 function meshConfigOf(tree: Tree, namespace: string): { yaml: string; warnings: Issue[] } {

@@ -36,8 +36,9 @@ export function treeAt(tree: Tree, ...keys: string[]): unknown {
 
 /** `values.global.proxy.logLevel=debug` or `components.ingressGateways[0].enabled=false`: a tree with that one value.
  * Numbers, true, false, null and flow lists are read as YAML reads them; a dot in a key is written `\.`.
+ * @param wantsText true of a place that takes texts only: there `true` and `5` are texts
  * @throws InstallError when the text has no path or no `=` */
-export function parseSetting(text: string, base: Tree): Tree {
+export function parseSetting(text: string, base: Tree, wantsText: (path: readonly Step[]) => boolean = () => false): Tree {
   const at = text.indexOf('=');
   if (at <= 0) throw new InstallError('INSTALL_OPTIONS', `--set ${text}: write it as path=value, for example --set profile=demo`);
   const path = text
@@ -45,10 +46,13 @@ export function parseSetting(text: string, base: Tree): Tree {
     .replace(/^spec\./, '')
     .split(/(?<!\\)\./)
     .flatMap(pathStep);
-  return isTree(base) ? (place(base, path, readScalar(text.slice(at + 1)), text) as Tree) : base;
+  const given = text.slice(at + 1);
+  const leaf = given !== 'null' && wantsText(path) ? given : readScalar(given);
+  return isTree(base) ? (place(base, path, leaf, text) as Tree) : base;
 }
 
-type Step = string | number;
+/** A key, or the place in a list. */
+export type Step = string | number;
 
 function pathStep(part: string): Step[] {
   const match = /^([^[\]]*)((?:\[[^\]]+\])*)$/.exec(part.replaceAll('\\.', '.'));
