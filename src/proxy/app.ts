@@ -117,6 +117,7 @@ class App implements ProxyApp, ProxyView {
 
   async start(): Promise<void> {
     this.runtime.onInterest((typeUrl, names) => this.#ads.setNames(typeUrl, names));
+    this.runtime.onPortFree((name) => this.#ads.askAgain(TypeUrl.Listener, name));
     this.secrets.start();
     await this.#startDns();
     await Promise.all([

@@ -121,6 +121,8 @@ export interface ProxyRuntime {
   bound(): Promise<Rejected[]> | undefined;
   /** Names needed now for EDS, RDS and SDS by type URL; called at once with the present state and on each change. */
   onInterest(listener: (typeUrl: string, names: ReadonlySet<string>) => void): void;
+  /** A listener that was refused for its port can be bound now, and should be asked for again. */
+  onPortFree(listener: (name: string) => void): void;
   /** Listeners are bound and no cluster or listener is still warming. False until the first LDS and CDS arrived. */
   ready(): boolean;
   /** Tells clients to go away (`connection: close`, GOAWAY). Everything is still accepted and answered. */

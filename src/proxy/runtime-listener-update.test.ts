@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { eventually } from '../testkit/eventually.ts';
+import { FakeClock } from '../testkit/fake-clock.ts';
 import { ResourceType } from './config/decode.ts';
 import { address, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, tcpProxy, typed } from './testkit/proxy.ts';
 import { deadPort, httpUpstream, tcpUpstream } from '../testkit/loopback.ts';
@@ -134,6 +136,38 @@ test('a listener whose port somebody has is refused when that is known, and the 
   assert.deepEqual([version, refused?.version], ['1', '2']);
   assert.ok(proxy.runtime.ready());
   assert.match(await (await open(t, port)).ask(), /^HTTP\/1.1 200/);
+});
+
+test('a listener whose port somebody has is asked for again when he is gone, and then takes his place', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
+  const somebody = createServer().listen(0, '127.0.0.1');
+  await once(somebody, 'listening');
+  const taken = (somebody.address() as AddressInfo).port;
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])] });
+  const listeners = [listener([hcm(inlineRoutes([routeTo('up')]))], { address: address(taken) })];
+  const free = new Promise<string>((resolve) => proxy.runtime.onPortFree(resolve));
+  proxy.apply({ listeners });
+  assert.equal((await proxy.runtime.bound())?.length, 1);
+  somebody.close();
+  assert.equal(await free, 'test');
+  const answer = (await open(t, taken)).ask();
+  assert.deepEqual(proxy.apply({ listeners }), []);
+  assert.deepEqual(await proxy.runtime.bound(), []);
+  assert.match(await answer, /^HTTP\/1.1 200/, 'who came before the listener has waited for it');
+});
+
+test('a listener moves to another address of its port without being away', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
+  const port = await deadPort(t);
+  const at = (host: string) => listener([hcm(inlineRoutes([routeTo('up')]))], { address: { socket_address: { address: host, port_value: port } } });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [at('127.0.0.1')] }, { clock: new FakeClock() });
+  assert.deepEqual(await proxy.runtime.bound(), []);
+  for (const host of ['0.0.0.0', '127.0.0.1']) {
+    proxy.apply({ listeners: [at(host)] });
+    assert.match(await (await open(t, port)).ask(), /^HTTP\/1.1 200/, `while it moves to ${host}`);
+    assert.deepEqual(await proxy.runtime.bound(), []);
+    assert.match(await (await open(t, port)).ask(), /^HTTP\/1.1 200/, `at ${host}`);
+  }
 });
 
 test('who connects before the routes are there waits for them', async (t) => {

@@ -39,6 +39,7 @@ class Runtime implements ProxyRuntime {
   readonly #routes: RouteStore;
   readonly #tables: ReadonlyMap<string, ResourceTable>;
   readonly #interest = new Map<string, ReadonlySet<string>>();
+  readonly #freed: ((name: string) => void)[] = [];
   readonly #interested: ((typeUrl: string, names: ReadonlySet<string>) => void)[] = [];
   readonly #end = { isAnnounced: false };
   /** Listeners that were accepted before their ports were known to be free. */
@@ -63,6 +64,9 @@ class Runtime implements ProxyRuntime {
       bind,
       log,
       limit: deps.maxConnections === undefined ? undefined : new ConnectionLimit(deps.maxConnections),
+      onPortFree: (name) => {
+        for (const listener of this.#freed) listener(name);
+      },
       originalDestination: () => (this.#originalDestination ??= createOriginalDestination()),
       context: { filters: this.#filters, routes: (name) => this.#routes.get(name), gateway: node.id.startsWith('router~') },
     });
@@ -114,6 +118,10 @@ class Runtime implements ProxyRuntime {
     if (this.#routes.hasHosts) return;
     this.#routes.hasHosts = true;
     this.#listeners.activate();
+  }
+
+  onPortFree(listener: (name: string) => void): void {
+    this.#freed.push(listener);
   }
 
   onInterest(listener: (typeUrl: string, names: ReadonlySet<string>) => void): void {

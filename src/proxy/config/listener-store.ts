@@ -6,6 +6,7 @@ import { ListenerRuntime, routeNames } from '../net/listener.ts';
 import { secretNames } from '../net/tls-settings.ts';
 import type { ListenerState, Rejected, SocketAddress } from '../runtime-contract.ts';
 import { decode } from './decode.ts';
+import { PortWatch } from './port-watch.ts';
 import { compileListener, type ListenerContext, type ListenerSettings } from './listeners.ts';
 
 interface Entry {
@@ -17,6 +18,8 @@ interface Entry {
 
 export interface ListenerStoreDeps extends Omit<ListenerDeps, 'handOver'> {
   readonly context: ListenerContext;
+  /** A listener was refused because somebody had its port, who is gone. */
+  onPortFree(name: string): void;
 }
 
 export class ListenerStore {
@@ -25,12 +28,14 @@ export class ListenerStore {
   readonly #leaving = new Set<ListenerRuntime>();
   /** Ports of which nobody has been told yet how it went. */
   readonly #binding = new Map<string, BoundPort>();
+  readonly #taken: PortWatch;
   #ending = false;
   /** Active listeners by `ip:port`, for connections that the redirecting listener hands over. */
   #byAddress = new Map<string, ListenerRuntime>();
 
   constructor(deps: ListenerStoreDeps) {
     this.#deps = deps;
+    this.#taken = new PortWatch({ clock: deps.services.clock, random: deps.services.random, onFree: (name) => deps.onPortFree(name) });
   }
 
   /** @throws ConfigError */
@@ -52,6 +57,7 @@ export class ListenerStore {
     return Promise.all(binding.map(async ([name, port]) => ({ name, port, message: await port.failure }))).then((all) => all.flatMap(({ name, port, message }) => {
       // Meanwhile it may have been removed, or moved on to another port.
       if (message === undefined || !this.#drop(name, port)) return [];
+      this.#taken.watch(name, port.wanted);
       return [{ name, message }];
     }));
   }
@@ -60,6 +66,7 @@ export class ListenerStore {
     const entry = this.#listeners.get(name);
     this.#listeners.delete(name);
     entry?.port?.close();
+    this.#taken.take(name)?.close();
     if (entry?.active) this.#retire(entry.active);
     this.#index();
   }
@@ -75,10 +82,10 @@ export class ListenerStore {
         active.update(pending);
         continue;
       }
-      if (active) this.#retire(active);
-      entry.active = new ListenerRuntime(pending, { ...this.#deps, handOver: (destination) => this.#handOver(destination) }, port);
-      if (this.#ending) entry.active.announceEnd();
-      entry.active.start();
+      const next = (entry.active = new ListenerRuntime(pending, { ...this.#deps, handOver: (destination) => this.#handOver(destination) }, port));
+      if (this.#ending) next.announceEnd();
+      next.start();
+      if (active) this.#retire(active, port && active.settings.bind && active.settings.address.port === pending.address.port ? next : undefined);
     }
     this.#index();
   }
@@ -146,6 +153,7 @@ export class ListenerStore {
     for (const { port } of this.#listeners.values()) port?.close();
     this.#listeners.clear();
     this.#leaving.clear();
+    this.#taken.close();
     this.#byAddress.clear();
   }
 
@@ -155,13 +163,11 @@ export class ListenerStore {
     if (port && bind && sameAddress(port.wanted, wanted)) return;
     port?.close();
     entry.port = undefined;
-    if (!bind || (active?.settings.bind === true && sameAddress(active.settings.address, address))) return;
-    // The one must go before the other can come.
-    if (active?.settings.bind === true && active.settings.address.port === address.port) {
-      this.#retire(active);
-      entry.active = undefined;
-    }
-    const next = new BoundPort(wanted);
+    const held = this.#taken.take(name);
+    const isHeld = held !== undefined && bind && sameAddress(held.wanted, wanted);
+    if (!isHeld) held?.close();
+    if (!bind || (active?.settings.bind === true && sameAddress(active.settings.address, address))) return held?.close();
+    const next = isHeld ? held : new BoundPort(wanted);
     entry.port = next;
     this.#binding.set(name, next);
     void next.failure.then((failure) => {
@@ -188,9 +194,9 @@ export class ListenerStore {
     return [...this.#listeners.values()].flatMap(({ active }) => (active ? [active] : []));
   }
 
-  #retire(listener: ListenerRuntime): void {
+  #retire(listener: ListenerRuntime, heir?: ListenerRuntime): void {
     this.#leaving.add(listener);
-    void listener.drain().then(() => this.#leaving.delete(listener));
+    void listener.drain(heir).then(() => this.#leaving.delete(listener));
   }
 
   #index(): void {

@@ -59,5 +59,6 @@ export class BoundPort {
 function listen(server: Server, wanted: SocketAddress, onListening: () => void): void {
   const at = netAddress(wanted);
   if ('path' in at) server.listen({ ...at, backlog: BACKLOG }, onListening);
-  else listenAt(server, { ...at, backlog: BACKLOG }, onListening);
+  // A listener that moves to another address of its port is there before it leaves the first. Envoy: enable_reuse_port.
+  else listenAt(server, { ...at, backlog: BACKLOG, reusePort: true }, onListening);
 }

@@ -45,6 +45,9 @@ interface FirstSeen {
 
 type ChainStart = Waiting & { readonly chain: Chain };
 
+/** How long a listener that has moved to another address of its port is still heard at the one before. */
+const LEAVING_MS = 1_000;
+
 export class ListenerRuntime {
   settings: ListenerSettings;
   readonly #deps: ListenerDeps;
@@ -58,6 +61,8 @@ export class ListenerRuntime {
   readonly #firstWord: FirstWord;
   #draining = false;
   #ending = false;
+  /** Took its place, and takes those who still come here. */
+  #heir: ListenerRuntime | undefined;
   #accepted = 0;
   /** Monotonic ms. */
   lastAcceptedAt = -Infinity;
@@ -119,6 +124,18 @@ export class ListenerRuntime {
     return [...this.#all(), ...this.#retired].reduce((sum, chain) => sum + chain.activeConnections, this.#early.size);
   }
 
+  #leave(heir: ListenerRuntime): Promise<void> {
+    this.#heir = heir;
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#port?.close();
+        resolve();
+      };
+      // Whoever is connected by then is heard first.
+      this.#deps.services.clock.after(LEAVING_MS, () => void setImmediate(end)).unref();
+    });
+  }
+
   /** Clients are told to go; those that still come are served, and told too. */
   announceEnd(): void {
     this.#ending = true;
@@ -131,12 +148,13 @@ export class ListenerRuntime {
     for (const chain of [...this.#all(), ...this.#retired]) chain.closeIdle(before);
   }
 
-  /** Stops accepting; resolves when every connection has ended. */
-  async drain(): Promise<void> {
+  /** Stops accepting; resolves when every connection has ended.
+   * @param heir gets those who are connecting at this moment: they would be reset when the port is closed under them */
+  async drain(heir?: ListenerRuntime): Promise<void> {
     this.#draining = true;
-    this.#port?.close();
+    const left = heir ? this.#leave(heir) : this.#port?.close();
     for (const reading of this.#early) reading.destroy();
-    await Promise.all([...this.#all(), ...this.#retired].map((chain) => chain.drain()));
+    await Promise.all([left, ...[...this.#all(), ...this.#retired].map((chain) => chain.drain())]);
   }
 
   close(): void {
@@ -182,6 +200,7 @@ export class ListenerRuntime {
   }
 
   #onConnection(socket: Socket): void {
+    if (this.#heir) return this.#heir.#onConnection(socket);
     socket.on('error', noop);
     if (this.#deps.limit?.admit(socket) === false) return;
     const local: SocketAddress = { address: plain(socket.localAddress), port: socket.localPort ?? 0 };

@@ -45,6 +45,8 @@ export interface AdsClient {
   /** Loads what was in force before and starts to connect; does not wait for the control plane. */
   start(): Promise<void>;
   setNames(typeUrl: string, names: ReadonlySet<string>): void;
+  /** For a resource that was refused for a reason that is gone. */
+  askAgain(typeUrl: string, name: string): void;
   status(): AdsStatus;
   close(): Promise<void>;
 }
@@ -90,6 +92,11 @@ class DeltaAdsClient implements AdsClient {
 
   setNames(typeUrl: string, names: ReadonlySet<string>): void {
     const request = this.#session.setNames(typeUrl, names);
+    if (request) this.#send(request);
+  }
+
+  askAgain(typeUrl: string, name: string): void {
+    const request = this.#session.askAgain(typeUrl, name);
     if (request) this.#send(request);
   }
 

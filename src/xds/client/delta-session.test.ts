@@ -89,3 +89,12 @@ test('a name that was removed and wanted again is asked for without a version', 
   session.closed();
   assert.deepEqual(session.open()[0]?.initialVersions, {});
 });
+
+test('one resource of a type that the stream knows can be asked for again', () => {
+  const session = new DeltaSession();
+  session.subscribeAll(CDS);
+  assert.equal(session.askAgain(CDS, 'a'), undefined, 'a new stream brings it anyway');
+  session.open();
+  assert.deepEqual(session.askAgain(CDS, 'a'), { typeUrl: CDS, subscribe: ['a'], unsubscribe: [], initialVersions: {}, nonce: '' });
+  assert.equal(session.askAgain(EDS, 'a'), undefined);
+});

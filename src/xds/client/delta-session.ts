@@ -75,6 +75,12 @@ export class DeltaSession {
     return { typeUrl, subscribe, unsubscribe, initialVersions: {}, nonce: '' };
   }
 
+  /** For one resource of a type that is known: a name that is subscribed to again is sent again. A new stream brings it anyway. */
+  askAgain(typeUrl: string, name: string): DeltaRequest | undefined {
+    if (!this.#isOpen || this.#types.get(typeUrl)?.announced !== true) return undefined;
+    return { typeUrl, subscribe: [name], unsubscribe: [], initialVersions: {}, nonce: '' };
+  }
+
   /** Takes over what was in force before a restart, so that the server sends only what changed since. */
   restore(typeUrl: string, resources: readonly Pick<DeltaResource, 'name' | 'version'>[]): void {
     const state = this.#types.get(typeUrl);
