@@ -3,6 +3,7 @@ import type { EncodedResource } from '../../xds/resource.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { labelSignature, labelTerms, sameTerms, type LabelTerms } from '../registry/label-terms.ts';
 import { Cell } from '../registry/memo.ts';
+import type { Workload } from '../registry/model.ts';
 import type { Origin } from '../registry/origin.ts';
 import { sidecarFor } from '../registry/scope.ts';
 import { diffSnapshots, type LeftOut, type MeshSnapshot, type SnapshotDiff } from '../registry/snapshot.ts';
@@ -92,7 +93,7 @@ export class Generator implements Shelf {
     const labels = workload?.labels ?? proxy.labels;
     const sidecar = proxy.kind === 'sidecar' ? sidecarFor(sidecars, { namespace: proxy.namespace, labels }, settings.config.rootNamespace) : undefined;
     const scope = this.workshop.scope(this.#snapshot, { namespace: proxy.namespace, sidecar });
-    return { snapshot: this.#snapshot, settings, proxy, workload, labels, scope, report: this.workshop.report };
+    return { snapshot: this.#snapshot, settings, proxy: located(proxy, workload), workload, labels, scope, report: this.workshop.report };
   }
 
   /** What a proxy is to hold, kept up with the snapshots. */
@@ -166,6 +167,11 @@ export class Generator implements Shelf {
       return secret && encode(SecretSchema, name, secret);
     });
   }
+}
+
+/** A proxy that does not say where it is, is where the node of its workload is. Istio: the same. */
+function located(proxy: Proxy, workload: Workload | undefined): Proxy {
+  return proxy.locality.region !== '' || !workload || workload.locality.region === '' ? proxy : { ...proxy, locality: workload.locality };
 }
 
 /** All that is known of a proxy but what is its own: whatever else makes a difference makes a class of its own. */
