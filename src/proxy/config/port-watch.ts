@@ -67,6 +67,6 @@ export class PortWatch {
   }
 
   close(): void {
-    for (const name of [...this.#watched.keys()]) this.take(name)?.close();
+    for (const name of this.#watched.keys()) this.take(name)?.close();
   }
 }
