@@ -276,7 +276,7 @@ async function settles(value: () => number): Promise<void> {
 }
 
 test('TLS: of more handshakes than allowed the oldest makes room, and those who mean well are served', async (t) => {
-  const lab = await setUp(t, {}, { maxHandshakes: 4 }, '60s');
+  const lab = await setUp(t, {}, { maxHandshakes: 4 }, '3s');
   const hello = await clientHello();
   const stalled = Array.from({ length: 5 }, () => lab.raw());
   const ends = stalled.map((socket) => {
