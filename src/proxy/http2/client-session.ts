@@ -3,10 +3,11 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import { MAX_INTERIM_RESPONSES, type RequestHead, type ResetReason, type ResponseSink, type UpstreamStream } from '../http/stream.ts';
-import { Http2Connection, type Http2Limits } from './connection.ts';
+import { Http2Connection } from './connection.ts';
 import { ErrorCode, goAwayFrame, pingFrame, PREFACE, Setting } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { sendsOverHttp2 } from './headers.ts';
+import type { Http2Limits } from './limits.ts';
 import { Http2Stream } from './stream.ts';
 
 export interface Http2ClientOptions {

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { systemClock, type Clock } from '../../base/clock.ts';
 import { DEFAULT_CLOSE_DELAY_MS, dismiss, type Dismissal } from '../net/ending.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
-import { DEFAULT_FLOOD_LIMITS, FloodGuard, type FloodLimits } from './flood-guard.ts';
+import { FloodGuard } from './flood-guard.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import {
   DEFAULT_WINDOW, ErrorCode, Flag, FrameType, goAwayFrame, MAX_WINDOW, numberFrame, pingFrame, readStreamId, Setting, SETTINGS_ACK, settingsFrame,
@@ -13,29 +13,12 @@ import { HeaderBlock } from './header-block.ts';
 import { HeaderSection, type SectionStep } from './header-section.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { DEFAULT_TABLE_BYTES } from './hpack-table.ts';
+import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './limits.ts';
 import { applySettings } from './peer-settings.ts';
+import { RecentIds } from './recent-ids.ts';
 import { Http2Sender } from './sender.ts';
 import type { Http2Stream } from './stream.ts';
 
-export interface Http2Limits {
-  /** Of one header section, as RFC 9113 §6.5.2 counts. Default 60 KiB. */
-  readonly maxHeadBytes: number;
-  /** Default 100. */
-  readonly maxHeaders: number;
-  /** Octets of body that may be on their way to us, per stream and per connection. Envoy: initial_stream_window_size, initial_connection_window_size. */
-  readonly streamWindow: number;
-  readonly connectionWindow: number;
-  /** Of header compression, in both directions. Envoy: hpack_table_size. */
-  readonly tableBytes: number;
-  readonly flood: FloodLimits;
-}
-
-export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
-  maxHeadBytes: 60 * 1024, maxHeaders: 100, streamWindow: 256 * 1024, connectionWindow: 1024 * 1024, tableBytes: DEFAULT_TABLE_BYTES, flood: DEFAULT_FLOOD_LIMITS,
-};
-
-/** Streams that we reset, of which frames may still be on their way. */
-const REMEMBERED_RESETS = 256;
 const PROVOKED: ReadonlySet<ErrorCode> = new Set([ErrorCode.Protocol, ErrorCode.FlowControl, ErrorCode.StreamClosed, ErrorCode.FrameSize]);
 
 export interface Http2ConnectionDeps {
@@ -59,7 +42,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   readonly #socket: Duplex;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
-  readonly #ownReset = new Set<number>();
+  readonly #ownReset = new RecentIds();
   /** Streams whose sender waits for a window or the socket. */
   readonly #waiting = new Set<Http2Stream>();
   #receiveWindow: number;
@@ -170,7 +153,7 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
   // For streams
 
   writeReset(streamId: number, code: ErrorCode): void {
-    this.#remember(streamId);
+    this.#ownReset.add(streamId);
     this.#control(numberFrame(FrameType.RstStream, streamId, code));
   }
 
@@ -378,15 +361,6 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
     if (!this.sender.outbox.blocked) return;
     this.sender.outbox.controlFrames++;
     if (!this.flood.controlFrames(this.sender.outbox.controlFrames)) this.destroy();
-  }
-
-  #remember(streamId: number): void {
-    this.#ownReset.add(streamId);
-    if (this.#ownReset.size <= REMEMBERED_RESETS) return;
-    for (const oldest of this.#ownReset) {
-      this.#ownReset.delete(oldest);
-      return;
-    }
   }
 
   #onDrain(): void {

@@ -6,9 +6,10 @@ import { isAuthority, isMethod, isOriginForm } from '../http1/head.ts';
 import type { DownstreamStream, RequestHead, RequestSink } from '../http/stream.ts';
 import { DEFAULT_CLOSE_DELAY_MS } from '../net/ending.ts';
 import { TurnQueue, type Backlog } from '../net/turn-queue.ts';
-import { Http2Connection, type Http2Limits } from './connection.ts';
+import { Http2Connection } from './connection.ts';
 import { ErrorCode, FrameType, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
+import type { Http2Limits } from './limits.ts';
 import { DownstreamHttp2Stream } from './server-stream.ts';
 
 interface Refusal {

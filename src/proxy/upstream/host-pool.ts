@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Http1ClientConnection, type Http1ClientHandler } from '../http1/client-connection.ts';
 import { DEFAULT_LIMITS } from '../http1/parser.ts';
-import type { Http2Limits } from '../http2/connection.ts';
+import type { Http2Limits } from '../http2/limits.ts';
 import { Http2ClientSession, type PingRules } from '../http2/client-session.ts';
 import type { ResponseSink, UpstreamStream } from '../http/stream.ts';
 import type { Breakers } from './breakers.ts';
