@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { HttpOutcome, PeerMetadata, SpanContext, UpstreamFacts } from '../outcome.ts';
 import { isGrpc } from '../route/path-match.ts';
-import type { Route, VirtualHost } from '../route/route.ts';
+import type { Route, VirtualHost, WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { ManagerServices } from './services.ts';
 import type { RequestHead, ResponseHead } from './stream.ts';
@@ -17,6 +17,7 @@ export interface Recorded {
   readonly services: ManagerServices;
   readonly route: Route | undefined;
   readonly virtualHost: VirtualHost | undefined;
+  readonly destination: WeightedDestination | undefined;
   readonly foundMetadata: Map<string, Readonly<Record<string, unknown>>> | undefined;
   /** Sent, or about to be. */
   readonly answer: ResponseHead | undefined;
@@ -101,4 +102,10 @@ export class ExchangeRecord {
       accessLogs: settings.accessLogs,
     };
   }
+}
+
+/** Where a request would have gone if it had not been answered here. */
+export function intended({ destination, services }: Recorded): UpstreamFacts | undefined {
+  const cluster = destination && services.clusters.get(destination.cluster);
+  return cluster && { destination: cluster.settings.destination, attempts: 0 };
 }

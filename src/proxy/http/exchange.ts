@@ -5,18 +5,16 @@ import type { HttpOutcome, PeerMetadata, UpstreamFacts } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
-import { ExchangeRecord, NO_HEADERS } from './exchange-record.ts';
+import { ExchangeRecord, intended, NO_HEADERS } from './exchange-record.ts';
 import type { BodyTranslation, FilterContext, LocalReply } from './filter.ts';
 import { HeldBody } from './held-body.ts';
-import { renderReply, type ReplyMapper } from './local-reply.ts';
+import { mapped, mapperFor, renderReply } from './local-reply.ts';
 import { prepareRequest } from './prepare.ts';
 import { Router } from './router.ts';
 import type { ManagerServices } from './services.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from './stream.ts';
 
 type Metadata = Map<string, Readonly<Record<string, unknown>>>;
-
-const NO_EDITS: Route['responseEdits'] = [];
 
 /** The connection that a request came on. */
 export interface ExchangeOwner {
@@ -291,8 +289,8 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
       return;
     }
     this.#record.details = reply.details;
-    const mapper = this.#mapperFor(reply);
-    const { head, body } = renderReply(mapper ? { ...reply, status: mapper.status ?? reply.status, body: mapper.body ?? reply.body } : reply, this.request);
+    const mapper = mapperFor(reply, this.services.settings.replyMappers, () => this.soFar());
+    const { head, body } = renderReply(mapped(reply, mapper), this.request);
     this.#answering = head;
     this.#editResponse(head);
     // After the route has had its say, as in Envoy: what it takes from others' answers may be put in ours.
@@ -301,13 +299,6 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (reply.close) this.stream.closeAfter();
     this.#sendEdited(head, end, !end);
     if (!end) this.sendData(body, true);
-  }
-
-  #mapperFor(reply: LocalReply): ReplyMapper | undefined {
-    const { replyMappers } = this.services.settings;
-    if (replyMappers.length === 0) return undefined;
-    const outcome = { ...this.soFar(), responseCode: reply.status };
-    return replyMappers.find((mapper) => mapper.applies(outcome));
   }
 
   /** @param end the response has no body @param more data follows at once */
@@ -333,7 +324,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   #editResponse(head: ResponseHead): void {
-    for (const edit of this.route?.responseEdits ?? NO_EDITS) edit(head.headers, this);
+    if (this.route) for (const edit of this.route.responseEdits) edit(head.headers, this);
     this.destination?.responseEdits?.(head.headers, this);
   }
 
@@ -397,22 +388,12 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.#done = true;
     const upstream = this.#router?.finish();
     if (this.#endings) for (const run of this.#endings) run();
-    this.services.outcomes.record(this.#outcome(upstream, this.#operation()));
+    const decorator = this.route?.decorator;
+    this.services.outcomes.record(this.#outcome(upstream, typeof decorator === 'function' ? decorator(this) : decorator));
     this.#owner.onEnded(this);
   }
 
-  /** Where the request would have gone if it had not been answered here. */
-  #intended(): UpstreamFacts | undefined {
-    const cluster = this.destination && this.services.clusters.get(this.destination.cluster);
-    return cluster && { destination: cluster.settings.destination, attempts: 0 };
-  }
-
-  #operation(): string | undefined {
-    const decorator = this.route?.decorator;
-    return typeof decorator === 'function' ? decorator(this) : decorator;
-  }
-
   #outcome(upstream: UpstreamFacts | undefined, operation: string | undefined): HttpOutcome {
-    return this.#record.outcome(this, upstream ?? this.#intended(), operation);
+    return this.#record.outcome(this, upstream ?? intended(this), operation);
   }
 }

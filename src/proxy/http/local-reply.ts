@@ -1,6 +1,6 @@
 /** Turns a local reply into a response head and body; gRPC clients get a trailers-only response. */
 import { Headers } from '../headers.ts';
-import type { Outcome } from '../outcome.ts';
+import type { HttpOutcome, Outcome } from '../outcome.ts';
 import type { HeaderEdits } from '../route/header-edits.ts';
 import { isGrpc } from '../route/path-match.ts';
 import type { LocalReply } from './filter.ts';
@@ -13,6 +13,16 @@ export interface ReplyMapper {
   readonly body: Buffer | undefined;
   readonly edits: HeaderEdits | undefined;
 }
+
+/** @param soFar what is known of the exchange; only asked for where it matters */
+export function mapperFor(reply: LocalReply, mappers: readonly ReplyMapper[], soFar: () => HttpOutcome): ReplyMapper | undefined {
+  if (mappers.length === 0) return undefined;
+  const outcome = { ...soFar(), responseCode: reply.status };
+  return mappers.find((mapper) => mapper.applies(outcome));
+}
+
+export const mapped = (reply: LocalReply, mapper: ReplyMapper | undefined): LocalReply =>
+  mapper ? { ...reply, status: mapper.status ?? reply.status, body: mapper.body ?? reply.body } : reply;
 
 export interface RenderedReply {
   readonly head: ResponseHead;

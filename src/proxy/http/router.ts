@@ -2,7 +2,6 @@
 import type { Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import type { UpstreamFacts } from '../outcome.ts';
-import { formatAddress } from '../net/format-address.ts';
 import { retriesRequest, type TryFailure } from '../route/retry-policy.ts';
 import type { ForwardAction, Route } from '../route/route.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
@@ -13,6 +12,7 @@ import type { Exchange } from './exchange.ts';
 import { failureReply, resetTexts } from './upstream-failure.ts';
 import { isIdempotent, isUndelivered, Retries } from './retries.ts';
 import { rewriteRequest } from './rewrite.ts';
+import { chooseHost, hashOf } from './host-choice.ts';
 import { createShadow, type Shadow } from './shadow.ts';
 import { steeredPolicy, type Steering, steers, takeSteering, UNSTEERED } from './steering.ts';
 import type { ResetReason, ResponseHead } from './stream.ts';
@@ -67,7 +67,7 @@ export class Router implements DeadlineEvents {
     this.#cluster = cluster;
     this.#read();
     if (action.hash) {
-      const result = action.hash({ request: exchange.request, sourceIp: exchange.clientAddress, connection: this.#addresses() });
+      const result = hashOf(exchange, action.hash);
       this.#hash = result.hash;
       this.#setCookie = result.setCookie;
     }
@@ -229,7 +229,7 @@ export class Router implements DeadlineEvents {
   #try(): void {
     const { exchange } = this;
     const cluster = this.#currentCluster();
-    const host = this.#nextHost ?? (cluster && this.#chooseHost(cluster));
+    const host = this.#nextHost ?? (cluster && chooseHost(exchange, cluster, this.#hash, this.#retries));
     this.#nextHost = undefined;
     if (!cluster || !host) return exchange.reply({ status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' });
     this.#attempts++;
@@ -247,31 +247,6 @@ export class Router implements DeadlineEvents {
   #currentCluster(): UpstreamCluster | undefined {
     if (this.#attempts > 0 && this.#cluster) this.#cluster = this.exchange.services.clusters.get(this.#cluster.name) ?? this.#cluster;
     return this.#cluster;
-  }
-
-  #chooseHost(cluster: UpstreamCluster): Host | undefined {
-    const { exchange } = this;
-    const { discovery } = cluster.settings;
-    const choice = {
-      hash: this.#hash,
-      originalDestination: exchange.connection.originalDestination,
-      name: discovery.kind === 'named' ? exchange.request.authority : undefined,
-      destinationHeader: discovery.kind === 'original-dst' && discovery.useHeader ? exchange.request.headers.get(discovery.headerName) : undefined,
-    };
-    let host = cluster.pick(choice);
-    const { policy, tried } = this.#retries;
-    if (host && policy?.avoidPreviousHosts && tried.length > 0) {
-      for (let attempt = 1; attempt <= policy.hostAttempts && host && tried.includes(host); attempt++) host = cluster.pick({ ...choice, attempt });
-    }
-    if (host && this.#retries.shuns(host, () => exchange.clock.monotonic())) return cluster.pickOther(tried) ?? host;
-    return host;
-  }
-
-  /** Of the client as it is known through trusted proxies, whose port is not known, and of what it connected to. */
-  #addresses(): [remote: string, local: string] {
-    const { clientAddress, connection } = this.exchange;
-    const { remote, originalDestination } = connection;
-    return [formatAddress(clientAddress === remote.address ? remote : { address: clientAddress, port: 0 }), formatAddress(originalDestination)];
   }
 
   /** Begins another try if policy, budget and body allow. @returns false when the failure is final
