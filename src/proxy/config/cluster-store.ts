@@ -7,14 +7,11 @@ import { compileCluster, compileEndpoints } from './clusters.ts';
 import { decode } from './decode.ts';
 import { LazyCluster } from './lazy-cluster.ts';
 
-interface Entry {
-  active: LazyCluster;
-  warming: LazyCluster | undefined;
-}
-
 export class ClusterStore {
   readonly #deps: ClusterDeps;
-  readonly #clusters = new Map<string, Entry>();
+  readonly #active = new Map<string, LazyCluster>();
+  /** What is to take over. */
+  readonly #warming = new Map<string, LazyCluster>();
   /** Encoded, by service. */
   readonly #endpoints = new Map<string, Uint8Array>();
   /** Those whose endpoints are told apart from them, by service. */
@@ -27,40 +24,38 @@ export class ClusterStore {
   }
 
   get(name: string): UpstreamCluster | undefined {
-    return this.#clusters.get(name)?.active.get();
+    return this.#active.get(name)?.get();
   }
 
   /** @throws ConfigError */
   setCluster(name: string, value: Uint8Array): void {
     const settings = compileCluster(decode('cluster', value));
-    const entry = this.#clusters.get(name);
-    if (entry && !entry.warming && connectsAlike(entry.active.value, value)) return entry.active.reconfigure(value, settings);
+    const active = this.#active.get(name);
+    const warming = this.#warming.get(name);
+    if (active && !warming && connectsAlike(active.value, value)) return active.reconfigure(value, settings);
     const next = new LazyCluster(value, settings, this.#deps);
     this.#join(next);
-    if (!entry) {
-      this.#clusters.set(name, { active: next, warming: undefined });
+    if (!active) {
+      this.#active.set(name, next);
       next.whenWarm(this.#onWarm);
       return;
     }
-    if (entry.warming) this.#leave(entry.warming);
-    entry.warming?.close();
-    entry.warming = next;
+    if (warming) this.#end(warming);
+    this.#warming.set(name, next);
     next.whenWarm(() => {
-      if (entry.warming !== next) return;
-      this.#leave(entry.active);
-      entry.active.close();
-      entry.active = next;
-      entry.warming = undefined;
+      if (this.#warming.get(name) !== next) return;
+      this.#end(active);
+      this.#active.set(name, next);
+      this.#warming.delete(name);
       this.#onWarm();
     });
   }
 
   removeCluster(name: string): void {
-    const entry = this.#clusters.get(name);
-    this.#clusters.delete(name);
-    for (const cluster of entry ? both(entry) : []) {
-      this.#leave(cluster);
-      cluster.close();
+    for (const clusters of [this.#active, this.#warming]) {
+      const cluster = clusters.get(name);
+      clusters.delete(name);
+      if (cluster) this.#end(cluster);
     }
   }
 
@@ -77,16 +72,15 @@ export class ClusterStore {
   }
 
   warm(name: string): boolean {
-    const entry = this.#clusters.get(name);
-    return entry === undefined || (entry.warming === undefined && entry.active.warm);
+    return !this.#warming.has(name) && this.#active.get(name)?.warm !== false;
   }
 
   get allWarm(): boolean {
-    return [...this.#clusters.values()].every(({ active, warming }) => warming === undefined && active.warm);
+    return this.#warming.size === 0 && this.#active.values().every(({ warm }) => warm);
   }
 
   get counts(): { readonly total: number; readonly warming: number } {
-    return { total: this.#clusters.size, warming: [...this.#clusters.values()].filter(({ active }) => !active.warm).length };
+    return { total: this.#active.size, warming: [...this.#active.values()].filter(({ warm }) => !warm).length };
   }
 
   endpointNames(): Iterable<string> {
@@ -98,17 +92,18 @@ export class ClusterStore {
   }
 
   states(): ClusterState[] {
-    return Array.from(this.#clusters.values(), ({ active }) => active.state());
+    return Array.from(this.#active.values(), (cluster) => cluster.state());
   }
 
   /** Of those that somebody has called. */
   calledStates(): ClusterState[] {
-    return [...this.#clusters.values()].flatMap(({ active }) => (active.called ? [active.state()] : []));
+    return [...this.#active.values()].flatMap((cluster) => (cluster.called ? [cluster.state()] : []));
   }
 
   close(): void {
     for (const cluster of this.#each()) cluster.destroy();
-    this.#clusters.clear();
+    this.#active.clear();
+    this.#warming.clear();
     this.#members.clear();
   }
 
@@ -120,6 +115,11 @@ export class ClusterStore {
     if (endpoints) cluster.setEndpoints(endpoints);
   }
 
+  #end(cluster: LazyCluster): void {
+    this.#leave(cluster);
+    cluster.close();
+  }
+
   #leave(cluster: LazyCluster): void {
     const { service } = cluster;
     if (service === undefined) return;
@@ -129,8 +129,6 @@ export class ClusterStore {
   }
 
   #each(): LazyCluster[] {
-    return [...this.#clusters.values()].flatMap(both);
+    return [...this.#active.values(), ...this.#warming.values()];
   }
 }
-
-const both = ({ active, warming }: Entry): LazyCluster[] => (warming ? [active, warming] : [active]);

@@ -7,6 +7,8 @@ import type { ClusterSettings } from '../upstream/settings.ts';
 import { compileCluster, compileEndpoints } from './clusters.ts';
 import { decode } from './decode.ts';
 
+const NONE: readonly string[] = [];
+
 export class LazyCluster {
   readonly #deps: ClusterDeps;
   #value: Uint8Array;
@@ -24,7 +26,8 @@ export class LazyCluster {
     this.#deps = deps;
     this.#value = value;
     this.service = discovery.kind === 'eds' ? discovery.service : undefined;
-    this.secretNames = settings.transportMatches.flatMap(({ transport }) => secretNames(transport.tls)).concat(secretNames(settings.transport.tls));
+    const secrets = settings.transportMatches.flatMap(({ transport }) => secretNames(transport.tls)).concat(secretNames(settings.transport.tls));
+    this.secretNames = secrets.length === 0 ? NONE : secrets;
     // Others wait for what DNS says of it.
     if (discovery.kind === 'dns') this.#made = new UpstreamCluster(settings, deps);
   }

@@ -24,8 +24,8 @@ export interface ChainSettings {
   /** Checked when a connection begins; all must allow it. */
   readonly access: readonly AccessRules[];
   readonly terminal: { readonly kind: 'http'; readonly manager: ManagerSettings } | { readonly kind: 'tcp'; readonly proxy: TcpProxySettings };
-  /** Equal for equal chains, so that an update keeps what did not change. */
-  readonly fingerprint: string;
+  /** Encoded: the same for equal chains, so that an update keeps what did not change. */
+  readonly source: Uint8Array;
 }
 
 export interface ListenerSettings {
@@ -102,7 +102,7 @@ function listenerFilters(message: Listener): Set<string> {
 
 function compileChain(message: FilterChain, context: ManagerContext): ChainSettings {
   try {
-    return { name: message.name, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message), ...compileFilters(message.filters, context), fingerprint: Buffer.from(sourceBytes(message)).toString('latin1') };
+    return { name: message.name, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message), ...compileFilters(message.filters, context), source: sourceBytes(message) };
   } catch (error) {
     throw new ConfigError(`filter chain ${message.name === '' ? '(unnamed)' : message.name}: ${errorText(error)}`);
   }

@@ -6,6 +6,7 @@ import type { Route as RouteMessage, RouteAction as RouteActionMessage, RouteMat
 import { errorText } from '../../base/errors.ts';
 import { ConfigError } from '../errors.ts';
 import { decode, sourceBytes } from './decode.ts';
+import { readHostNames } from './host-names.ts';
 import { compileFormat } from '../route/format.ts';
 import { compileHashPolicy } from '../route/hash-policy.ts';
 import { compileHeaderEdits, type HeaderEdits } from '../route/header-edits.ts';
@@ -63,9 +64,10 @@ export function edits(fields: EditFields): Edits {
 /** A virtual host that is checked when it comes and made when it is first asked for: of the hosts that a sidecar knows it calls
  * few, and in its encoded form each costs a fraction. */
 export class LazyHost implements NamedHost {
-  readonly name: string;
-  readonly domains: readonly string[];
-  readonly #bytes: Uint8Array;
+  /** Where its bytes are: a view for each would cost as much as they do. */
+  readonly #buffer: ArrayBufferLike;
+  readonly #start: number;
+  readonly #length: number;
   readonly #table: Edits;
   readonly #compiler: RouteCompiler;
   #made: VirtualHost | undefined;
@@ -73,10 +75,20 @@ export class LazyHost implements NamedHost {
   /** @param table what the route table adds to every host
    * @throws ConfigError */
   constructor(bytes: Uint8Array, table: Edits, compiler: RouteCompiler) {
-    this.#bytes = bytes;
+    this.#buffer = bytes.buffer;
+    this.#start = bytes.byteOffset;
+    this.#length = bytes.length;
     this.#table = table;
     this.#compiler = compiler;
-    ({ name: this.name, domains: this.domains } = this.#compile());
+    this.#compile();
+  }
+
+  get name(): string {
+    return this.#made?.name ?? readHostNames(this.#bytes()).name;
+  }
+
+  get domains(): readonly string[] {
+    return this.#made?.domains ?? readHostNames(this.#bytes()).domains;
   }
 
   get(): VirtualHost {
@@ -84,7 +96,11 @@ export class LazyHost implements NamedHost {
   }
 
   #compile(): VirtualHost {
-    return compileHost(decode('virtualHost', this.#bytes), this.#table, this.#compiler);
+    return compileHost(decode('virtualHost', this.#bytes()), this.#table, this.#compiler);
+  }
+
+  #bytes(): Uint8Array {
+    return new Uint8Array(this.#buffer, this.#start, this.#length);
   }
 }
 

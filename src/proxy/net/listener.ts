@@ -169,10 +169,11 @@ export class ListenerRuntime {
   }
 
   #adopt(settings: ListenerSettings): void {
-    const before = new Map(this.#all().map((chain) => [chain.settings.fingerprint, chain]));
+    const before = [...this.#all()];
     const take = (next: ChainSettings): Chain => {
-      const same = before.get(next.fingerprint);
-      before.delete(next.fingerprint);
+      // As a rule it is the first of those that are left.
+      const at = before.findIndex((chain) => Buffer.compare(chain.settings.source, next.source) === 0);
+      const [same] = at < 0 ? [] : before.splice(at, 1);
       if (same) return same;
       const chain = new Chain(next, this.#deps.services, this.#deps.secrets);
       if (this.#ending) chain.announceEnd();
@@ -180,7 +181,7 @@ export class ListenerRuntime {
     };
     this.#chains = settings.chains.map(take);
     this.#default = settings.defaultChain && take(settings.defaultChain);
-    for (const chain of before.values()) this.#retire(chain);
+    for (const chain of before) this.#retire(chain);
     for (const chain of this.#retired) chain.revoke((connection) => this.#successor(connection));
   }
 

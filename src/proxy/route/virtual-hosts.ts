@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import { DomainTable } from './domain-table.ts';
 import type { VirtualHost } from './route.ts';
 
 /** A virtual host by its names. What it does is made when somebody asks for it. */
@@ -16,16 +17,19 @@ export interface VirtualHostIndex {
 /** @param ignorePort Envoy: `ignore_port_in_host_matching`
  * @param clash what happens when two hosts have a name: Envoy refuses */
 export function indexVirtualHosts(hosts: readonly NamedHost[], ignorePort: boolean, clash: 'refuse' | 'first' = 'refuse'): VirtualHostIndex {
-  const exact = new Map<string, NamedHost>();
+  const exact = new DomainTable(hosts);
   const suffixes = new Map<string, NamedHost>();
   const prefixes = new Map<string, NamedHost>();
   let fallback: NamedHost | undefined;
-  const claim = (map: Map<string, NamedHost>, key: string, host: NamedHost) => {
-    if (map.has(key) && clash === 'first') return;
-    if (map.has(key)) throw new ConfigError(`virtual host ${host.name}: only unique values for domains are permitted, duplicate of ${JSON.stringify(key)} in ${map.get(key)?.name ?? ''}`);
-    map.set(key, host);
+  const refuse = (key: string, host: NamedHost, owner: NamedHost | undefined) => {
+    if (owner && clash === 'refuse') throw new ConfigError(`virtual host ${host.name}: only unique values for domains are permitted, duplicate of ${JSON.stringify(key)} in ${owner.name}`);
   };
-  for (const host of hosts) {
+  const claim = (map: Map<string, NamedHost>, key: string, host: NamedHost) => {
+    const owner = map.get(key);
+    refuse(key, host, owner);
+    if (!owner) map.set(key, host);
+  };
+  for (const [i, host] of hosts.entries()) {
     for (const raw of host.domains) {
       const domain = raw.toLowerCase();
       if (domain === '*') {
@@ -34,7 +38,7 @@ export function indexVirtualHosts(hosts: readonly NamedHost[], ignorePort: boole
         fallback = host;
       } else if (domain.startsWith('*')) claim(suffixes, domain.slice(1), host);
       else if (domain.endsWith('*')) claim(prefixes, domain.slice(0, -1), host);
-      else claim(exact, domain, host);
+      else refuse(domain, host, exact.claim(domain, i));
     }
   }
   const suffixLengths = lengths(suffixes);

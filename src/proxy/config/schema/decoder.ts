@@ -12,6 +12,8 @@ interface CompiledType {
   blank(): Message;
 }
 
+const SOURCE = Symbol('source');
+
 export interface Decoder {
   /** @throws WireError */
   decode(root: string, bytes: Uint8Array): unknown;
@@ -31,7 +33,6 @@ export interface DecoderOptions {
 
 export function createDecoder(table: SchemaTable, options: DecoderOptions = {}): Decoder {
   const types: (CompiledType | undefined)[] = [];
-  const sources = new WeakMap<object, Uint8Array>();
   const keep = new Set(options.traced);
   const deferred = new Set(options.deferred);
 
@@ -47,14 +48,14 @@ export function createDecoder(table: SchemaTable, options: DecoderOptions = {}):
       if (field) readField(field, message, reader, tag & 7);
       else reader.skip(tag & 7);
     }
-    if (keep.has(type.name)) sources.set(message, reader.bytes.subarray(start, reader.end));
+    if (keep.has(type.name)) remember(message, reader.bytes.subarray(start, reader.end));
     return message;
   };
   const nested = (index: number, reader: WireReader): Message => {
     const { start, end } = reader.span();
     if (!deferred.has(typeAt(index).name)) return readMessage(index, new WireReader(reader.bytes, start, end));
-    const message = {};
-    sources.set(message, reader.bytes.subarray(start, end));
+    const message: Message = {};
+    remember(message, reader.bytes.subarray(start, end));
     return message;
   };
   const readValue = (field: FieldRow, reader: WireReader): unknown => {
@@ -107,9 +108,12 @@ export function createDecoder(table: SchemaTable, options: DecoderOptions = {}):
   return {
     decode: (root, bytes) => readMessage(indexOf(root), new WireReader(bytes)),
     typeName: (root) => typeAt(indexOf(root)).name,
-    source: (message) => sources.get(message),
+    source: (message: { [SOURCE]?: Uint8Array }) => message[SOURCE],
   };
 }
+
+/** Not enumerable: it is none of the message's fields. A WeakMap would stay as large as it once was. */
+const remember = (message: object, source: Uint8Array): void => void Object.defineProperty(message, SOURCE, { value: source });
 
 function compileType(table: SchemaTable, index: number): CompiledType {
   const json = table.types[index];
