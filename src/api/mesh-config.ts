@@ -5,6 +5,7 @@ import { errorText } from '../base/errors.ts';
 import { formatProblem } from '../base/format-operators.ts';
 import type { ClientTls } from './common/traffic-policy.ts';
 import { Report } from './validation/report.ts';
+import { checkTlsNames } from './validation/server-tls.ts';
 import { checkClientTls } from './validation/traffic-policy.ts';
 import { parseDuration } from '../base/duration.ts';
 import type { Issue } from './issue.ts';
@@ -103,7 +104,7 @@ export function decodeMeshConfig(yaml: string, defaults: MeshConfig = defaultMes
   } catch (error) {
     return { value: defaults, issues: [{ severity: 'error', path: '', message: `not valid YAML: ${errorText(error)}` }] };
   }
-  const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input), ...checkFormats(input), ...checkOutbound(input)];
+  const issues = [...checkValue(MeshConfigSchema.json, input, '', { unknownField: 'warning' }), ...checkDurations(input), ...checkFormats(input), ...checkOutbound(input), ...checkTlsDefaults(input)];
   if (issues.some(isError)) return { value: defaults, issues };
   // The check above has shown that the input has the shape of MeshConfigInput.
   return { value: overlay(defaults, input) as MeshConfig, issues: [...issues, ...meshConfigInVain(input)] };
@@ -144,6 +145,15 @@ function checkOutbound(input: unknown): Issue[] {
   if (tls['mode'] === 'ISTIO_MUTUAL') report.at('mode').error('must be SIMPLE, MUTUAL or DISABLE: hosts outside of the mesh have none of its certificates');
   // The schema has been asked about the fields' types.
   else checkClientTls(report, tls as ClientTls);
+  return report.issues;
+}
+
+function checkTlsDefaults(input: unknown): Issue[] {
+  const defaults = isRecord(input) ? input['tlsDefaults'] : undefined;
+  if (!isRecord(defaults)) return [];
+  const report = new Report('tlsDefaults');
+  const list = (name: string) => (Array.isArray(defaults[name]) ? defaults[name].filter((item) => typeof item === 'string') : []);
+  checkTlsNames(report, { cipherSuites: list('cipherSuites'), ecdhCurves: list('ecdhCurves') });
   return report.issues;
 }
 

@@ -125,6 +125,7 @@ const CASES: readonly (readonly [string, string, readonly RegExp[]])[] = [
   ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE}}'), [/E .*SIMPLE TLS requires a server certificate/, /E .*private key/]],
   ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: x}}'), []],
   ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: x, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2}}'), [/E .*is above maxProtocolVersion/]],
+  ['Gateway', server('{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: x, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256, "[AES128-SHA|AES256-SHA]", TLS_AES_128_GCM_SHA256], ecdhCurves: [P-256, p-256]}}'), [/W spec.servers\[0\].tls.cipherSuites\[2\]: "TLS_AES_128_GCM_SHA256" is left out/, /W spec.servers\[0\].tls.ecdhCurves\[1\]: "p-256" is left out/]],
   ['Gateway', server('{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"], tls: {httpsRedirect: true}}'), []],
   ['Gateway', server('{port: {number: 80, name: a, protocol: HTTP}, hosts: [a.com]}, {port: {number: 80, name: a, protocol: TCP}, hosts: ["*/b.com"]}'), [/E .*duplicate name a/, /E .*port 80 is HTTP already/]],
   ['Gateway', server('{port: {number: 80, name: a, protocol: HTTP}, hosts: ["A_b/c/d", "x y"]}'), [/E .*hosts\[0\]: host/, /E .*hosts\[1\]/]],

@@ -1,5 +1,6 @@
 import { create, type MessageShape } from '@bufbuild/protobuf';
 import type { ClientTls } from '../../api/common/traffic-policy.ts';
+import { knownCurves, knownSuites } from '../../api/common/tls-names.ts';
 import type { ServerTls } from '../../api/common/server-tls.ts';
 import type { MeshConfig } from '../../api/mesh-config.ts';
 import { parseAddress } from '../../base/cidr.ts';
@@ -135,7 +136,7 @@ export function originatedSocket(tls: ClientTls, options: Origination): Transpor
   const names = tls.subjectAltNames && tls.subjectAltNames.length > 0 ? tls.subjectAltNames : options.subjectAltNames;
   const common: CommonInit = {
     alpnProtocols: options.isHttp2 ? ['h2'] : [],
-    tlsParams: { ...VERSIONS_SPOKEN, ecdhCurves: defaults?.ecdhCurves ?? [], cipherSuites: defaults?.cipherSuites ?? [] },
+    tlsParams: { ...VERSIONS_SPOKEN, ecdhCurves: knownCurves(defaults?.ecdhCurves), cipherSuites: knownSuites(defaults?.cipherSuites) },
     ...clientCertificate(tls),
     ...serverTrust(tls, names),
   };
@@ -183,8 +184,8 @@ export function edgeServerSocket(tls: ServerTls, kind: 'http' | 'tcp', mesh: Pic
     tlsParams: {
       tlsMinimumProtocolVersion: VERSIONS[tls.minProtocolVersion ?? 'TLSV1_2'] ?? TlsParameters_TlsProtocol.TLSv1_2,
       tlsMaximumProtocolVersion: VERSIONS[tls.maxProtocolVersion ?? 'TLS_AUTO'] ?? TlsParameters_TlsProtocol.TLS_AUTO,
-      cipherSuites: tls.cipherSuites ?? [],
-      ecdhCurves: tls.ecdhCurves ?? [],
+      cipherSuites: knownSuites(tls.cipherSuites),
+      ecdhCurves: knownCurves(tls.ecdhCurves),
     },
     ...serverCertificates(tls),
     ...clientTrust(tls),

@@ -17,14 +17,19 @@ export const MESH_CONFIG: readonly Scenario[] = [
     steps: [get('server/', { status: 200, seen: [{ at: '127.0.0.1', port: 8080, headers: { 'x-forwarded-client-cert': /./ } }] })],
   },
   {
-    name: 'the mesh says that hosts of unknown requests are looked up when they are called', ignores: ['log.details', 'log.sent'], config: { outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } }, apps: { 80: 'listens' },
+    name: 'the mesh says that hosts of unknown requests are looked up when they are called', ignores: ['log.details', 'log.sent'], config: { outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } }, apps: { 80: 'listens', 443: 'listens' },
     steps: [
       get('first.example/', { status: 200, seen: [{ at: '10.250.0.1' }], log: { cluster: 'AllowAnyDynamicDNSCluster', route: 'allow_any' } }, { at: '10.250.0.5:80' }),
       get('second.example/', { status: 200, seen: [{ at: '10.250.0.2' }] }, { at: '10.250.0.5:80' }),
       get('10.250.0.1/', { status: 200, seen: [{ at: '10.250.0.1' }] }, { at: '10.250.0.5:80' }),
       get('nobody.example/', { status: 503, body: 'DNS resolution failure', seen: [], log: { flags: 'DF' } }, { at: '10.250.0.5:80' }),
       get('one/', { status: 200, seen: [{ authority: 'one' }] }),
+      get('second.example/', { status: 200, seen: [{ at: '10.250.0.1', port: 443 }], log: { cluster: 'PassthroughCluster' } }, { at: '10.250.0.1:443', tls: { sni: 'second.example' } }),
     ],
+  },
+  {
+    name: 'the mesh says that hosts of unknown requests are called by TLS', ignores: ['log.details', 'log.sent'], config: { outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS', tls: { mode: 'SIMPLE', insecureSkipVerify: true } } }, apps: { 80: 'listens', 443: 'listens' },
+    steps: [get('second.example:443/', { status: 200, seen: [{ at: '10.250.0.2', port: 443, tls: { sni: 'second.example' } }], log: { cluster: 'AllowAnyDynamicDNSCluster' } }, { at: '10.250.0.5:80' })],
   },
   {
     name: 'the mesh says that headers for looking into it are left out', config: proxies({ proxyHeaders: { envoyDebugHeaders: { disabled: true } } }),
