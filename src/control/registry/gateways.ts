@@ -10,7 +10,7 @@ export interface EdgeServer {
   readonly namespace: string;
   readonly name: string;
   readonly server: GatewayServer;
-  /** The hosts without their namespace part, and the namespaces that may bind to each (`*` for any). */
+  /** The hosts without their namespace part, in lower case, since names count in any; and the namespaces that may bind to each (`*` for any). */
   readonly hosts: readonly { readonly host: string; readonly namespace: string }[];
 }
 
@@ -31,7 +31,7 @@ export function serversFor(objects: readonly Stored<Gateway>[], labels: Readonly
 /** `ns/host`, `./host` (own namespace) or `host`; the namespace `*` is any. */
 function edgeHost(text: string, own: string): { host: string; namespace: string } {
   const slash = text.indexOf('/');
-  if (slash < 0) return { host: text, namespace: '*' };
+  if (slash < 0) return { host: text.toLowerCase(), namespace: '*' };
   const namespace = text.slice(0, slash);
-  return { host: text.slice(slash + 1), namespace: namespace === '.' ? own : namespace };
+  return { host: text.slice(slash + 1).toLowerCase(), namespace: namespace === '.' ? own : namespace };
 }

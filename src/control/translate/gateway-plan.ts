@@ -119,7 +119,7 @@ export function boundRules(chain: EdgeChain, context: Context): BoundRules[] {
     chain.servers.flatMap((server) => {
       if (!rules.gateways.has(server.gateway) || !isVisible(rules.exportTo, rules.namespace, context.proxy.namespace)) return [];
       const offered = server.hosts.filter((h) => h.namespace === '*' || h.namespace === rules.namespace);
-      const hosts = rules.hosts.flatMap((host) => offered.filter((o) => hostsMeet(o.host, host)).map((o) => narrower(o.host, host)));
+      const hosts = rules.hosts.map((host) => host.toLowerCase()).flatMap((host) => offered.filter((o) => hostsMeet(o.host, host)).map((o) => narrower(o.host, host)));
       return hosts.length > 0 ? [{ rules, hosts: [...new Set(hosts)], server }] : [];
     }),
   );

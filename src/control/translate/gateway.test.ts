@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { buildEdgeListener } from './gateway-listeners.ts';
 import { buildEdgeRoutes } from './gateway-routes.ts';
 import { planEdge } from './gateway-plan.ts';
 import { contextFor } from './testing/context.ts';
@@ -63,6 +64,26 @@ test('a host is served as far as the server and the VirtualService agree', () =>
   assert.equal(ask(yaml, { host: 'a.example.com' }), WEB);
   assert.equal(ask(yaml, { host: 'b.other.com' }), '404');
   assert.equal(ask(yaml, { host: 'c.example.com' }), '404');
+});
+
+test('names count in any case, and each stands once', () => {
+  const c = context(gateway('{port: {number: 80, name: http, protocol: HTTP}, hosts: [Shop.Example, "*.example"]}') + rules('shop.example, SHOP.example', TO_WEB) + rules('Shop.example', '{match: [{uri: {prefix: /b}}], redirect: {uri: /x}}', { name: 'second' }));
+  const { virtualHosts } = buildEdgeRoutes('http.8080', planEdge(c), c);
+  assert.deepEqual(virtualHosts.flatMap(({ domains }) => domains), ['shop.example', '*']);
+});
+
+test('of two rules for one server name the first has the chain, and what is left of the second has one too', () => {
+  const tls = (name: string, match: string) => `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}, namespace: default}
+spec: {hosts: ["*.example"], gateways: [default/edge], tls: [{match: [${match}], route: [{destination: {host: web.default.svc.cluster.local}}]}]}
+`;
+  const c = context(gateway('{port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ["*"]}') + tls('one', '{sniHosts: [a.example, b.example]}, {sniHosts: [b.example]}') + tls('two', '{sniHosts: [b.example, c.example]}'));
+  const [plan] = planEdge(c).listeners;
+  assert.ok(plan);
+  const listener = buildEdgeListener(plan, { context: c, telemetry: { accessLog: [], outcomes: [] }, security: { http: [], tcp: [] } });
+  assert.deepEqual(listener?.filterChains.map(({ filterChainMatch }) => filterChainMatch?.serverNames), [['a.example', 'b.example'], ['c.example']]);
 });
 
 test('a server can say from which namespace its hosts may be served', () => {

@@ -29,7 +29,7 @@ export const MESH_CONFIG: readonly Scenario[] = [
   },
   {
     name: 'the mesh says that hosts of unknown requests are called by TLS', ignores: ['log.details', 'log.sent'], config: { outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS', tls: { mode: 'SIMPLE', insecureSkipVerify: true } } }, apps: { 80: 'listens', 443: 'listens' },
-    steps: [get('second.example:443/', { status: 200, seen: [{ at: '10.250.0.2', port: 443, tls: { sni: 'second.example' } }], log: { cluster: 'AllowAnyDynamicDNSCluster' } }, { at: '10.250.0.5:80' })],
+    steps: [get('one/', { status: 200 }), get('second.example:443/', { status: 200, seen: [{ at: '10.250.0.2', port: 443, tls: { sni: 'second.example' } }], log: { cluster: 'AllowAnyDynamicDNSCluster' } }, { at: '10.250.0.5:80' })],
   },
   {
     name: 'the mesh says that headers for looking into it are left out', config: proxies({ proxyHeaders: { envoyDebugHeaders: { disabled: true } } }),
