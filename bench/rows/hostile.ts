@@ -18,6 +18,8 @@ import { markdownTable, median } from '../table.ts';
 const PER_SECOND = 500;
 /** Of each measurement; the row is to end within minutes. */
 const MOST_SECONDS = 4;
+/** More would take half an hour. */
+const MOST_RUNS = 2;
 /** Until all of an attack's connections are there: what comes then is measured. */
 const MOST_SECONDS_TO_BEGIN = 3;
 const CONNECTIONS = 8;
@@ -43,7 +45,7 @@ export const hostileClients: Row = {
       writeFileSync(join(plan.directory, 'www/large'), Buffer.alloc(LARGE_BYTES));
       const rows: string[][] = [];
       for (const { name } of ATTACKS.filter((attack) => wanted?.includes(attack.name) ?? true)) {
-        for (const peer of peers) rows.push([name, peer.name, ...(await under(peer, name, plan, { runs: options.runs, seconds: Math.min(options.secondsPerRun, MOST_SECONDS) }))]);
+        for (const peer of peers) rows.push([name, peer.name, ...(await under(peer, name, plan, { runs: Math.min(options.runs, MOST_RUNS), seconds: Math.min(options.secondsPerRun, MOST_SECONDS) }))]);
       }
       console.log(markdownTable(['attack', 'proxy', 'p50 ms', 'p99 ms', 'p99, nobody', 'p99, another proxy', 'p99 ÷ nobody', 'p99 ÷ another', 'failed', 'CPU of the proxy', 'growth of memory, MB', 'connections that the attack took'], rows));
     });
@@ -73,7 +75,7 @@ async function under(peer: Peer, name: string, plan: Plan, { runs, seconds }: { 
     const quiet = middle((round) => round.quiet.load.p99Ms);
     const elsewhere = middle((round) => round.elsewhere.load.p99Ms);
     return [
-      middle(({ attacked }) => attacked.load.p50Ms).toFixed(2), p99.toFixed(2), quiet.toFixed(2), elsewhere.toFixed(2), (p99 / quiet).toFixed(1), (p99 / elsewhere).toFixed(1),
+      ...(all.some(({ attacked }) => attacked.load.requests === 0) ? ['none answered', 'none answered'] : [middle(({ attacked }) => attacked.load.p50Ms).toFixed(2), p99.toFixed(2)]), quiet.toFixed(2), elsewhere.toFixed(2), (p99 / quiet).toFixed(1), (p99 / elsewhere).toFixed(1),
       String(Math.max(...all.map(({ attacked }) => attacked.load.errors))), `${middle(({ attacked }) => attacked.cpu).toFixed(0)} %`, Math.max(...all.map(({ attacked }) => attacked.growth)).toFixed(0), all.at(-1)?.attacked.connections ?? '',
     ];
   } finally {
