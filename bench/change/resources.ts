@@ -1,6 +1,5 @@
 /** What the clients know of the resources that they are sent. Read once for each content, however many clients get it. */
 import { fromBinary, type DescMessage } from '@bufbuild/protobuf';
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { ListenerSchema } from '../../src/xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { HttpConnectionManagerSchema } from '../../src/xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { TypeUrl } from '../../src/xds/type-urls.ts';
@@ -11,7 +10,7 @@ export interface Content {
   readonly id: number;
   readonly version: string;
   readonly markers: readonly Marker[];
-  /** Of a cluster: the EDS resource that it needs; of a listener: the routes. */
+  /** Of a listener: the routes that it needs. */
   readonly refers: readonly string[];
   holders: number;
 }
@@ -67,10 +66,7 @@ export class Resources {
   }
 }
 
-const EDS_CLUSTER_CONFIG = 3;
-
 function refersTo(known: Known, value: Uint8Array): string[] {
-  if (known.typeUrl === TypeUrl.Cluster) return hasField(value, EDS_CLUSTER_CONFIG) ? [known.name] : [];
   if (known.typeUrl !== TypeUrl.Listener) return [];
   const listener = fromBinary(ListenerSchema, value);
   const chains = [...listener.filterChains, ...(listener.defaultFilterChain ? [listener.defaultFilterChain] : [])];
@@ -83,13 +79,3 @@ function refersTo(known: Known, value: Uint8Array): string[] {
 }
 
 const isOf = (schema: DescMessage, typeUrl: string): boolean => typeUrl.endsWith(`/${schema.typeName}`);
-
-function hasField(bytes: Uint8Array, wanted: number): boolean {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === wanted) return true;
-    reader.skip(wireType, field);
-  }
-  return false;
-}

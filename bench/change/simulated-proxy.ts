@@ -1,5 +1,4 @@
-/** A sidecar as the control plane sees it: delta ADS, everything acknowledged at once, endpoints and routes asked for as
- * clusters and listeners name them. It holds no more than which content of each resource it was sent last. */
+/** A sidecar as the control plane sees it: delta ADS, everything acknowledged at once, routes asked for as listeners name them. It holds no more than which content of each resource it was sent last. */
 import { encodeDeltaRequest } from '../../src/xds/client/delta-codec.ts';
 import { TypeUrl } from '../../src/xds/type-urls.ts';
 import { H2Stream } from './h2-stream.ts';
@@ -10,6 +9,7 @@ import type { Responses } from './responses.ts';
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const NO_VERSIONS = {};
+const WHOLE: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.VirtualHost];
 
 export interface ProxyOptions {
   readonly host: string;
@@ -32,18 +32,17 @@ export class SimulatedProxy {
   #held = new Uint32Array(1024);
   /** By slot of the marker: the turn that was seen last. */
   readonly #turns = new Uint16Array(MARKER_SLOTS);
-  readonly #pending = new Set<string>(['clusters', 'listeners', 'virtual hosts']);
-  /** By type: names asked for, and how many clusters or listeners need each. */
-  readonly #asked = new Map<string, Map<string, number>>([[TypeUrl.Endpoints, new Map()], [TypeUrl.Route, new Map()]]);
+  /** Types of which everything is asked for, and routes by name. */
+  readonly #pending = new Set<string>(WHOLE);
+  /** Names of routes that were asked for, and how many listeners need each. */
+  readonly #asked = new Map<string, number>();
   #isComplete = false;
   messages = 0;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#stream = new H2Stream({ host: options.host, port: options.port, path: PATH }, { message: (bytes) => this.#receive(bytes), ended: (reason) => options.failed(reason) });
-    this.#request(TypeUrl.Cluster, { node: options.node });
-    this.#request(TypeUrl.Listener);
-    this.#request(TypeUrl.VirtualHost);
+    WHOLE.forEach((typeUrl, i) => this.#request(typeUrl, { subscribe: ['*'], ...(i === 0 ? { node: options.node } : {}) }));
   }
 
   get received(): number {
@@ -74,7 +73,7 @@ export class SimulatedProxy {
     for (const { known, content } of upserts) this.#take(known, content, wanted);
     for (const known of removed) this.#drop(known, wanted);
     this.#stream.sendFrame(ack);
-    this.#follow(typeUrl, wanted);
+    this.#follow(wanted);
     if (!this.#isComplete) this.#checkComplete(typeUrl);
   }
 
@@ -117,33 +116,28 @@ export class SimulatedProxy {
     if (content.holders === 0) this.#options.resources.forget(known, content);
   }
 
-  /** Asks for what clusters and listeners newly name, and gives up what none names any more. */
-  #follow(typeUrl: string, wanted: ReadonlyMap<string, number>): void {
-    const next = typeUrl === TypeUrl.Cluster ? TypeUrl.Endpoints : TypeUrl.Route;
-    const asked = this.#asked.get(next);
-    if (wanted.size === 0 || !asked) return;
+  /** Asks for routes that listeners newly name, and gives up what none names any more. */
+  #follow(wanted: ReadonlyMap<string, number>): void {
     const subscribe: string[] = [];
     const unsubscribe: string[] = [];
     for (const [name, more] of wanted) {
       if (more === 0) continue;
-      const before = asked.get(name) ?? 0;
+      const before = this.#asked.get(name) ?? 0;
       const now = before + more;
       if (before === 0) subscribe.push(name);
-      if (now > 0) asked.set(name, now);
+      if (now > 0) this.#asked.set(name, now);
       else {
-        asked.delete(name);
+        this.#asked.delete(name);
         unsubscribe.push(name);
-        this.#drop(this.#options.resources.known(next, name), new Map());
+        this.#drop(this.#options.resources.known(TypeUrl.Route, name), new Map());
       }
     }
-    if (!this.#isComplete) for (const name of subscribe) this.#pending.add(`${next} ${name}`);
-    if (subscribe.length + unsubscribe.length > 0) this.#request(next, { subscribe, unsubscribe });
+    if (!this.#isComplete) for (const name of subscribe) this.#pending.add(`${TypeUrl.Route} ${name}`);
+    if (subscribe.length + unsubscribe.length > 0) this.#request(TypeUrl.Route, { subscribe, unsubscribe });
   }
 
   #checkComplete(typeUrl: string): void {
-    if (typeUrl === TypeUrl.Cluster) this.#pending.delete('clusters');
-    if (typeUrl === TypeUrl.Listener) this.#pending.delete('listeners');
-    if (typeUrl === TypeUrl.VirtualHost) this.#pending.delete('virtual hosts');
+    this.#pending.delete(typeUrl);
     if (this.#pending.size > 0) return;
     this.#isComplete = true;
     this.#options.complete();

@@ -34,7 +34,7 @@ export const change: Row = {
     for (const size of SIZES) await measure(size);
     console.log(markdownTable(['services', 'proxies', 'one change of', 'p50 ms', 'p99 ms', 'CPU ms of the control plane', 'CPU ms of all clients', 'sent KB'], singles));
     console.log('');
-    console.log(markdownTable(['services', 'proxies', `${PER_SECOND} changes/s for ${SECONDS} s`, 'p50 ms', 'p99 ms', 'max ms', 'CPU of the control plane, cores', 'of the clients', 'of API server and driver', 'sent MB/s', 'resident MB, peak'], streams));
+    console.log(markdownTable(['services', 'proxies', `${PER_SECOND} changes/s for ${SECONDS} s`, 'p50 ms', 'p99 ms', 'max ms', 'CPU of the control plane, cores', 'of the clients', 'of API server and driver', 'responses/s for each client', 'sent MB/s', 'resident MB, peak'], streams));
   },
 };
 
@@ -102,12 +102,12 @@ function make(mesh: Mesh, { start }: Stopwatch, { kind, pick }: { kind: MarkerKi
 /** At a steady pace, whether or not the ones before have been taken. */
 async function stream(rig: Rig): Promise<void> {
   const { size, control, clients, watch } = rig;
-  const before = { cpu: control.cpuSeconds(), clients: clients.cpuSeconds(), own: process.cpuUsage(), bytes: await control.sentBytes(), at: nowMs() };
+  const before = { cpu: control.cpuSeconds(), clients: clients.cpuSeconds(), own: process.cpuUsage(), bytes: await control.sentBytes(), messages: (await clients.figures()).messages, at: nowMs() };
   await changes(rig);
   const seconds = (nowMs() - before.at) / 1000;
   const own = process.cpuUsage(before.own);
   const rate = (total: number) => (total / seconds).toFixed(2);
-  const costs = [rate(control.cpuSeconds() - before.cpu), rate(clients.cpuSeconds() - before.clients), rate((own.user + own.system) / 1e6), (((await control.sentBytes()) - before.bytes) / seconds / 2 ** 20).toFixed(1), control.memory().peakMb.toFixed(0)];
+  const costs = [rate(control.cpuSeconds() - before.cpu), rate(clients.cpuSeconds() - before.clients), rate((own.user + own.system) / 1e6), rate(((await clients.figures()).messages - before.messages) / size.proxies), (((await control.sentBytes()) - before.bytes) / seconds / 2 ** 20).toFixed(1), control.memory().peakMb.toFixed(0)];
   await watch.settled();
   const times = watch.drain();
   const rows = [['all', [...times.values()].flat()] as const, ...KINDS.map(({ kind, name }) => [name, times.get(kind) ?? []] as const)];
@@ -138,8 +138,12 @@ async function changes({ mesh, watch }: Rig): Promise<void> {
   }
 }
 
+/** What is gone stays with clients for so long at most, when no change comes with which it could go. */
+const GONE_MS = 3_000;
+
 /** Clients hold what fresh clients of the same nodes are given. */
 async function verify({ clients, control }: Rig): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, GONE_MS));
   const { different, resources, clients: compared } = await clients.compare();
   console.log(`${compared} clients compared with fresh ones: ${resources} resources held, ${different.length} different${different.length > 0 ? `: ${different.join('; ')}` : ''}; streams lost: ${clients.failures.length} ${clients.failures.slice(0, 3).join('; ')}; warnings of the control plane: ${control.warnings.length} ${control.warnings.slice(0, 3).join('; ')}; resident ${control.memory().nowMb.toFixed(0)} MB`);
 }

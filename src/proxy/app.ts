@@ -78,6 +78,7 @@ class App implements ProxyApp, ProxyView {
   readonly ports = new Map<PortName, number>();
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #wholeTypes: readonly string[];
   readonly #ads: AdsClient;
   readonly #pages: readonly (readonly [PageName, HttpService])[];
   readonly #onQuit: () => void;
@@ -111,12 +112,16 @@ class App implements ProxyApp, ProxyView {
       maxConnections: settings.maxConnections,
       maxHandshakes: settings.maxHandshakes,
     });
-    this.#ads = this.#createAds(options.announcement);
+    const announcement = options.announcement ?? OWN_ANNOUNCEMENT;
+    this.#wholeTypes = wholeTypes(announcement, settings);
+    this.#ads = this.#createAds(announcement);
     this.#pages = this.#createPages();
   }
 
   async start(): Promise<void> {
-    this.runtime.onInterest((typeUrl, names) => this.#ads.setNames(typeUrl, names));
+    this.runtime.onInterest((typeUrl, names) => {
+      if (!this.#wholeTypes.includes(typeUrl)) this.#ads.setNames(typeUrl, names);
+    });
     this.runtime.onPortFree((name) => this.#ads.askAgain(TypeUrl.Listener, name));
     this.secrets.start();
     await this.#startDns();
@@ -217,7 +222,7 @@ class App implements ProxyApp, ProxyView {
     this.#log.info('drained');
   }
 
-  #createAds(announcement: Announcement | undefined): AdsClient {
+  #createAds(announcement: Announcement): AdsClient {
     const { settings } = this;
     const log = this.#log.scope('xds');
     return createAdsClient({
@@ -225,7 +230,7 @@ class App implements ProxyApp, ProxyView {
       node: encodeNode(settings, announcement),
       apply: (update) => this.#apply(update),
       lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
-      wildcardTypes: [TypeUrl.Cluster, TypeUrl.Listener, ...((announcement ?? OWN_ANNOUNCEMENT).extensions.includes(TAKES_VIRTUAL_HOSTS) ? [TypeUrl.VirtualHost] : []), ...(settings.dns.captures ? [TypeUrl.NameTable] : [])],
+      wildcardTypes: this.#wholeTypes,
       log,
       clock: this.#clock,
     });
@@ -243,6 +248,12 @@ class App implements ProxyApp, ProxyView {
       page('prometheus', '0.0.0.0', prometheusRoutes(this)),
     ];
   }
+}
+
+/** Types of which everything is asked for, in the order of a push. As Envoy, the proxy asks for endpoints by name. */
+function wholeTypes({ extensions }: Announcement, { dns }: ProxySettings): readonly string[] {
+  const isOurs = extensions.includes(TAKES_VIRTUAL_HOSTS);
+  return [TypeUrl.Cluster, ...(isOurs ? [TypeUrl.Endpoints] : []), TypeUrl.Listener, ...(isOurs ? [TypeUrl.VirtualHost] : []), ...(dns.captures ? [TypeUrl.NameTable] : [])];
 }
 
 function lastError(ads: AdsClient): string {

@@ -69,6 +69,14 @@ function serve<Request extends { typeUrl: string }>(call: GrpcCall, deps: AdsSer
     source,
     clock: deps.clock,
     doubts: () => client?.doubts,
+    soon: (run) =>
+      queueMicrotask(() => {
+        try {
+          run();
+        } catch (error) {
+          broken(error);
+        }
+      }),
     write: (message) => {
       if (!isOver) call.sendFramed(message.framed);
     },

@@ -11,7 +11,8 @@ export class Piece {
   readonly removed: readonly string[];
   #kept: Piece | undefined;
   #asked: WeakMap<NameSet, Piece> | undefined;
-  #message: { readonly typeUrl: string; readonly message: Message } | undefined;
+  /** By type: clusters and their endpoints go under the same names. */
+  #messages: Map<string, Message> | undefined;
 
   constructor(upserts: readonly EncodedResource[], removed: readonly string[]) {
     this.upserts = upserts;
@@ -40,7 +41,8 @@ export class Piece {
     const some = pieces.filter((piece) => !piece.isEmpty);
     const [only] = some;
     if (some.length <= 1) return only ?? Piece.empty;
-    return new Piece(some.flatMap((piece) => piece.upserts), some.flatMap((piece) => piece.removed));
+    const [upserts, removed] = [some.flatMap((piece) => piece.upserts), some.flatMap((piece) => piece.removed)];
+    return upserts.length <= MAX_JOINED ? Piece.shared(upserts, removed) : new Piece(upserts, removed);
   }
 
   get isEmpty(): boolean {
@@ -69,13 +71,17 @@ export class Piece {
   /** As a delta response. A client whose last nonce was the same gets one of its own.
    * @param head `version`: of the configuration with which it was sent first */
   message(head: { typeUrl: string; version: string }, lastNonce: string): Message {
-    const known = this.#message;
-    if (known?.typeUrl === head.typeUrl && known.message.nonce !== lastNonce) return known.message;
+    const known = this.#messages?.get(head.typeUrl);
+    if (known && known.nonce !== lastNonce) return known;
     const message = encodeDeltaResponse({ ...head, nonce: nextNonce() }, this.upserts.map((r) => r.delta), this.removed);
-    this.#message = { typeUrl: head.typeUrl, message };
+    this.#messages ??= new Map();
+    this.#messages.set(head.typeUrl, message);
     return message;
   }
 }
+
+/** What is larger is the first that a client gets, with things of its own in it. */
+const MAX_JOINED = 64;
 
 /** Pieces that only take away, by what: the newest few. */
 const takingAway = new Map<string, Piece>();

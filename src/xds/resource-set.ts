@@ -114,11 +114,10 @@ export class ResourceSet implements Iterable<EncodedResource> {
 /** Of the overlay's size, to the square, against the base's size: reading is fast, and a change copies little. */
 const FLATTEN = 16;
 
-function differenceOf(from: ResourceSet, to: ResourceSet, touched: Iterable<string> | undefined): Piece {
-  const names = touched ?? new Set([...from, ...to].map((r) => r.name));
+function differenceOf(from: ResourceSet, to: ResourceSet): Piece {
   const upserts: EncodedResource[] = [];
   const removed: string[] = [];
-  for (const name of names) {
+  for (const name of to.touchedSince(from)) {
     const before = from.get(name);
     const after = to.get(name);
     if (after && after.version !== before?.version) upserts.push(after);

@@ -29,6 +29,8 @@ export interface SessionDeps {
   events?: SessionEvents;
   /** How long later types wait for the answer to new clusters; default 3000 ms. */
   gateMs?: number;
+  /** Runs when the requests that are there have been read: what they lead to is then sent once for all of them. Default: at once. */
+  soon?(run: () => void): void;
   /** What clients of the same kind have refused; asked when the first resources are sent. */
   doubts?(): Doubts | undefined;
 }
@@ -36,7 +38,11 @@ export interface SessionDeps {
 /** One client's stream, without the transport. Leads the client to what there was when `notify` was called last, its target: each
  * request and each answer makes it send what can be sent now. The order is make before break: new clusters and their
  * endpoints must have been taken before listeners and routes are sent; clusters are removed only when listeners and routes
- * have been taken. A type whose last response is not answered yet gets no further one: changes merge while the client is busy. */
+ * have been taken. A type whose last response is not answered yet gets no further one: changes merge while the client is busy.
+ *
+ * A client that asks for all endpoints, whatever their names (`*`; our sidecar does), puts into force what comes in the order in
+ * which it comes, each resource by itself: it is sent clusters and what refers to them together, and what is gone goes with the
+ * change after that. */
 export class AdsSession {
   readonly #deps: SessionDeps;
   readonly #types = new Map<string, TypeStream>();
@@ -46,6 +52,10 @@ export class AdsSession {
    * that it holds already. Without them it stays with the old cluster, and acknowledges nothing. */
   readonly #endpointsAgain = new Set<string>();
   #gate: Timer | undefined;
+  /** Clusters and endpoints that are gone can be removed: nothing that the client holds refers to them. */
+  #isTidyable = false;
+  #tidy: Timer | undefined;
+  #isScheduled = false;
   #target: Target | undefined;
   #isClosed = false;
   #isSettled = false;
@@ -69,7 +79,7 @@ export class AdsSession {
   /** Tells that resources may have changed; sends what did. */
   notify(): void {
     this.#target = this.#deps.source.target();
-    this.#advance();
+    this.#advance(true);
   }
 
   subscribed(typeUrl: string): boolean {
@@ -121,6 +131,7 @@ export class AdsSession {
   close(): void {
     this.#isClosed = true;
     this.#gate?.cancel();
+    this.#tidy?.cancel();
   }
 
   get #now(): Target {
@@ -143,15 +154,27 @@ export class AdsSession {
       this.#known = undefined;
       events?.refused?.(typeUrl, decision.subscription.error ?? '');
     }
-    this.#advance();
+    this.#advanceSoon();
     return decision;
   }
 
-  #advance(): void {
+  #advanceSoon(): void {
+    const { soon } = this.#deps;
+    if (!soon) return this.#advance();
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    soon(() => {
+      this.#isScheduled = false;
+      this.#advance();
+    });
+  }
+
+  /** @param isTold of a change: what is gone may go with it */
+  #advance(isTold = false): void {
     if (this.#isClosed) return;
     this.#known = undefined;
     const hadSettled = this.#isSettled;
-    this.#isSettled = this.#sendAll() && this.#allAnswered();
+    this.#isSettled = this.#sendAll(isTold) && this.#allAnswered();
     if (!this.#isSettled || (hadSettled && this.#toldAt === this.#now.number)) return;
     this.#toldAt = this.#now.number;
     this.#deps.events?.settled?.();
@@ -160,33 +183,56 @@ export class AdsSession {
   #allAnswered(): boolean {
     if (this.#types.size === 0 || this.#awaitingEndpoints.size > 0) return false;
     if (this.#endpointsAgain.size > 0 && this.#types.has(TypeUrl.Endpoints)) return false;
-    for (const type of this.#types.values()) if (!type.isAnswered) return false;
+    for (const type of this.#types.values()) if (!type.isAnswered || (type.retained.size > 0 && !this.#isTidyable)) return false;
     return true;
   }
 
   /** @returns true when every type that does not wait for an answer has been sent what there is */
-  #sendAll(): boolean {
-    this.#send(TypeUrl.Cluster);
-    this.#send(TypeUrl.Endpoints);
+  #sendAll(isTold: boolean): boolean {
+    const isTidying = isTold && this.#isTidyable;
+    this.#isTidyable &&= !isTold;
+    this.#send(TypeUrl.Cluster, isTidying);
+    this.#send(TypeUrl.Endpoints, isTidying);
     if (!this.#clustersTaken()) {
       this.#armGate();
       return false;
     }
     for (const typeUrl of AFTER_CLUSTERS) this.#send(typeUrl);
     for (const typeUrl of this.#types.keys()) if (!PUSH_ORDER.includes(typeUrl)) this.#send(typeUrl);
-    const holdsClusters = (this.#types.get(TypeUrl.Cluster)?.retained.size ?? 0) > 0;
-    if (holdsClusters && REFERRING.some((typeUrl) => this.#isWaiting(typeUrl))) {
+    const isHolding = RETAINED.some((typeUrl) => (this.#types.get(typeUrl)?.retained.size ?? 0) > 0);
+    if (isHolding && REFERRING.some((typeUrl) => this.#isWaiting(typeUrl))) {
       this.#armGate();
       return true;
     }
     this.#gate?.cancel();
     this.#gate = undefined;
-    if (holdsClusters) this.#removeClusters();
+    if (isHolding && this.#takesInOrder) this.#tidyLater();
+    else if (isHolding) this.#removeRetained();
     return true;
+  }
+
+  get #takesInOrder(): boolean {
+    return this.#deps.mode === 'delta' && this.#types.get(TypeUrl.Endpoints)?.sub.wildcard === true;
+  }
+
+  /** Where changes follow each other, what is gone needs no response of its own. */
+  #tidyLater(): void {
+    this.#isTidyable = true;
+    this.#tidy ??= this.#deps.clock.after(TIDY_MS, () => {
+      this.#tidy = undefined;
+      if (!this.#isTidyable) return;
+      this.#isTidyable = false;
+      this.#removeRetained();
+    });
+    this.#tidy.unref();
   }
 
   #clustersTaken(): boolean {
     if (this.#types.get(TypeUrl.Cluster)?.refusals.isSearching) return false;
+    if (this.#takesInOrder) {
+      this.#awaitingEndpoints.clear();
+      return this.#wasSent(TypeUrl.Cluster) && this.#wasSent(TypeUrl.Endpoints);
+    }
     if (this.#isWaiting(TypeUrl.Cluster) && this.#awaitingEndpoints.size > 0) return false;
     const endpoints = this.#types.get(TypeUrl.Endpoints);
     if (!endpoints || this.#awaitingEndpoints.size === 0) {
@@ -197,6 +243,12 @@ export class AdsSession {
       for (const name of this.#awaitingEndpoints) if (endpoints.wasSent(name)) this.#awaitingEndpoints.delete(name);
     }
     return this.#awaitingEndpoints.size === 0;
+  }
+
+  /** All that there is. */
+  #wasSent(typeUrl: string): boolean {
+    const type = this.#types.get(typeUrl);
+    return !type || sameSets(this.#wanted(type, this.#now), type.held);
   }
 
   #isWaiting(typeUrl: string): boolean {
@@ -216,7 +268,8 @@ export class AdsSession {
     this.#gate.unref();
   }
 
-  #send(typeUrl: string): void {
+  /** @param isTidying what is gone goes with it */
+  #send(typeUrl: string, isTidying = false): void {
     const type = this.#types.get(typeUrl);
     if (!type || type.sub.waiting) return;
     const trial = type.refusals.next((name) => findIn(type.held, name));
@@ -225,8 +278,9 @@ export class AdsSession {
     const { number } = this.#now;
     const want = this.#wanted(type, this.#now);
     const mustAnswer = type.owed !== undefined;
-    if (!mustAnswer && again.size === 0 && sameSets(want, type.held)) return type.isUpTo(number);
-    const pieces = type.lacks(want, again, this.#deps.source);
+    const gone = isTidying ? type.giveBack(want) : Piece.empty;
+    if (!mustAnswer && again.size === 0 && gone.isEmpty && sameSets(want, type.held)) return type.isUpTo(number);
+    const pieces = [...type.lacks(want, again, this.#deps.source), ...(gone.isEmpty ? [] : [gone])];
     if (typeUrl === TypeUrl.Cluster) this.#noteClusters(type, pieces);
     const isWhole = type.owed === 'all';
     type.become(want, number);
@@ -259,13 +313,15 @@ export class AdsSession {
     this.#write(type, Piece.of(resources, []), encodeSotwResponse({ typeUrl, nonce: nextNonce(), version: this.#now.version }, resources.map((r) => r.any)));
   }
 
-  #removeClusters(): void {
-    const type = this.#types.get(TypeUrl.Cluster);
-    if (!type || type.sub.waiting) return;
-    const removed = [...type.retained.keys()];
-    type.retained.clear();
-    if (this.#deps.mode === 'delta') this.#writeDelta(type, Piece.shared([], removed));
-    else this.#writeSotw(type, { pieces: [], isWhole: true, mustAnswer: true });
+  #removeRetained(): void {
+    for (const typeUrl of RETAINED) {
+      const type = this.#types.get(typeUrl);
+      if (!type || type.sub.waiting || type.retained.size === 0) continue;
+      const removed = [...type.retained.keys()].sort();
+      type.retained.clear();
+      if (this.#deps.mode === 'delta') this.#writeDelta(type, Piece.shared([], removed));
+      else this.#writeSotw(type, { pieces: [], isWhole: true, mustAnswer: true });
+    }
   }
 
   #write(type: TypeStream, piece: Piece, message: Message, isTrial = false): void {
@@ -276,6 +332,7 @@ export class AdsSession {
 
   /** @param clusters as it is before they are sent */
   #noteClusters(clusters: TypeStream, pieces: readonly Piece[]): void {
+    if (this.#takesInOrder) return;
     const endpoints = this.#types.get(TypeUrl.Endpoints);
     for (const { upserts } of pieces) {
       for (const { name, needsEndpoints } of upserts) {
@@ -298,5 +355,9 @@ export class AdsSession {
 const AFTER_CLUSTERS = PUSH_ORDER.slice(2);
 /** Types whose resources name clusters. */
 const REFERRING = [TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost] as const;
+/** Types of which clients keep what is gone until nothing refers to it. */
+const RETAINED = [TypeUrl.Cluster, TypeUrl.Endpoints] as const;
+/** For so long what is gone waits for a change to go with. */
+const TIDY_MS = 2000;
 const NONE: ReadonlySet<string> = new Set();
 const NO_REFUSALS: readonly Refusal[] = [];

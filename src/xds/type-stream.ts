@@ -89,7 +89,7 @@ export class TypeStream {
   }
 
   get isAnswered(): boolean {
-    return this.refusals.isAnswered && !this.refusals.isSearching && this.retained.size === 0;
+    return this.refusals.isAnswered && !this.refusals.isSearching;
   }
 
   isAskedFor(name: string): boolean {
@@ -119,7 +119,7 @@ export class TypeStream {
     const told = owed === 'all' || owed === undefined ? again : owed.union(again);
     const own = this.#ownPiece(want, told, source);
     const isPlain = told.size + brought.size + retained.size === 0;
-    const removals = sub.typeUrl === TypeUrl.Cluster ? 'later' : staysUntilGivenUp(sub.typeUrl) ? 'never' : 'now';
+    const removals = this.#isRetaining ? 'later' : staysUntilGivenUp(sub.typeUrl) ? 'never' : 'now';
     const isLacking = (r: EncodedResource) => !told.has(r.name) && (retained.get(r.name)?.version ?? brought.get(r.name)) !== r.version;
     const pieces: Piece[] = [];
     want.forEach((set, i) => {
@@ -156,11 +156,25 @@ export class TypeStream {
       }
       for (const [name, version] of sub.wildcard ? brought : NO_VERSIONS) {
         if (sub.names.has(name) || findIn(want, name)) continue;
-        if (sub.typeUrl === TypeUrl.Cluster) retained.set(name, { version });
+        if (this.#isRetaining) retained.set(name, { version });
         else removed.push(name);
       }
     }
     return Piece.shared(upserts, removed);
+  }
+
+  /** What is gone must be kept until nothing refers to it: clusters, and with them endpoints that nobody asked for by name. */
+  get #isRetaining(): boolean {
+    const { typeUrl, wildcard } = this.sub;
+    return typeUrl === TypeUrl.Cluster || (typeUrl === TypeUrl.Endpoints && wildcard);
+  }
+
+  /** The client need not keep any longer what is not there; what has come back it keeps. */
+  giveBack(want: Sets): Piece {
+    if (this.retained.size === 0) return Piece.empty;
+    const gone = [...this.retained.keys()].filter((name) => findIn(want, name) === undefined).sort();
+    for (const name of gone) this.retained.delete(name);
+    return Piece.shared([], gone);
   }
 
   /** It is sent what there is in `want`. */

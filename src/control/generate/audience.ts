@@ -6,7 +6,7 @@ import { TAKES_VIRTUAL_HOSTS } from '../../xds/type-urls.ts';
 import { hostCovers, isWildcard } from '../registry/hosts.ts';
 import type { LabelTerms } from '../registry/label-terms.ts';
 import { Cell } from '../registry/memo.ts';
-import { isHeadless, type MeshService } from '../registry/model.ts';
+import { hostOfKey } from '../registry/model.ts';
 import type { Origin } from '../registry/origin.ts';
 import type { Scope } from '../registry/scope.ts';
 import type { ConfigPart, LeftOut, MeshSnapshot, SnapshotDiff } from '../registry/snapshot.ts';
@@ -17,8 +17,9 @@ import { VIRTUAL_OUTBOUND } from '../translate/names.ts';
 import { buildOutboundListener, buildVirtualOutbound } from '../translate/outbound-listeners.ts';
 import { isShared, routesAt, sharedHosts } from '../translate/outbound-routes.ts';
 import { encode } from './encode.ts';
+import { NOTHING, type HostParts, type HostPartsStore } from './host-parts.ts';
+import { affectsListeners } from './listener-effects.ts';
 import { sidecarOrigins } from './origins.ts';
-import { clusterEndpoints, serviceClusters, serviceNameTable } from './outbound-resources.ts';
 import { planListeners, type PlannedOutbound } from './outbound-plans.ts';
 import { declaredTable, RouteTable, soleRoutes, type SoleRoutes } from './route-table.ts';
 import type { StableTelemetry } from './stable.ts';
@@ -31,19 +32,14 @@ const BY_HOST: readonly ConfigPart[] = ['services', 'routing', 'hostPolicies'];
 const OF_NO_CONCERN: readonly ConfigPart[] = ['gateways', 'sidecars', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'envoyFilters', 'jwks'];
 const KNOWN: ReadonlySet<ConfigPart> = new Set([...BY_HOST, ...OF_NO_CONCERN]);
 
-/** What is made for one service. */
-interface HostParts {
-  readonly clusters: readonly Made[];
-  readonly endpoints: readonly Made[];
-  readonly names: readonly Made[];
-}
-
-const NOTHING: HostParts = { clusters: [], endpoints: [], names: [] };
 const NO_PLANS: PlannedOutbound = { shared: [], own: [], hidden: { addresses: [], text: '' }, routes: [] };
 
 export interface AudienceDeps {
   /** What its clients have in common. */
   readonly key: string;
+  /** The same without their namespace. */
+  readonly kin: string;
+  readonly hostParts: HostPartsStore;
   readonly workshop: Workshop;
   readonly virtualHosts: VirtualHosts;
   /** What has changed since an older snapshot. */
@@ -98,10 +94,11 @@ export class Audience {
     this.#scope = context.scope;
     if (isAnew) this.#clear();
     const hosts = isAnew ? new Set([...this.#hosts.keys(), ...sharedHosts(context)]) : this.#changedHosts(diff, context.scope);
+    const withEndpoints = isAnew ? hosts : hosts.union(new Set(diff.endpoints.values().map(hostOfKey)));
     if (isAnew) this.clusters = this.clusters.with(passthroughClusters(context).map((cluster) => encode(ClusterSchema, cluster.name, cluster)), []);
-    this.#updateHosts(hosts, context, terms);
+    this.#updateHosts(withEndpoints, context, terms);
     if (context.proxy.kind === 'router') return;
-    if (isAnew || affectsListeners(diff, context)) {
+    if (isAnew || affectsListeners(diff, context, this.outbound.routes)) {
       const { value, reports } = this.#deps.workshop.noting(() => planListeners(context, this.outbound));
       this.outbound = value;
       this.#planReports = reports;
@@ -129,7 +126,7 @@ export class Audience {
 
   #changedHosts(diff: SnapshotDiff, scope: Scope): Set<string> {
     const patterns = [...diff.routing].flatMap((rules) => rules.hosts).concat([...diff.hostPolicies].map((policy) => policy.host));
-    const hosts = new Set([...[...diff.services].map((service) => service.host), ...[...diff.endpoints].map(hostOf), ...patterns]);
+    const hosts = new Set([...[...diff.services].map((service) => service.host), ...patterns]);
     for (const host of hosts) for (const alias of scope.aliasesOf.get(host) ?? []) hosts.add(alias);
     for (const pattern of new Set(patterns)) {
       if (!isWildcard(pattern)) continue;
@@ -161,11 +158,7 @@ export class Audience {
 
   #make(host: string, context: Context, terms: LabelTerms): HostParts {
     const service = context.scope.byHost.get(host);
-    if (!service) return NOTHING;
-    const { workshop } = this.#deps;
-    const clusters = serviceClusters(service, context, workshop);
-    const endpoints = clusters.flatMap(({ resource }) => (resource?.needsEndpoints === undefined ? [] : [clusterEndpoints(resource.needsEndpoints, service, { context, terms, workshop })]));
-    return { clusters, endpoints, names: context.proxy.kind === 'sidecar' ? [serviceNameTable(service, context, workshop)] : [] };
+    return !service ? NOTHING : this.#deps.hostParts.of(service, this.#deps.kin, { context, terms });
   }
 
   #updateRoutes(hosts: ReadonlySet<string>, context: Context): void {
@@ -188,8 +181,11 @@ export class Audience {
       const [old, now] = [this.#shelved.get(name) ?? ResourceSet.empty, this.#tables.get(name)?.hosts ?? ResourceSet.empty];
       if (old === now) continue;
       this.#shelved.set(name, now);
-      for (const { name: host } of old) if (!now.has(host)) removed.push(host);
-      for (const resource of now) if (old.get(resource.name) !== resource) upserts.push(resource);
+      for (const host of now.touchedSince(old) ?? new Set([...old, ...now].map((r) => r.name))) {
+        const resource = now.get(host);
+        if (!resource && old.has(host)) removed.push(host);
+        else if (resource && old.get(host) !== resource) upserts.push(resource);
+      }
     }
     for (const resource of upserts) this.#deps.workshop.origins.add(resource);
     this.virtualHosts = this.virtualHosts.with(upserts, removed);
@@ -224,17 +220,6 @@ export class Audience {
 }
 
 const concerns = (diff: SnapshotDiff): boolean => [...diff.config].some((part) => !OF_NO_CONCERN.includes(part));
-
-/** Ports, addresses, TCP routes and policies stand in listeners, and the pods of headless services. */
-function affectsListeners(diff: SnapshotDiff, { scope }: Context): boolean {
-  if (diff.services.size > 0 || diff.hostPolicies.size > 0 || [...diff.routing].some((rules) => rules.tls.length + rules.tcp.length > 0)) return true;
-  if (diff.endpoints.size === 0) return false;
-  const isPods = (service: MeshService | undefined) => service !== undefined && isHeadless(service) && diff.endpoints.has(service.key);
-  return [...diff.endpoints].some((key) => isPods(scope.byHost.get(hostOf(key)))) || scope.hidden.some(isPods);
-}
-
-/** Keys of services are `namespace/host`. */
-const hostOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 
 /** What happens to a set. */
 class Changes {

@@ -16,6 +16,7 @@ import type { Context } from '../translate/context.ts';
 import type { Proxy } from '../translate/proxy.ts';
 import { buildSecret } from '../translate/secrets.ts';
 import { Audience } from './audience.ts';
+import { HostPartsStore } from './host-parts.ts';
 import { EdgeResources } from './edge-resources.ts';
 import { encode } from './encode.ts';
 import { noEndpoints } from './outbound-resources.ts';
@@ -35,6 +36,7 @@ const KEPT_SNAPSHOTS = 8;
 export class Generator implements Shelf {
   readonly workshop = new Workshop();
   readonly #virtualHosts = new VirtualHosts();
+  readonly #hostParts = new HostPartsStore(this.workshop);
   readonly #audiences = new Map<string, Audience>();
   readonly #own = new Map<string, OwnResources>();
   readonly #edges = new Map<string, EdgeResources>();
@@ -131,8 +133,9 @@ export class Generator implements Shelf {
 
   /** Of those that are alike in everything that decides what they call. */
   audience(context: Context): Audience {
-    const key = audienceKey(context, labelSignature(this.terms, context.labels));
-    return this.#audiences.getOrInsertComputed(key, () => new Audience({ key, workshop: this.workshop, virtualHosts: this.#virtualHosts, changesSince: (before) => this.changesSince(before) }));
+    const kin = kinKey(context, labelSignature(this.terms, context.labels));
+    const key = `${context.scope.key} ${context.proxy.namespace} ${kin}`;
+    return this.#audiences.getOrInsertComputed(key, () => new Audience({ key, kin, hostParts: this.#hostParts, workshop: this.workshop, virtualHosts: this.#virtualHosts, changesSince: (before) => this.changesSince(before) }));
   }
 
   own(context: Context): OwnResources {
@@ -174,10 +177,10 @@ function located(proxy: Proxy, workload: Workload | undefined): Proxy {
   return proxy.locality.region !== '' || !workload || workload.locality.region === '' ? proxy : { ...proxy, locality: workload.locality };
 }
 
-/** All that is known of a proxy but what is its own: whatever else makes a difference makes a class of its own. */
-function audienceKey({ proxy, scope }: Context, labels: string): string {
-  const { id: _id, address, name: _name, labels: _labels, workloadName: _workload, metadata: _metadata, ...rest } = proxy;
-  return `${scope.key} ${labels} ${address.includes(':') ? 'v6' : ''} ${JSON.stringify(rest, plain)}`;
+/** All that is known of a proxy but what is its own, and its namespace: whatever else makes a difference makes a class of its own. */
+function kinKey({ proxy }: Context, labels: string): string {
+  const { id: _id, address, name: _name, namespace: _namespace, labels: _labels, workloadName: _workload, metadata: _metadata, ...rest } = proxy;
+  return `${labels} ${address.includes(':') ? 'v6' : ''} ${JSON.stringify(rest, plain)}`;
 }
 
 /** Equal for replicas, which get the same. */

@@ -23,6 +23,11 @@ const CATALOGUE: Catalogue = {
   'service a': [service('a', 'one', '{clusterIP: 10.96.0.1, selector: {app: a}, ports: [{name: http, port: 80, targetPort: web}, {name: tcp, port: 9000}]}'), service('a', 'one', '{clusterIP: 10.96.0.1, selector: {app: a}, ports: [{name: http, port: 8080, targetPort: web}]}')],
   'service b': [service('b', 'two', '{clusterIP: 10.96.0.2, selector: {app: b}, ports: [{name: http, port: 80}, {name: "", port: 7000}]}'), service('b', 'two', '{clusterIP: None, selector: {app: b}, ports: [{name: http, port: 80}, {name: tcp, port: 9000}]}'), service('b', 'two', '{clusterIP: 10.96.0.2, selector: {app: b}, ports: [{name: grpc, port: 80}]}', ", annotations: {networking.istio.io/exportTo: '.'}")],
   'service c': [service('c', 'one', '{clusterIP: 10.96.0.1, selector: {app: c}, ports: [{name: http, port: 80}]}'), service('c', 'one', '{type: ExternalName, externalName: b.two.svc.cluster.local, ports: [{name: http, port: 80}]}')],
+  'service h': [service('h', 'one', '{clusterIP: 10.96.0.5, ports: [{name: http, port: 80}]}'), service('h', 'one', '{clusterIP: 10.96.0.5, ports: [{name: grpc, port: 8080}]}'), service('h', 'one', '{clusterIP: 10.96.0.5, ports: [{name: http, port: 80}]}', ", annotations: {networking.istio.io/exportTo: '.'}")],
+  'twin of h': [
+    mesh('ServiceEntry', 'twin', 'two', '{hosts: [h.one.svc.cluster.local], resolution: STATIC, addresses: [10.96.0.6], ports: [{number: 80, name: http, protocol: HTTP}, {number: 9000, name: tcp, protocol: TCP}], endpoints: [{address: 10.9.9.8}]}'),
+    mesh('ServiceEntry', 'twin', 'two', '{hosts: [h.one.svc.cluster.local], location: MESH_EXTERNAL, resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], endpoints: [{address: 10.9.9.8}]}'),
+  ],
   'pod a': [pod('a', 'one', '10.0.0.1', { labels: `app: a, version: v1, ${ISTIO}` }), pod('a', 'one', '10.0.0.1', { labels: `app: a, version: v2, ${ISTIO}` }), pod('a', 'one', '10.0.0.1', { labels: 'app: a, version: v1', ready: 'False' }), pod('a', 'one', '10.0.0.1', { labels: `app: a, version: v1, istio-locality: near.a, ${ISTIO}` })],
   'pod b': [pod('b', 'two', '10.0.0.2', { labels: `app: b, tier: gold, ${ISTIO}` }), pod('b', 'two', '10.0.0.2', { labels: `app: b, ${ISTIO}` })],
   'pod edge': [pod('edge', 'istio-system', '10.0.0.9', { labels: `istio: ingressgateway, ${ISTIO}` })],

@@ -51,6 +51,7 @@ export class OwnResources {
   sharedListeners = ResourceSet.empty;
   #made: readonly (readonly Made[])[] = [];
   #plansMade: OwnPlans | undefined;
+  #portsMade: readonly InboundPort[] = [];
   #reports: readonly LeftOut[] = [];
   #reported: readonly LeftOut[] | undefined;
 
@@ -77,7 +78,7 @@ export class OwnResources {
     this.#namespace = proxy.namespace;
     this.#from = from;
     const services = snapshot.servicesByNamespace.get(proxy.namespace);
-    const ports = this.#ports.get([services, settings, scope.sidecar], () => inboundPorts(context));
+    const ports = this.#ports.get([services, settings, scope.sidecar], () => (this.#portsMade = samePorts(this.#portsMade, inboundPorts(context))));
     const clusters = this.#clusters.get([ports, ...partsBut(snapshot, NOT_BEHIND_PORTS)], () => this.#makeClusters(ports, context));
     const plans = this.#plans.get(partsBut(snapshot, NOT_AROUND_PORTS), () => this.#plan(context));
     this.#shared = audience.sharedListeners(plans.client, plans.telemetries, context);
@@ -132,6 +133,12 @@ export class OwnResources {
         make(boundListenerName(port), [shape, snapshot.peerAuthentications, server, security], { origins: [...sidecarOrigins(context), ...plans.telemetries, ...plans.policies], build: () => buildBoundListener(port, { context, telemetry: server, security }) })),
     ];
   }
+}
+
+/** The older ones, when both say the same: most changes of a namespace's services concern other workloads. */
+function samePorts(before: readonly InboundPort[], now: readonly InboundPort[]): readonly InboundPort[] {
+  const facts = (ports: readonly InboundPort[]) => ports.flatMap(({ port, protocol, service, servicePort, endpoint, tls, bind }) => [port, protocol, service, servicePort, endpoint, tls, bind]);
+  return sameItems(facts(before), facts(now)) ? before : now;
 }
 
 interface OwnPlans {

@@ -121,3 +121,6 @@ export const isTls = (protocol: Protocol): boolean => protocol === 'HTTPS' || pr
 /** A Kubernetes service without an address of its own: clients call its pods. */
 export const isHeadless = (service: MeshService): boolean => service.origin === 'Kubernetes' && service.resolution === 'passthrough';
 export const isDetected = (protocol: Protocol): boolean => protocol === 'Unsupported';
+
+/** Of a service's key, `namespace/host`. */
+export const hostOfKey = (key: string): string => key.slice(key.indexOf('/') + 1);

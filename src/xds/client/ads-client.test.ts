@@ -146,7 +146,7 @@ test('after the server was gone the client comes back and tells what it holds', 
   const second = await startServer(t);
   port = second.port;
   await eventually(() => assert.equal(second.requests.length, 2));
-  assert.deepEqual(second.requests.map((r) => [r.typeUrl, r.initialResourceVersions, r.resourceNamesSubscribe]), [[CDS, { a: '1' }, []], [EDS, { e: '5' }, ['e']]]);
+  assert.deepEqual(second.requests.map((r) => [r.typeUrl, r.initialResourceVersions, r.resourceNamesSubscribe]), [[CDS, { a: '1' }, ['*']], [EDS, { e: '5' }, ['e']]]);
   second.push(CDS, 'm1', { a: '2' });
   await eventually(() => assert.equal(updates.at(-1)?.upserted[0]?.version, '2'));
   assert.equal(second.requests.at(-1)?.responseNonce, 'm1');

@@ -18,7 +18,7 @@ test('a stream opens with a wildcard for whole types and names for the others', 
   session.subscribeAll(CDS);
   session.setNames(EDS, new Set(['a', 'b']));
   const base = { unsubscribe: [], initialVersions: {}, nonce: '' };
-  assert.deepEqual(session.open(), [{ ...base, typeUrl: CDS, subscribe: [] }, { ...base, typeUrl: EDS, subscribe: ['a', 'b'] }]);
+  assert.deepEqual(session.open(), [{ ...base, typeUrl: CDS, subscribe: ['*'] }, { ...base, typeUrl: EDS, subscribe: ['a', 'b'] }]);
 });
 
 test('a type without names is not asked for, since an empty list would be a wildcard', () => {

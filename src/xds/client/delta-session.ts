@@ -38,6 +38,9 @@ export interface DeltaUpdate {
   readonly removed: readonly string[];
 }
 
+/** An empty list in the first request of a type says the same, but only of types that nobody asks for by name. */
+const EVERYTHING: readonly string[] = ['*'];
+
 interface TypeState {
   /** undefined: wildcard, everything the server has for us. */
   names: Set<string> | undefined;
@@ -132,7 +135,6 @@ export class DeltaSession {
 
   #announce(typeUrl: string, state: TypeState): DeltaRequest {
     state.announced = true;
-    // A wildcard subscription is an empty list in the first request of the type.
-    return { typeUrl, subscribe: [...(state.names ?? [])], unsubscribe: [], initialVersions: Object.fromEntries(state.versions), nonce: '' };
+    return { typeUrl, subscribe: state.names ? [...state.names] : EVERYTHING, unsubscribe: [], initialVersions: Object.fromEntries(state.versions), nonce: '' };
   }
 }
