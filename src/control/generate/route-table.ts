@@ -3,11 +3,11 @@ import { ResourceSet } from '../../xds/resource-set.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
 import type { Context } from '../translate/context.ts';
 import type { DeclaredRoutes } from '../translate/egress-listeners.ts';
-import { claims, declaredHosts, hostsBehind, ignoresPorts, planSharedHost, planSoleHost, precedence, routesAt, unknownHost, type HostPlan } from '../translate/outbound-routes.ts';
+import { claims, declaredHosts, hostsBehind, ignoresPorts, planSharedHost, planSoleHost, precedence, routesAt, unknownHost, titleOf, type HostPlan, type HostTitle } from '../translate/outbound-routes.ts';
 import { noRoutes, plannedHost, routesApart, routesResource, wholeHost, type EncodedRoutes, type NamedHost, type VirtualHosts } from './virtual-hosts.ts';
 
 interface Entry {
-  readonly plan: HostPlan;
+  readonly title: HostTitle;
   /** Names that it would like to have: in lower case, and as they are. */
   readonly wanted: ReadonlyMap<string, string>;
   readonly routes: EncodedRoutes;
@@ -87,7 +87,7 @@ export class RouteTable {
     for (const name of wanted.keys()) this.#claim(name, host, renamed);
     for (const other of behind) if (other !== host) this.#dependents.getOrInsertComputed(other, () => new Set()).add(host);
     if (routes.reports.length > 0) this.#reporting.add(routes);
-    this.#entries.set(host, { plan, wanted, routes, behind, made: undefined });
+    this.#entries.set(host, { title: titleOf(plan), wanted, routes, behind, made: undefined });
   }
 
   #claim(name: string, host: string, renamed: Set<string>): void {
@@ -101,21 +101,21 @@ export class RouteTable {
     for (const other of this.#claims.get(name) ?? []) renamed.add(other);
   }
 
-  #encode(host: string, { plan, wanted, routes }: Entry): NamedHost | undefined {
-    const rank = precedence(plan);
+  #encode(host: string, { title, wanted, routes }: Entry): NamedHost | undefined {
+    const rank = precedence(title);
     const isFree = (name: string) => [...(this.#claims.get(name) ?? [])].every((other) => other === host || rank < this.#rankOf(other));
     const domains = [...wanted].filter(([name]) => isFree(name)).map(([, domain]) => domain);
-    return domains.length > 0 ? this.#virtualHosts.named(this.#name, plan, { domains, routes }) : undefined;
+    return domains.length > 0 ? this.#virtualHosts.named(this.#name, title, { domains, routes }) : undefined;
   }
 
   #rankOf(host: string): string {
     const entry = this.#entries.get(host);
-    return entry ? precedence(entry.plan) : '';
+    return entry ? precedence(entry.title) : '';
   }
 
   #whole(context: Context): EncodedResource {
     if (this.#isApart) return routesApart(this.#name, unknownPart(this.#name, context));
-    const entries = [...this.#entries.values()].sort((a, b) => (precedence(a.plan) < precedence(b.plan) ? -1 : 1));
+    const entries = [...this.#entries.values()].sort((a, b) => (precedence(a.title) < precedence(b.title) ? -1 : 1));
     return routesResource(this.#name, [...entries.flatMap((entry) => entry.made?.part ?? []), ...unknownPart(this.#name, context)]);
   }
 }

@@ -13,7 +13,7 @@ import type { Origin } from '../registry/origin.ts';
 import { termsOf } from '../registry/label-terms.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
 import { countsAttempts, forwardsHost, type Context } from '../translate/context.ts';
-import { hostDependencies, hostRoutes, routesHead, type HostPlan, type VirtualHostInit } from '../translate/outbound-routes.ts';
+import { hostDependencies, hostRoutes, routesHead, type HostPlan, type HostTitle, type VirtualHostInit } from '../translate/outbound-routes.ts';
 import { originMetadata } from '../translate/names.ts';
 
 /** Field number of RouteConfiguration.virtual_hosts. */
@@ -48,12 +48,12 @@ export class VirtualHosts {
   }
 
   /** The virtual host with the names that it got, as a part of the table and by itself; one object for all that get the same. */
-  named(table: string, plan: HostPlan, names: { domains: readonly string[]; routes: EncodedRoutes }): NamedHost {
+  named(table: string, title: HostTitle, names: { domains: readonly string[]; routes: EncodedRoutes }): NamedHost {
     const { domains, routes } = names;
     const hosts = this.#hosts.get(routes) ?? new Map<string, NamedHost>();
     this.#hosts.set(routes, hosts);
-    return hosts.getOrInsertComputed(`${table} ${plan.name} ${domains.join()}`, () => {
-      const part = plannedHost(plan, domains, routes);
+    return hosts.getOrInsertComputed(`${table} ${title.name} ${domains.join()}`, () => {
+      const part = plannedHost(title, domains, routes);
       let resource: EncodedResource | undefined;
       return {
         part,
@@ -67,9 +67,9 @@ export class VirtualHosts {
 
 /** A virtual host with the names that it got. Protobuf allows it: encoded parts of one message, one after the other, are the
  * message. */
-export function plannedHost(plan: HostPlan, domains: readonly string[], { bytes }: EncodedRoutes): ResourcePart {
-  const names = { name: plan.name, domains: [...domains] };
-  return hostPart(names, concat([encodeHost(names), bytes]), [...(plan.service ? serviceOrigins(plan.service) : []), ...(plan.rules?.origins ?? [])]);
+export function plannedHost({ name, service, rules }: HostTitle, domains: readonly string[], { bytes }: EncodedRoutes): ResourcePart {
+  const names = { name, domains: [...domains] };
+  return hostPart(names, concat([encodeHost(names), bytes]), [...(service ? serviceOrigins(service) : []), ...(rules?.origins ?? [])]);
 }
 
 export const wholeHost = (host: VirtualHostInit, origins: readonly Origin[]): ResourcePart => hostPart(host, encodeHost(host), origins);

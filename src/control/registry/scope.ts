@@ -67,9 +67,9 @@ export function buildScope(inputs: ScopeInputs): Scope {
   const outbound = sidecar?.spec?.outboundTrafficPolicy?.mode ?? settings.config.outboundTrafficPolicy.mode;
   const seen = new Map<MeshService, readonly SidecarEgress[]>();
   const byHost = new Map<string, MeshService>();
-  for (const service of inputs.services) {
+  for (const service of byName(inputs.services)) {
     if (!isVisible(service.exportTo, service.namespace, namespace)) continue;
-    const importers = (egress ?? [EVERYTHING]).filter((e) => imports(e, service.host, service.namespace, namespace));
+    const importers = egress ? egress.filter((e) => imports(e, service.host, service.namespace, namespace)) : ALL;
     if (importers.length === 0) continue;
     seen.set(service, importers);
     const other = byHost.get(service.host);
@@ -78,10 +78,11 @@ export function buildScope(inputs: ScopeInputs): Scope {
   const isOpen = outbound !== 'REGISTRY_ONLY';
   if (isOpen) for (const service of inputs.services) if (!byHost.has(service.host) && service.ports.some(isMixed)) byHost.set(service.host, service);
   const listenersOf: Scope['listenersOf'] = (service, port) => {
-    if (byHost.get(service.host) !== service) return [];
+    if (byHost.get(service.host) !== service) return NONE;
+    if (!egress && seen.has(service)) return ALL;
     const found = listenersOn(egress, port).filter((e) => seen.get(service)?.includes(e));
     if (found.length > 0) return found;
-    return isOpen && service.ports.some((p) => p.port === port && isMixed(p)) ? [EVERYTHING] : [];
+    return isOpen && service.ports.some((p) => p.port === port && isMixed(p)) ? ALL : NONE;
   };
   const allows: Scope['allows'] = (service, port) => listenersOf(service, port).length > 0;
   const takesRequests = (settings.config.proxyHttpPort ?? 0) > 0;
@@ -91,7 +92,7 @@ export function buildScope(inputs: ScopeInputs): Scope {
   return {
     key: sidecar ? `${namespace}~${sidecar.metadata.namespace}/${sidecar.metadata.name}` : namespace,
     namespace,
-    services: [...byHost.values()].sort((a, b) => (a.host < b.host ? -1 : 1)),
+    services: byName([...byHost.values()]),
     hidden: !isOpen ? [] : inputs.services.filter((s) => !s.isMeshExternal && s.ports.some((p) => !allows(s, p.port))),
     byHost,
     routing,
@@ -127,10 +128,26 @@ function imports(egress: SidecarEgress, host: string, owner: string, viewer: str
 }
 
 const EVERYTHING: SidecarEgress = { hosts: ['*/*'] };
+const ALL: readonly SidecarEgress[] = [EVERYTHING];
+const NONE: readonly SidecarEgress[] = [];
+
+/** Sorted by host; of one host in the order in which they came. A list that is sorted already is not sorted again, and all scopes of
+ * a snapshot begin with the same. */
+function byName(services: readonly MeshService[]): readonly MeshService[] {
+  let known = sorted.get(services);
+  if (!known) {
+    const isSorted = services.every((service, i) => i === 0 || (services[i - 1]?.host ?? '') <= service.host);
+    known = isSorted ? services : services.toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
+    sorted.set(services, known);
+  }
+  return known;
+}
+
+const sorted = new WeakMap<readonly MeshService[], readonly MeshService[]>();
 
 /** A listener for the port takes it from the catch-all. */
 function listenersOn(egress: readonly SidecarEgress[] | undefined, port: number): readonly SidecarEgress[] {
-  if (!egress) return [EVERYTHING];
+  if (!egress) return ALL;
   const onPort = egress.filter((e) => e.port?.number === port && !isForAnyPort(e));
   return onPort.length > 0 ? onPort : egress.filter((e) => e.port === undefined);
 }

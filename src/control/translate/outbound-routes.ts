@@ -17,15 +17,22 @@ export type VirtualHostInit = Init<typeof VirtualHostSchema>;
 
 const MESH: ReadonlySet<string> = new Set([MESH_GATEWAY]);
 
-/** One virtual host to be made. Its routes depend on less than its names, and are shared by more proxies. */
-export interface HostPlan {
+/** What a virtual host is called, and what it stands for. */
+export interface HostTitle {
   readonly name: string;
-  readonly domains: readonly string[];
   /** Undefined for a name that is no service. */
   readonly service?: MeshService;
   readonly rules?: RoutingRules;
+}
+
+/** One virtual host to be made. Its routes depend on less than its names, and are shared by more proxies. It holds all that there
+ * was when it was planned: what lives longer keeps the title. */
+export interface HostPlan extends HostTitle {
+  readonly domains: readonly string[];
   readonly view: RouteView;
 }
+
+export const titleOf = ({ name, service, rules }: HostPlan): HostTitle => ({ name, ...(service ? { service } : {}), ...(rules ? { rules } : {}) });
 
 /** What a sidecar's listener routes to. Names: `9080` for all HTTP services on that port, `host:port` for one service whose
  * protocol is detected. An unknown name leads nowhere. */
@@ -194,7 +201,7 @@ export function fallbackHost(context: Context): VirtualHostInit {
 }
 
 /** The order in which hosts take names: services first, then by name. */
-export const precedence = ({ service, name }: HostPlan): string => `${service ? 0 : 1} ${name}`;
+export const precedence = ({ service, name }: HostTitle): string => `${service ? 0 : 1} ${name}`;
 
 /** Names of virtual hosts count in any case. The catch-all is ours. */
 export const claims = ({ domains: names }: HostPlan): Map<string, string> => new Map(names.filter((name) => name !== '*').map((name) => [name.toLowerCase(), name]));
