@@ -4,6 +4,7 @@ import { Piece } from './piece.ts';
 type Entries = ReadonlyMap<string, EncodedResource | undefined>;
 
 const REMEMBERED_TURNS = 256;
+const NO_ENTRIES: Entries = new Map();
 
 /** Which names were changed on the way from one set to the next, as long as it is of use. */
 class History {
@@ -37,6 +38,10 @@ export class ResourceSet implements Iterable<EncodedResource> {
   readonly #history: History;
   readonly #turn: number;
   readonly #differences = new WeakMap<ResourceSet, Piece>();
+  /** Where the last change led to: those who hold this set and see the mesh alike go on holding the same. */
+  #next: WeakRef<ResourceSet> | undefined;
+  /** What makes it differ from the set that it came from. */
+  #changes: Entries = NO_ENTRIES;
 
   private constructor(parts: { base: Entries; over: Entries; size: number; history: History | undefined }) {
     this.#base = parts.base;
@@ -74,6 +79,15 @@ export class ResourceSet implements Iterable<EncodedResource> {
       else changes.delete(resource.name);
     }
     if (changes.size === 0) return this;
+    const known = this.#next?.deref();
+    if (known && sameEntries(known.#changes, changes)) return known;
+    const set = this.#changed(changes);
+    set.#changes = changes;
+    this.#next = new WeakRef(set);
+    return set;
+  }
+
+  #changed(changes: Entries): ResourceSet {
     let { size } = this;
     for (const [name, resource] of changes) size += Number(resource !== undefined) - Number(this.has(name));
     const isFlat = (this.#over.size + changes.size) ** 2 > this.#base.size * FLATTEN;
@@ -109,6 +123,12 @@ export class ResourceSet implements Iterable<EncodedResource> {
     }
     return difference;
   }
+}
+
+function sameEntries(a: Entries, b: Entries): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, resource] of a) if (b.get(name) !== resource || (resource === undefined && !b.has(name))) return false;
+  return true;
 }
 
 /** Of the overlay's size, to the square, against the base's size: reading is fast, and a change copies little. */

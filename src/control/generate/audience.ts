@@ -95,7 +95,7 @@ export class Audience {
     if (isAnew) this.#clear();
     const hosts = isAnew ? new Set([...this.#hosts.keys(), ...sharedHosts(context)]) : this.#changedHosts(diff, context.scope);
     const withEndpoints = isAnew ? hosts : hosts.union(new Set(diff.endpoints.values().map(hostOfKey)));
-    if (isAnew) this.clusters = this.clusters.with(passthroughClusters(context).map((cluster) => encode(ClusterSchema, cluster.name, cluster)), []);
+    if (isAnew) this.clusters = this.clusters.with(this.#passthrough(context), []);
     this.#updateHosts(withEndpoints, context, terms);
     if (context.proxy.kind === 'router') return;
     if (isAnew || affectsListeners(diff, context, this.outbound.routes)) {
@@ -104,6 +104,12 @@ export class Audience {
       this.#planReports = reports;
     }
     this.#updateRoutes(hosts, context);
+  }
+
+  /** One object for all classes that get the same, so that they can hold the same set. */
+  #passthrough(context: Context): EncodedResource[] {
+    const { kin, workshop } = this.#deps;
+    return passthroughClusters(context).flatMap((cluster) => workshop.make(`cluster ${cluster.name} ${kin}`, [context.settings], { kind: 'Cluster', namespace: '', name: cluster.name }, () => encode(ClusterSchema, cluster.name, cluster)).resource ?? []);
   }
 
   /** Listeners that workloads share which log alike, and by the same objects. */

@@ -32,15 +32,18 @@ function areBehindShared(diff: SnapshotDiff, { scope, snapshot, routes }: { scop
   return ports.values().every((port) => routes.includes(String(port)) && isServed(port));
 }
 
-/** Nobody else has their hosts, so that none hides another. The same for all clients. */
+/** Each has, and had, its host for itself, so that none hides another. The same for all clients. */
 function areAlone(diff: SnapshotDiff, { services }: MeshSnapshot): boolean {
   let answer = known.get(diff);
   if (answer === undefined) {
     const hosts = new Set(diff.services.values().map(({ host }) => host));
-    answer = !services.some((service) => hosts.has(service.host) && !diff.services.has(service));
+    const now = new Set(services.filter(({ host }) => hosts.has(host)));
+    answer = haveHosts(now) && haveHosts(diff.services.difference(now)) && now.isSubsetOf(diff.services);
     known.set(diff, answer);
   }
   return answer;
 }
+
+const haveHosts = (services: ReadonlySet<MeshService>): boolean => new Set(services.values().map(({ host }) => host)).size === services.size;
 
 const known = new WeakMap<SnapshotDiff, boolean>();

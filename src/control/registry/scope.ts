@@ -65,18 +65,10 @@ export function buildScope(inputs: ScopeInputs): Scope {
   const { namespace, sidecar, settings } = inputs;
   const egress = sidecar?.spec?.egress;
   const outbound = sidecar?.spec?.outboundTrafficPolicy?.mode ?? settings.config.outboundTrafficPolicy.mode;
-  const seen = new Map<MeshService, readonly SidecarEgress[]>();
-  const byHost = new Map<string, MeshService>();
-  for (const service of byName(inputs.services)) {
-    if (!isVisible(service.exportTo, service.namespace, namespace)) continue;
-    const importers = egress ? egress.filter((e) => imports(e, service.host, service.namespace, namespace)) : ALL;
-    if (importers.length === 0) continue;
-    seen.set(service, importers);
-    const other = byHost.get(service.host);
-    if (!other || isPreferred(service, other, namespace)) byHost.set(service.host, service);
-  }
+  const common = egress ? undefined : commonSight(inputs.services);
+  const { seen, byHost } = common ?? sightOf(inputs);
   const isOpen = outbound !== 'REGISTRY_ONLY';
-  if (isOpen) for (const service of inputs.services) if (!byHost.has(service.host) && service.ports.some(isMixed)) byHost.set(service.host, service);
+  if (isOpen && !common) for (const service of inputs.services) if (!byHost.has(service.host) && service.ports.some(isMixed)) byHost.set(service.host, service);
   const listenersOf: Scope['listenersOf'] = (service, port) => {
     if (byHost.get(service.host) !== service) return NONE;
     if (!egress && seen.has(service)) return ALL;
@@ -86,26 +78,63 @@ export function buildScope(inputs: ScopeInputs): Scope {
   };
   const allows: Scope['allows'] = (service, port) => listenersOf(service, port).length > 0;
   const takesRequests = (settings.config.proxyHttpPort ?? 0) > 0;
-  const routing = inputs.routing.filter(
+  const routing = !egress && isCommon(inputs.routing) ? inputs.routing : inputs.routing.filter(
     (r) => r.gateways.has(MESH_GATEWAY) && isVisible(r.exportTo, r.namespace, namespace) && (!egress || r.hosts.some((h) => egress.some((e) => imports(e, h, r.namespace, namespace)))),
   );
   return {
     key: sidecar ? `${namespace}~${sidecar.metadata.namespace}/${sidecar.metadata.name}` : namespace,
     namespace,
-    services: byName([...byHost.values()]),
-    hidden: !isOpen ? [] : inputs.services.filter((s) => !s.isMeshExternal && s.ports.some((p) => !allows(s, p.port))),
+    services: common ? byName(inputs.services) : byName([...byHost.values()]),
+    hidden: !isOpen || common ? [] : inputs.services.filter((s) => !s.isMeshExternal && s.ports.some((p) => !allows(s, p.port))),
     byHost,
     routing,
     outbound,
     sidecar,
     ...rulesIndex(routing),
-    aliasesOf: aliasIndex(byHost),
+    aliasesOf: common ? common.aliasesOf : aliasIndex(byHost),
     listenersOf,
     allows,
     imports: (listener, service) => byHost.get(service.host) === service && seen.get(service)?.includes(listener) === true,
     reaches: (service, port) => allows(service, port) || (byHost.get(service.host) === service && (takesRequests || seen.get(service)?.some(isForAnyPort) === true)),
   };
 }
+
+/** Which services a namespace sees, and by which egress listeners. */
+interface Sight {
+  readonly seen: ReadonlyMap<MeshService, readonly SidecarEgress[]>;
+  readonly byHost: Map<string, MeshService>;
+}
+
+function sightOf({ services, namespace, sidecar }: Pick<ScopeInputs, 'services' | 'namespace' | 'sidecar'>): Sight {
+  const egress = sidecar?.spec?.egress;
+  const seen = new Map<MeshService, readonly SidecarEgress[]>();
+  const byHost = new Map<string, MeshService>();
+  for (const service of byName(services)) {
+    if (!isVisible(service.exportTo, service.namespace, namespace)) continue;
+    const importers = egress ? egress.filter((e) => imports(e, service.host, service.namespace, namespace)) : ALL;
+    if (importers.length === 0) continue;
+    seen.set(service, importers);
+    const other = byHost.get(service.host);
+    if (!other || isPreferred(service, other, namespace)) byHost.set(service.host, service);
+  }
+  return { seen, byHost };
+}
+
+/** What every namespace without a Sidecar object sees, when all see the same, which is the default: every service is for everybody, and
+ * none has the host of another. Made once for all of them. */
+function commonSight(services: readonly MeshService[]): (Sight & Pick<Scope, 'aliasesOf'>) | undefined {
+  return sights.getOrInsertComputed(services, () => {
+    if (!services.every(({ exportTo }) => exportTo.includes('*'))) return undefined;
+    const sight = sightOf({ services, namespace: '' });
+    return sight.byHost.size === services.length ? { ...sight, aliasesOf: aliasIndex(sight.byHost) } : undefined;
+  });
+}
+
+const sights = new WeakMap<readonly MeshService[], (Sight & Pick<Scope, 'aliasesOf'>) | undefined>();
+
+/** The rules are for everybody. */
+const isCommon = (routing: readonly RoutingRules[]): boolean => commonRules.getOrInsertComputed(routing, () => routing.every((rules) => rules.gateways.has(MESH_GATEWAY) && rules.exportTo.includes('*')));
+const commonRules = new WeakMap<readonly RoutingRules[], boolean>();
 
 /** Only the service's own cluster can tell which endpoints of such a port take mutual TLS: it stays in sight, or its calls
  * would have to choose between plaintext where mutual TLS is meant and mutual TLS where nobody understands it. */
@@ -169,7 +198,13 @@ export function aliasChain(service: MeshService, byHost: ReadonlyMap<string, Mes
   return hosts;
 }
 
-function rulesIndex(routing: readonly RoutingRules[]): Pick<Scope, 'rulesFor' | 'bareRules'> {
+type RulesIndex = Pick<Scope, 'rulesFor' | 'bareRules'>;
+
+const indexes = new WeakMap<readonly RoutingRules[], RulesIndex>();
+
+const rulesIndex = (routing: readonly RoutingRules[]): RulesIndex => indexes.getOrInsertComputed(routing, () => makeIndex(routing));
+
+function makeIndex(routing: readonly RoutingRules[]): RulesIndex {
   const index = { http: new Map<string, RoutingRules>(), l4: new Map<string, RoutingRules>() };
   for (const rules of routing) {
     for (const host of rules.hosts) {
