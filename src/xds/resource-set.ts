@@ -134,10 +134,11 @@ function sameEntries(a: Entries, b: Entries): boolean {
 /** Of the overlay's size, to the square, against the base's size: reading is fast, and a change copies little. */
 const FLATTEN = 16;
 
-function differenceOf(from: ResourceSet, to: ResourceSet): Piece {
+function differenceOf(from: ResourceSet, to: ResourceSet, touched: Iterable<string> | undefined): Piece {
+  const names = touched ?? new Set([...from, ...to].map((r) => r.name));
   const upserts: EncodedResource[] = [];
   const removed: string[] = [];
-  for (const name of to.touchedSince(from)) {
+  for (const name of names) {
     const before = from.get(name);
     const after = to.get(name);
     if (after && after.version !== before?.version) upserts.push(after);

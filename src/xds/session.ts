@@ -230,7 +230,6 @@ export class AdsSession {
   #clustersTaken(): boolean {
     if (this.#types.get(TypeUrl.Cluster)?.refusals.isSearching) return false;
     if (this.#takesInOrder) {
-      this.#awaitingEndpoints.clear();
       return this.#wasSent(TypeUrl.Cluster) && this.#wasSent(TypeUrl.Endpoints);
     }
     if (this.#isWaiting(TypeUrl.Cluster) && this.#awaitingEndpoints.size > 0) return false;
@@ -332,19 +331,28 @@ export class AdsSession {
 
   /** @param clusters as it is before they are sent */
   #noteClusters(clusters: TypeStream, pieces: readonly Piece[]): void {
-    if (this.#takesInOrder) return;
     const endpoints = this.#types.get(TypeUrl.Endpoints);
     for (const { upserts } of pieces) {
       for (const { name, needsEndpoints } of upserts) {
         if (needsEndpoints === undefined) continue;
-        if (clusters.heldOf(name) !== undefined) this.#endpointsAgain.add(needsEndpoints);
+        if (this.#takesInOrder) this.#awaitingEndpoints.add(needsEndpoints);
+        else if (clusters.heldOf(name) !== undefined) this.#endpointsAgain.add(needsEndpoints);
         else if (!endpoints?.wasSent(needsEndpoints)) this.#awaitingEndpoints.add(needsEndpoints);
       }
     }
   }
 
-  /** Those that the client has asked for; it will ask for the others. */
-  #takeEndpointsAgain({ sub }: TypeStream): ReadonlySet<string> {
+  /** Those that the client has asked for; it will ask for the others. Who gets all of them waits for none, and is told of those that there
+   * are not. */
+  #takeEndpointsAgain(type: TypeStream): ReadonlySet<string> {
+    const { sub } = type;
+    if (this.#takesInOrder) {
+      if (this.#awaitingEndpoints.size === 0) return NONE;
+      const want = this.#wanted(type, this.#now);
+      const missing = new Set([...this.#awaitingEndpoints].filter((name) => findIn(want, name) === undefined));
+      this.#awaitingEndpoints.clear();
+      return missing;
+    }
     if (this.#endpointsAgain.size === 0) return NONE;
     const again = new Set([...this.#endpointsAgain].filter((name) => sub.names.has(name)));
     this.#endpointsAgain.clear();

@@ -3,6 +3,7 @@ import { sameSets, type Sets, type Target } from '../../xds/target.ts';
 import { ResourceSet } from '../../xds/resource-set.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import type { LabelTerms } from '../registry/label-terms.ts';
+import { Cell } from '../registry/memo.ts';
 import type { Workload } from '../registry/model.ts';
 import type { MeshSnapshot } from '../registry/snapshot.ts';
 import type { Program, SetsByType } from '../patch/program.ts';
@@ -50,6 +51,7 @@ export class ProxyView {
   #sets: SetsByType = new Map();
   /** Before patches; the same as `#sets` where there is none. */
   #plain: SetsByType = this.#sets;
+  readonly #collected = new Cell<SetsByType>();
   #program: Program | undefined;
   #ports: GatewayPorts = NO_PORTS;
   /** What the patches were laid over last. */
@@ -120,16 +122,16 @@ export class ProxyView {
   #collect(): void {
     const { clusters, endpoints, routes, virtualHosts, names } = this.#audience ?? EMPTY;
     const own = this.#own ?? EMPTY;
-    const sets: readonly (readonly [typeUrl: string, sets: Sets])[] = [
-      [TypeUrl.Cluster, [clusters, own.clusters, ...(this.#edge ? [this.#edge.clusters] : [])]],
+    const edge = this.#edge;
+    this.#plain = this.#collected.get([clusters, own.clusters, edge?.clusters, endpoints, edge?.listeners, own.sharedListeners, own.listeners, edge?.routes, routes, virtualHosts, names], () => keptSets(this.#plain, new Map<string, Sets>([
+      [TypeUrl.Cluster, [clusters, own.clusters, ...(edge ? [edge.clusters] : [])]],
       [TypeUrl.Endpoints, [endpoints]],
-      [TypeUrl.Listener, this.#edge ? [this.#edge.listeners] : [own.sharedListeners, own.listeners]],
-      [TypeUrl.Route, [this.#edge?.routes ?? routes]],
+      [TypeUrl.Listener, edge ? [edge.listeners] : [own.sharedListeners, own.listeners]],
+      [TypeUrl.Route, [edge?.routes ?? routes]],
       [TypeUrl.VirtualHost, [virtualHosts]],
       [TypeUrl.NameTable, [names]],
       [TypeUrl.ExtensionConfig, NO_EXTENSIONS],
-    ];
-    this.#plain = keptSets(this.#plain, new Map(sets));
+    ])));
   }
 
   /** Nothing is done for proxies that no EnvoyFilter is meant for. */
@@ -144,7 +146,7 @@ export class ProxyView {
     const given = this.#plain;
     const patched = this.#program?.over(given, old === this.#program ? this.#patchedFrom : undefined) ?? given;
     this.#patchedFrom = given;
-    this.#sets = keptSets(this.#sets, patched);
+    this.#sets = patched === given ? given : keptSets(this.#sets, patched);
   }
 
   #secretSets(names: Iterable<string>): Sets {
