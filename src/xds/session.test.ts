@@ -302,12 +302,19 @@ test('a client that takes things in order gets a new cluster, its endpoints and 
   assert.deepEqual(s.take(), ['CDS +a'], 'it holds the endpoints of a changed cluster');
 });
 
+test('a client that wants all endpoints is told that there are none of a cluster, which would wait for them', () => {
+  const s = inOrder();
+  s.put(Cluster, { a: 'eds', b: 'eds' });
+  s.changed();
+  assert.deepEqual(s.take(), ['CDS +b', 'EDS -b']);
+});
+
 test('a client that takes things in order gets no routes before the clusters that it has not been sent', () => {
   const s = inOrder();
   s.put(Cluster, { a: 'eds 2' });
   s.changed();
   assert.deepEqual(s.take(), ['CDS +a']);
-  s.put(Cluster, { a: 'eds 2', b: 'eds' });
+  s.put(Cluster, { a: 'eds 2', b: 'static' });
   s.put(VirtualHost, { h: '2' });
   s.changed();
   assert.deepEqual(s.take(), [], 'clusters are not answered, and the new one cannot be sent');
