@@ -1,6 +1,6 @@
 /** What a proxy answers by itself carries a reason and the object behind it. */
 import { defaultMeshConfig, type MeshConfig } from '../../../src/api/mesh-config.ts';
-import { ask, destinationRule, gateway, get, object, outside, post, raw, sidecar, together, virtualService, type Ask, type AskExpectation, type AskOptions, type Scenario, type Step } from '../scenario.ts';
+import { ask, destinationRule, gateway, get, object, outside, post, raw, sidecar, talk, together, virtualService, type Ask, type AskExpectation, type AskOptions, type Scenario, type Step, type Talk, type TalkExpectation } from '../scenario.ts';
 import { ADDRESS, WORLD_PODS } from '../lab/network.ts';
 
 const path = (kind: string, name: string, group = 'networking'): string => `/apis/${group}.istio.io/v1/namespaces/default/${kind}/${name}`;
@@ -164,4 +164,44 @@ const ENDINGS: readonly Scenario[] = [
   },
 ];
 
-export const OWN_ANSWERS: readonly Scenario[] = [...ASKED, ...ENDINGS, ...ROWS.map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }))];
+/** Connections that carry no HTTP: their lines have flags. The client says nothing, since a close over what was not read is a reset. */
+const BYTES = gateway('{selector: {istio: ingressgateway}, servers: [{port: {number: 31400, name: tcp, protocol: TCP}, hosts: ["*"]}]}');
+const toBytes = (destination: string) => virtualService(`{hosts: ["*"], gateways: [gw], tcp: [{route: [{destination: ${destination}}]}]}`);
+const NOBODY = destinationRule('{host: one, subsets: [{name: v9, labels: {version: v9}}]}');
+const bytes = (to: string, expect: TalkExpectation, options?: Pick<Talk, 'from'>) => talk(to, [{ untilEnd: true }], { received: '', end: 'closed', ...expect }, options);
+const AT_GATEWAY: Pick<Talk, 'from'> = { from: 'world' };
+const CONNECTIONS: readonly Scenario[] = [
+  {
+    name: 'own answers: bytes for a subset that nobody is in', mesh: [NOBODY, virtualService('{hosts: [one], tcp: [{route: [{destination: {host: one, subset: v9}}]}]}')],
+    steps: [bytes('one:9000', { log: { flags: 'UH', cluster: 'outbound|9000|v9|one.default.svc.cluster.local', clusterObject: DR } })],
+  },
+  {
+    name: 'own answers: bytes for an endpoint that refuses the connection', mesh: [destinationRule('{host: one, trafficPolicy: {loadBalancer: {simple: RANDOM}}}'), '# one 9000'], refuses: [`${WORLD_PODS[4]}:9000`],
+    steps: [bytes('one:9000', { log: { flags: 'UF,URX', clusterObject: DR } })],
+  },
+  {
+    name: 'own answers: bytes at a gateway for a subset that nobody is in', mesh: [BYTES, NOBODY, toBytes('{host: one, subset: v9, port: {number: 9000}}')],
+    steps: [bytes('shop.test:31400', { log: { flags: 'UH', clusterObject: DR } }, AT_GATEWAY)],
+  },
+  {
+    name: 'own answers: bytes at a gateway for an endpoint that refuses the connection', mesh: [BYTES, destinationRule('{host: one, trafficPolicy: {loadBalancer: {simple: RANDOM}}}'), toBytes('{host: one, port: {number: 9000}}')], refuses: [`${WORLD_PODS[4]}:9000`],
+    steps: [bytes('shop.test:31400', { log: { flags: 'UF,URX', clusterObject: DR } }, AT_GATEWAY)],
+  },
+];
+
+const SHOP = (http: string) => [GATEWAY, virtualService(`{hosts: [a.shop.test], gateways: [gw], http: [${http}]}`)];
+/** As in the mesh, so at a gateway. */
+const AT_GATEWAYS: readonly Row[] = [
+  { what: 'at a gateway a fault aborts', mesh: SHOP(`{fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, ${forward}}`), step: outside('a.shop.test/x', { status: 418, log: log('FI', 'fault_filter_abort', { route: VS, host: VS }) }) },
+  { what: 'at a gateway a rule leads to a subset that nobody has defined', mesh: SHOP('{route: [{destination: {host: one, subset: v9}}]}'), step: outside('a.shop.test/x', { status: 503, log: log('NC', 'cluster_not_found', { route: VS, host: VS }) }) },
+  { what: 'at a gateway nobody is in a subset', mesh: [...SHOP('{route: [{destination: {host: one, subset: v9}}]}'), NOBODY], step: outside('a.shop.test/x', { status: 503, log: log('UH', 'no_healthy_upstream', { route: VS, host: VS, cluster: DR }) }) },
+  { what: 'at a gateway the time of a rule is up', mesh: SHOP(`{timeout: 0.1s, ${forward}}`), step: outside('a.shop.test/x', { status: 504, log: log('UT', 'response_timeout', { route: VS, host: VS }) }, { app: { delayMs: 2000 } }) },
+  {
+    what: 'at a gateway an endpoint refuses the connection', mesh: [...SHOP(`{retries: {attempts: 0}, ${forward}}`), destinationRule('{host: one, trafficPolicy: {loadBalancer: {simple: RANDOM}}}')],
+    step: outside('a.shop.test/x', { status: 503, log: log('UF', /^upstream_reset_before_response_started\{remote_connection_failure/, { route: VS, host: VS, cluster: DR }) }),
+    over: { refuses: [`${WORLD_PODS[4]}:8080`] },
+  },
+  { what: 'at a gateway an application resets the connection', mesh: SHOP(`{retries: {attempts: 0}, ${forward}}`), step: outside('a.shop.test/x', { status: 503, log: log('UC', 'upstream_reset_before_response_started{connection_termination}', { route: VS, host: VS }) }, { app: { reset: 'at-head' } }) },
+];
+
+export const OWN_ANSWERS: readonly Scenario[] = [...ASKED, ...ENDINGS, ...CONNECTIONS, ...[...ROWS, ...AT_GATEWAYS].map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }))];
