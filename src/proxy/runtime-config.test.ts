@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { eventually } from '../testkit/eventually.ts';
 import { ResourceType } from './config/decode.ts';
 import { address, assignment, endpoint, hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from './testkit/proxy.ts';
 import { call, deadPort, httpUpstream } from '../testkit/loopback.ts';
@@ -133,6 +134,13 @@ test('a removed listener stops accepting', async (t) => {
   const port = await proxy.port();
   proxy.remove(ResourceType.Listener, 'test');
   await assert.rejects(call(port, { agent: false }), /ECONNREFUSED/);
+});
+
+test('the operation of a route may have percent signs: paths of rules are in it', async (t) => {
+  const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm(inlineRoutes([{ ...routeTo('up'), decorator: { operation: 'one:80/a%20b/100%*' } }]))])] });
+  assert.equal((await call(await proxy.port())).status, 200);
+  await eventually(() => assert.deepEqual(proxy.http.map(({ operation }) => operation), ['one:80/a%20b/100%*']));
 });
 
 test('a port that is taken does not stop the others, and is not ready', async (t) => {

@@ -7,7 +7,6 @@ import { errorText } from '../../base/errors.ts';
 import { ConfigError } from '../errors.ts';
 import { decode, sourceBytes } from './decode.ts';
 import { readHostNames } from './host-names.ts';
-import { compileFormat } from '../route/format.ts';
 import { compileHashPolicy } from '../route/hash-policy.ts';
 import { compileHeaderEdits, type HeaderEdits } from '../route/header-edits.ts';
 import { durationMs, fraction } from '../route/numbers.ts';
@@ -153,7 +152,8 @@ function compileRoute(message: RouteMessage, context: HostContext, compiler: Rou
     requestEdits: levels.flatMap((level) => level.request ?? []),
     responseEdits: levels.flatMap((level) => level.response ?? []),
     perFilter: mergePerFilter(context.perFilter, compilePerFilter(message.typedPerFilterConfig, compiler)),
-    decorator: compileDecorator(message.decorator?.operation ?? ''),
+    // As it stands: paths of rules are in it, with percent signs.
+    decorator: message.decorator?.operation || undefined,
     rateLimits: routeRateLimits(message, context.hostRateLimits),
     virtualHost: context.host,
   };
@@ -162,11 +162,6 @@ function compileRoute(message: RouteMessage, context: HostContext, compiler: Rou
 function routeRateLimits({ action }: RouteMessage, host: readonly RateLimitRule[]): Route['rateLimits'] {
   if (action.case !== 'route' || host.length + action.value.rateLimits.length === 0) return undefined;
   return { own: compileRateLimits(action.value.rateLimits), host, includesHost: action.value.includeVhRateLimits ?? false };
-}
-
-function compileDecorator(operation: string): Route['decorator'] {
-  if (operation === '') return undefined;
-  return operation.includes('%') ? compileFormat(operation) : operation;
 }
 
 export function mergePerFilter(outer: PerFilter, inner: PerFilter): PerFilter {

@@ -388,8 +388,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.#done = true;
     const upstream = this.#router?.finish();
     if (this.#endings) for (const run of this.#endings) run();
-    const decorator = this.route?.decorator;
-    this.services.outcomes.record(this.#outcome(upstream, typeof decorator === 'function' ? decorator(this) : decorator));
+    this.services.outcomes.record(this.#outcome(upstream, this.route?.decorator));
     this.#owner.onEnded(this);
   }
 

@@ -1,6 +1,5 @@
 /** Compiled routes: what a route configuration means, without what happens then. */
 import type { ConfigMetadata } from '../outcome.ts';
-import type { Format } from './format.ts';
 import type { HashPolicy } from './hash-policy.ts';
 import type { HeaderEdits } from './header-edits.ts';
 import type { RequestPredicate } from './header-match.ts';
@@ -96,7 +95,7 @@ export interface Route {
   readonly responseEdits: readonly HeaderEdits[];
   readonly perFilter: PerFilter;
   /** Name of the operation in traces. */
-  readonly decorator?: string | Format;
+  readonly decorator?: string;
   readonly metadata?: ConfigMetadata;
   /** What rate limits may ask of a request; absent: nothing. */
   readonly rateLimits?: RouteRateLimits;

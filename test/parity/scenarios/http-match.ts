@@ -21,6 +21,7 @@ const headers = (values: Record<string, string>) => ({ headers: values });
 export const HTTP_MATCH: readonly Scenario[] = [
   { name: 'an exact uri matches the whole path and not the query', covers: [`${MATCH}.uri`, 'VirtualService.http[].match[]'], mesh: v2When('{uri: {exact: /a}}'), steps: [get('app/a?x=1', V2), get('app/a/', V1), get('app/ab', V1), get('app/A', V1)] },
   { name: 'a uri prefix matches by characters', covers: [`${MATCH}.uri`], mesh: v2When('{uri: {prefix: /a}}'), steps: [get('app/a', V2), get('app/abc', V2), get('app/b', V1)] },
+  { name: 'a uri with percent signs is matched as it is written', covers: [`${MATCH}.uri`], mesh: v2When('{uri: {prefix: /a%20b}}, {uri: {exact: /100%25}}, {uri: {exact: "/%REQ(x)%"}}'), steps: [get('app/a%20b/c', V2), get('app/100%25', V2), get('app/a/b', V1)] },
   { name: 'a uri regex has to match the whole path', covers: [`${MATCH}.uri`], mesh: v2When('{uri: {regex: "/a[0-9]+"}}'), steps: [get('app/a12?x=1', V2), get('app/a12b', V1)] },
   { name: 'ignoreUriCase holds for exact and prefix', covers: [`${MATCH}.ignoreUriCase`], mesh: v2When('{uri: {prefix: /ABC}, ignoreUriCase: true}'), steps: [get('app/abcd', V2), get('app/AbC', V2), get('app/ab', V1)] },
   { name: 'ignoreUriCase with a regex', mesh: v2When('{uri: {regex: "/ABC"}, ignoreUriCase: true}'), steps: [get('app/abc', V1), get('app/ABC', V2)] },
