@@ -35,13 +35,14 @@ export interface JsonMerge {
 
 /** So deep may messages nest; Envoy's own limit is 100. */
 const MAX_DEPTH = 90;
+const TOO_DEEP = `nests deeper than ${MAX_DEPTH} messages`;
 
 /** @param json foreign
  * @param path of it, for problems */
 export function mergeJson(desc: DescMessage, target: Message, json: unknown, by: JsonMerge & { path: string; depth?: number }): void {
   const { path, depth = 0 } = by;
   if (!isObject(json)) return by.problem({ path, message: `must be an object with the fields of ${desc.typeName}, not ${describe(json)}` });
-  if (depth > MAX_DEPTH) return by.problem({ path, message: `nests deeper than ${MAX_DEPTH} messages` });
+  if (depth > MAX_DEPTH) return by.problem({ path, message: TOO_DEEP });
   const message = reflect(desc, target);
   const chosen = new Map<string, string>();
   for (const [key, value] of Object.entries(json)) {
@@ -113,7 +114,8 @@ function mergeLeaf(message: ReflectMessage, field: DescField, value: JsonValue, 
 
 /** What is in an `Any` is told by `@type`. What is there already stays where it is of that type. */
 function mergeAny(any: Any, json: JsonValue, at: At): void {
-  const { path, types } = at;
+  const { path, types, depth } = at;
+  if (depth > MAX_DEPTH) return at.problem({ path, message: TOO_DEEP });
   if (!isObject(json)) return at.problem({ path, message: `must be an object with @type, not ${describe(json)}` });
   const { '@type': url, ...body } = json;
   if (typeof url !== 'string' || url === '') return at.problem({ path: childPath(path, '@type'), message: 'must name the type of the configuration: type.googleapis.com/envoy.…' });
@@ -156,7 +158,7 @@ function mergeStruct(any: Any, name: string, body: JsonObject, at: At): void {
   if (typeof url !== 'string' || !isObject(value)) return at.problem({ path: at.path, message: `${name} must have a type_url and an object as its value` });
   const inner: Problem[] = [];
   const json = { '@type': url, ...value };
-  mergeAny(any, json, { ...at, path: childPath(at.path, 'value'), problem: (problem) => void inner.push(problem) });
+  mergeAny(any, json, { ...at, depth: at.depth + 1, path: childPath(at.path, 'value'), problem: (problem) => void inner.push(problem) });
   for (const problem of inner) at.problem(problem);
 }
 

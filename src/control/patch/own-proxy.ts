@@ -20,7 +20,7 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
   'envoy.extensions.access_loggers.file.v3.FileAccessLog', 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog', 'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
   'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig', 'envoy.config.trace.v3.OpenTelemetryConfig', 'envoy.config.trace.v3.ZipkinConfig',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
-  'stats.PluginConfig', 'io.istio.http.peer_metadata.Config', 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', 'envoy.tcp.metadataexchange.config.MetadataExchange',
+  'stats.PluginConfig', 'io.istio.http.peer_metadata.Config', 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', 'istio.envoy.config.filter.http.alpn.v2alpha1.Config', 'envoy.tcp.metadataexchange.config.MetadataExchange',
 ]);
 
 /** Fields that it does not look at, by message type. Those that only name statistics are left out: it has none by these names. */
@@ -29,10 +29,9 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
     'additional_addresses per_connection_buffer_limit_bytes drain_type transparent freebind socket_options tcp_fast_open_queue_length udp_listener_config api_listener connection_balance_config reuse_port enable_reuse_port tcp_backlog_size max_connections_to_accept_per_socket_event internal_listener enable_mptcp ignore_global_conn_limit bypass_overload_manager',
   'envoy.config.listener.v3.FilterChain': 'use_proxy_proto on_demand_configuration',
   'envoy.config.listener.v3.FilterChainMatch': 'address_suffix suffix_len',
-  'envoy.config.listener.v3.Filter': 'config_discovery',
-  'envoy.config.listener.v3.ListenerFilter': 'config_discovery filter_disabled',
+  'envoy.config.listener.v3.ListenerFilter': 'filter_disabled',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager':
-    'scoped_routes add_user_agent http3_protocol_options scheme_header_transformation access_log_flush_interval flush_access_log_on_new_request access_log_options original_ip_detection_extensions early_header_mutation_extensions represent_ipv4_remote_address_as_ipv4_mapped_ipv6 request_id_extension stream_error_on_invalid_http_message path_normalization_options strip_trailing_host_dot proxy_status_config typed_header_validation_config append_local_overload add_proxy_protocol_connection_state',
+    'add_user_agent http3_protocol_options scheme_header_transformation access_log_flush_interval flush_access_log_on_new_request access_log_options original_ip_detection_extensions early_header_mutation_extensions represent_ipv4_remote_address_as_ipv4_mapped_ipv6 request_id_extension stream_error_on_invalid_http_message path_normalization_options strip_trailing_host_dot proxy_status_config typed_header_validation_config append_local_overload add_proxy_protocol_connection_state',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing': 'verbose spawn_upstream_span',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': 'filters',
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails': 'chain',
@@ -53,11 +52,10 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   'envoy.config.endpoint.v3.Endpoint': 'health_check_config additional_addresses',
   'envoy.config.route.v3.RouteConfiguration': 'internal_only_headers most_specific_header_mutations_wins max_direct_response_body_size_bytes cluster_specifier_plugins ignore_path_parameters_in_path_matching request_mirror_policies typed_per_filter_config',
   'envoy.config.route.v3.VirtualHost': 'matcher virtual_clusters cors retry_policy_typed_config hedge_policy per_request_buffer_limit_bytes',
-  'envoy.config.route.v3.Route': 'filter_action non_forwarding_action tracing per_request_buffer_limit_bytes',
-  'envoy.config.route.v3.RouteAction': 'cluster_specifier_plugin inline_cluster_specifier_plugin metadata_match early_data_policy retry_policy_typed_config cors grpc_timeout_offset internal_redirect_policy internal_redirect_action max_internal_redirects hedge_policy',
+  'envoy.config.route.v3.Route': 'tracing per_request_buffer_limit_bytes',
+  'envoy.config.route.v3.RouteAction': 'metadata_match early_data_policy retry_policy_typed_config cors grpc_timeout_offset internal_redirect_policy internal_redirect_action max_internal_redirects hedge_policy',
   'envoy.config.route.v3.RouteMatch': 'tls_context',
   'envoy.config.route.v3.RetryPolicy': 'per_try_idle_timeout retry_priority retry_options_predicates rate_limited_retry_back_off',
-  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': 'local_rate_limit_per_downstream_connection local_cluster_rate_limit',
   'envoy.extensions.filters.http.fault.v3.HTTPFault': 'downstream_nodes delay_percent_runtime abort_percent_runtime delay_duration_runtime abort_http_status_runtime max_active_faults_runtime response_rate_limit_percent_runtime abort_grpc_status_runtime filter_metadata',
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': 'shadow_enabled',
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz':
@@ -66,25 +64,51 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': 'filter_state_rules strip_failure_response',
 };
 
-const FIELDS: ReadonlyMap<string, ReadonlySet<string>> = new Map(Object.entries(WITHOUT_EFFECT).map(([type, names]) => [type, new Set(names.split(' '))]));
+/** Fields because of which it refuses what they stand in. */
+const REFUSED: Readonly<Record<string, string>> = {
+  'envoy.config.listener.v3.Listener': 'filter_chain_matcher',
+  'envoy.config.listener.v3.Filter': 'config_discovery',
+  'envoy.config.listener.v3.ListenerFilter': 'config_discovery',
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': 'scoped_routes',
+  'envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig': 'body_format',
+  'envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper': 'body_format_override',
+  'envoy.config.route.v3.Route': 'filter_action non_forwarding_action',
+  'envoy.config.route.v3.RouteAction': 'cluster_specifier_plugin inline_cluster_specifier_plugin path_rewrite_policy',
+  'envoy.config.route.v3.RateLimit': 'limit',
+  'envoy.config.route.v3.RateLimit.Action': 'source_cluster masked_remote_address dynamic_metadata metadata extension',
+  'envoy.config.endpoint.v3.LbEndpoint': 'endpoint_name',
+  'envoy.config.endpoint.v3.LocalityLbEndpoints': 'leds_cluster_locality_config',
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': 'local_rate_limit_per_downstream_connection local_cluster_rate_limit',
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': 'response_rate_limit',
+  'envoy.extensions.filters.http.rbac.v3.RBAC': 'matcher shadow_matcher',
+  'envoy.extensions.filters.network.rbac.v3.RBAC': 'matcher',
+};
 
-/** For the test of this table. */
-export const fieldsWithoutEffect = (): Iterable<readonly [type: string, fields: ReadonlySet<string>]> => FIELDS;
+type FieldTable = ReadonlyMap<string, ReadonlySet<string>>;
+const fieldTable = (table: Readonly<Record<string, string>>): FieldTable => new Map(Object.entries(table).map(([type, names]) => [type, new Set(names.split(' '))]));
+const [USELESS, REFUSES] = [fieldTable(WITHOUT_EFFECT), fieldTable(REFUSED)];
+const isIn = (table: FieldTable, { type, field }: Written): boolean => field !== undefined && table.get(type)?.has(field) === true;
+
+/** True of an extension that our own proxy reads. */
+export const hasExtension = (type: string): boolean => EXTENSIONS.has(type);
+
+/** For the test of these tables. */
+export const namedFields = (): (readonly [type: string, fields: ReadonlySet<string>])[] => [...USELESS, ...REFUSES];
 
 const WAY_OUT = 'the other proxies get it; with Envoy as the proxy it is in effect';
 
 /** Why our own proxy cannot be given the patch; undefined: it can. */
 export function lackingExtension({ written, unread }: Patch): Ineffective | undefined {
-  const lacking = written.find(({ type, field }) => field === undefined && !EXTENSIONS.has(type));
+  const lacking = written.find(({ type, field }) => field === undefined && !hasExtension(type));
   const [problem] = unread;
   if (!lacking && problem) return { path: problem.path, why: `${problem.message}, so that the patch is left out for our own proxy; ${WAY_OUT}` };
+  const refused = written.find((w) => isIn(REFUSES, w));
+  if (!lacking && refused) return { path: refused.path, why: `our own proxy has no such thing, so that the patch is left out for it; ${WAY_OUT}` };
   return lacking && { path: lacking.path, why: `our own proxy has no ${lacking.type}, so that the patch is left out for it; ${WAY_OUT}` };
 }
 
 /** Fields of a patch that our own proxy does not look at. */
-export const uselessFields = ({ written }: Patch): Ineffective[] => written.filter(isUseless).map(({ path }) => ({ path, why: `our own proxy does not look at it; ${WAY_OUT}` }));
-
-const isUseless = ({ type, field }: Written): boolean => field !== undefined && FIELDS.get(type)?.has(field) === true;
+export const uselessFields = ({ written }: Patch): Ineffective[] => written.filter((w) => isIn(USELESS, w)).map(({ path }) => ({ path, why: `our own proxy does not look at it; ${WAY_OUT}` }));
 
 /** The patch as our own proxy can take it: it does not fetch extensions, so that their configuration stands where it is asked for. */
 export function forOwnProxy(patches: readonly Patch[]): { readonly patches: readonly Patch[]; readonly told: readonly { patch: Patch; told: Ineffective }[] } {

@@ -56,11 +56,11 @@ export class Pass implements Outcome {
     this.failed.set(patch, why);
   }
 
-  /** The message with the patch's value over it; the message itself when that does not go. */
+  /** The message with the patch's value over it; as it was when that does not go. */
   merged<M extends Message>(patch: Patch, message: M): M {
     const desc = this.#desc(patch.place);
-    // A copy has the type of what is copied.
-    const copy = clone(desc, message) as Message as M;
+    // What was read without a doubt can be written: nothing has to be kept as it was. A copy has the type of what is copied.
+    const copy = patch.unread.length === 0 ? message : (clone(desc, message) as Message as M);
     if (!this.#write(patch, desc, copy)) return message;
     this.done(patch);
     return copy;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { TAKES_VIRTUAL_HOSTS } from '../../xds/type-urls.ts';
 import { messageTypes } from '../../xds/message-types.ts';
-import { fieldsWithoutEffect } from './own-proxy.ts';
+import { FILTER_TYPES } from '../../proxy/filters/registry.ts';
+import { hasExtension, namedFields } from './own-proxy.ts';
 import { patchedMesh, type PatchedMesh, type Who } from './testing/patched.ts';
 
 const HCM = 'envoy.filters.network.http_connection_manager';
@@ -140,6 +142,10 @@ const OWN: readonly (readonly [name: string, spec: string, want: (mesh: PatchedM
     assert.equal(cluster(m, 'BlackHoleCluster').connectTimeout, '3s');
     assert.match(m.reports.join(), /^default\/f spec\.configPatches\[0\]\.patch\.value\.health_checks: our own proxy does not look at it/);
   }],
+  ['a field that it refuses leaves the patch out', patch('HTTP_FILTER', inHttp('SIDECAR_INBOUND'), 'INSERT_FIRST', `{name: l, typed_config: {"@type": ${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit, stat_prefix: s, local_cluster_rate_limit: {}}}`), (m) => {
+    assert.ok(!httpNames(m).includes('l'));
+    assert.match(m.reports.join(), /typed_config\.local_cluster_rate_limit: our own proxy has no such thing, so that the patch is left out/);
+  }],
   ['what only Envoy can read is left out for it', patch('HTTP_FILTER', inHttp('SIDECAR_INBOUND'), 'INSERT_FIRST', `{name: l, typed_config: {"@type": ${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit, stat_prefix: s, of_tomorrow: 1}}`), (m) => {
     assert.ok(!httpNames(m).includes('l'));
     assert.match(m.reports.join('\n'), /typed_config\.of_tomorrow: .*LocalRateLimit has no field of_tomorrow, so that the patch is left out for our own proxy/);
@@ -152,6 +158,15 @@ const OWN: readonly (readonly [name: string, spec: string, want: (mesh: PatchedM
 ];
 for (const [name, spec, want] of OWN) test(`our own proxy: ${name}`, () => want(patchedMesh(spec, OURS)));
 
+test('virtual hosts that are resources of their own are patched one by one, and those that are added stand in the table', () => {
+  const mesh = patchedMesh(`{configPatches: [${onePatch('VIRTUAL_HOST', `{context: SIDECAR_OUTBOUND, routeConfiguration: {name: "80", vhost: {name: "${WEB_HOST}"}}}`, 'MERGE', '{response_headers_to_remove: [x]}')}, ${onePatch('VIRTUAL_HOST', '{context: SIDECAR_OUTBOUND}', 'ADD', '{name: mine, domains: [mine.test]}')}, ${onePatch('HTTP_ROUTE', '{context: SIDECAR_OUTBOUND, routeConfiguration: {vhost: {route: {name: a}}}}', 'REMOVE')}]}`, { ours: true, extensions: [TAKES_VIRTUAL_HOSTS] });
+  const host = mesh.resources.get(`VHDS 80/${WEB_HOST}`) as Json;
+  assert.deepEqual([host.responseHeadersToRemove, host.routes.map((r: Json) => r.name)], [['x'], ['b']]);
+  assert.ok(hosts(mesh).some((h) => h.name === 'mine'));
+  assert.ok(![...mesh.resources.keys()].some((name) => name.startsWith('VHDS') && name.includes('mine')));
+  assert.deepEqual(mesh.reports, []);
+});
+
 test('an Envoy gets extension configurations as resources of their own', () => {
   const mesh = patchedMesh(patch('EXTENSION_CONFIG', '{}', 'ADD', `{name: limit, typed_config: {"@type": ${TYPE}.filters.http.lua.v3.Lua}}`));
   assert.deepEqual(mesh.resources.get('ECDS limit'), { name: 'limit', typedConfig: { '@type': `${TYPE}.filters.http.lua.v3.Lua` } });
@@ -160,11 +175,15 @@ test('an Envoy gets extension configurations as resources of their own', () => {
 
 test('the table of what our own proxy does not look at names fields that there are', () => {
   const types = messageTypes();
-  const wrong = [...fieldsWithoutEffect()].flatMap(([type, fields]) => {
+  const wrong = namedFields().flatMap(([type, fields]) => {
     const known = new Set(types.getMessage(type)?.fields.map((field) => field.name));
     return [...fields].filter((field) => !known.has(field)).map((field) => `${type}.${field}`);
   });
   assert.deepEqual(wrong, []);
+});
+
+test('the control plane knows which filters our own proxy has', () => {
+  assert.deepEqual(FILTER_TYPES.filter((type) => !hasExtension(type)), []);
 });
 
 test('proxies that no EnvoyFilter is meant for get the very resources that they would get without one', () => {

@@ -56,6 +56,9 @@ const PER_ROUTE: Readonly<Record<string, (config: Any, deps: FilterDeps) => unkn
   'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps) => compileLocalRateLimit(unpack('localRateLimit', config), deps.clock),
 };
 
+/** Message types of all configurations that are read here: `src/control/patch/own-proxy.ts` names them to the control plane. */
+export const FILTER_TYPES: readonly string[] = [...Object.keys(FILTERS), ...BUILT_IN, ...Object.keys(PER_ROUTE)];
+
 /** @returns undefined for filters that need no work of their own
  * @throws ConfigError naming a filter that is not there */
 export function createHttpFilter(name: string, config: Any | undefined, deps: FilterDeps): HttpFilter | undefined {

@@ -58,6 +58,7 @@ export interface PatchedMesh {
 export interface Who {
   readonly kind?: 'sidecar' | 'router';
   readonly ours?: boolean;
+  readonly extensions?: readonly string[];
   readonly metadata?: Record<string, string>;
   readonly more?: string;
 }
@@ -73,7 +74,7 @@ export function patchedMesh(spec: string | Readonly<Record<string, string>>, who
   const workload = [...generator.snapshot.workloads.values()].find((w) => w.workloadName === (kind === 'sidecar' ? 'web' : 'edge'));
   if (!workload) throw new Error('the workload of the test mesh is not there');
   const { address, name, namespace, labels } = workload;
-  const read = readProxy({ id: `${kind}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`, metadata: { NAMESPACE: namespace, LABELS: { ...labels }, WORKLOAD_NAME: workload.workloadName, ISTIO_VERSION: '1.32.0', ...who.metadata }, extensions: [], userAgentName: ours ? 'lateen' : 'envoy' });
+  const read = readProxy({ id: `${kind}~${address}~${name}.${namespace}~${namespace}.svc.cluster.local`, metadata: { NAMESPACE: namespace, LABELS: { ...labels }, WORKLOAD_NAME: workload.workloadName, ISTIO_VERSION: '1.32.0', ...who.metadata }, extensions: (who.extensions ?? []).map((extension) => ({ name: extension })), userAgentName: ours ? 'lateen' : 'envoy' });
   if ('error' in read) throw new Error(read.error);
   const { proxy } = read;
   return { resources: resourcesOf(generator, proxy), reports: [...generator.leftOut, ...generator.patchReports([proxy])].map((r) => `${r.namespace}/${r.name} ${r.field ?? ''}: ${r.reason}`), generator, proxy };
@@ -85,7 +86,7 @@ export function resourcesOf(generator: Generator, proxy: Proxy): Map<string, unk
   const routes = proxy.kind === 'router' ? ['http.8080', 'https.443.https.gw.default'] : ['80'];
   const all = [TypeUrl.Cluster, TypeUrl.Listener].flatMap((typeUrl) => [...generator.resources(proxy, typeUrl, 'all').values()]);
   const named = [...generator.resources(proxy, TypeUrl.Route, new Set(routes)).values()];
-  const extensions = [...generator.resources(proxy, TypeUrl.ExtensionConfig, 'all').values()];
+  const extensions = [TypeUrl.ExtensionConfig, TypeUrl.VirtualHost].flatMap((typeUrl) => [...generator.resources(proxy, typeUrl, 'all').values()]);
   return new Map([...all, ...named, ...extensions].map((r) => {
     const desc = typeOf(r.typeUrl.slice(r.typeUrl.lastIndexOf('/') + 1), types);
     return [`${shortType(r.typeUrl)} ${r.name}`, toJson(desc, fromBinary(desc, r.value), { registry: types })];
