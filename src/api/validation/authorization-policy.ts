@@ -6,7 +6,7 @@ import { checkLabels, portProblem, rangeProblem } from './values.ts';
 
 /** Keys of conditions, those with a name in brackets by their beginning. Istio: AuthorizationPolicy conditions. */
 const KEYS = ['source.ip', 'remote.ip', 'source.namespace', 'source.principal', 'source.serviceAccount', 'request.auth.principal', 'request.auth.audiences', 'request.auth.presenter', 'destination.ip', 'destination.port', 'connection.sni'];
-const BRACKETED = /^(request\.headers\[[^\]]+\]|request\.auth\.claims(\[[^\]]+\])+|experimental\.envoy\.filters\..+)$/;
+const BRACKETED = /^(request\.headers\[:?[!#$%&'*+.^_`|~0-9A-Za-z-]+\]|request\.auth\.claims(\[[^\]]+\])+|experimental\.envoy\.filters\.[^[\n]+\[.+\])$/;
 
 export function validateAuthorizationPolicy(object: AuthorizationPolicy): Issue[] {
   const report = new Report();
@@ -33,7 +33,7 @@ function checkRule(report: Report, rule: AuthorizationRule): void {
     checkOperation(at.at('operation'), operation);
   });
   eachItem(report.at('when'), rule.when, (at, { key, values = [], notValues = [] }) => {
-    if (!KEYS.includes(key) && !BRACKETED.test(key)) at.at('key').error(`unknown attribute ${JSON.stringify(key)}; known are ${KEYS.join(', ')}, request.headers[NAME] and request.auth.claims[NAME]`);
+    if (!KEYS.includes(key) && !BRACKETED.test(key)) at.at('key').error(`unknown attribute ${JSON.stringify(key)}; known are ${KEYS.join(', ')}, request.headers[NAME], request.auth.claims[NAME] and experimental.envoy.filters.NAME[KEY]`);
     if (values.length + notValues.length === 0) at.error('at least one of `values` or `notValues` must be set');
     const problem = key.endsWith('.ip') ? rangeProblem : key === 'destination.port' ? portTextProblem : undefined;
     if (problem) for (const [field, list] of [['values', values], ['notValues', notValues]] as const) eachItem(at.at(field), list, (valueAt, value) => valueAt.refuse(problem(value)));

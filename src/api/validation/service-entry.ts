@@ -6,6 +6,9 @@ import { duplicates, eachItem, Report } from './report.ts';
 import { checkExportTo, checkLabels, hostProblem, portProblem, protocolProblem, rangeProblem } from './values.ts';
 import { checkWorkload } from './workload.ts';
 
+/** Of all endpoints together. Envoy: 32 bits. */
+const MAX_WEIGHTS = 4_294_967_295;
+
 export function validateServiceEntry(object: ServiceEntry): Issue[] {
   const report = new Report();
   const { spec } = object;
@@ -22,6 +25,8 @@ export function validateServiceEntry(object: ServiceEntry): Issue[] {
     checkWorkload(at, endpoint);
     for (const name of Object.keys(endpoint.ports ?? {})) if (!(spec.ports ?? []).some((port) => port.name === name)) at.at('ports', name).error(`there is no port named ${name} in spec.ports`);
   });
+  const total = (spec.endpoints ?? []).reduce((sum, { weight = 0 }) => sum + weight, 0);
+  if (total > MAX_WEIGHTS) report.at('endpoints').error(`the weights add up to ${total}, more than ${MAX_WEIGHTS}: make them smaller, only their ratio counts`);
   checkLabels(report.at('workloadSelector', 'labels'), spec.workloadSelector?.labels);
   checkExportTo(report.at('exportTo'), spec.exportTo);
   return report.issues;

@@ -138,6 +138,7 @@ const CASES: readonly (readonly [string, string, readonly RegExp[]])[] = [
   ['ServiceEntry', '{hosts: [a.com], ports: [{number: 1, name: a, protocol: TCP}, {number: 1, name: a, protocol: TCP}], resolution: DNS}', [/E .*name "a" already defined/, /E .*port 1 already defined/]],
   ['ServiceEntry', '{hosts: [a.com], addresses: [10.0.0.0/8], ports: [{number: 1, name: a, protocol: TCP}], resolution: DNS}', [/E .*CIDR addresses are allowed only/]],
   ['ServiceEntry', `{hosts: [a.com], ports: [{number: 1, name: a, protocol: TCP}], resolution: STATIC, endpoints: [{address: "unix:///${'x'.repeat(107)}"}, {address: "unix:///${'x'.repeat(106)}"}, {address: "fe80::1%eth0"}]}`, [/endpoints\[0\]\.address: .*107 bytes long, this one has 108/, /endpoints\[2\]\.address: .*interface/]],
+  ['ServiceEntry', '{hosts: [a.com], ports: [{number: 1, name: a, protocol: TCP}], resolution: STATIC, endpoints: [{address: 1.1.1.1, weight: 4294967295}, {address: 1.1.1.2, weight: 1}]}', [/spec.endpoints: the weights add up to 4294967296, more than 4294967295/]],
   // Sidecar
   ['Sidecar', '{egress: [{hosts: ["./*", "istio-system/*"]}]}', []],
   ['Sidecar', '{egress: [{hosts: ["reviews"]}, {hosts: ["./*"]}]}', [/E .*must be of form namespace\/dnsName/, /E .*only one listener without port/]],
@@ -155,6 +156,7 @@ const CASES: readonly (readonly [string, string, readonly RegExp[]])[] = [
   ['RequestAuthentication', '{jwtRules: [{jwksUri: "ftp://a", jwks: "{"}]}', [/E .*issuer must be set/, /E .*must be a URL with scheme/, /E .*only one of jwks or jwksUri/, /E .*parse jwks error/]],
   ['RequestAuthentication', `{jwtRules: [{issuer: a, jwks: '{"keys": [{"kty": "RSA", "n": "!!", "e": "AQAB"}]}', fromHeaders: [{name: x, prefix: "a\\n"}]}]}`, [/jwks: keys\[0\]\.n must be base64url/, /fromHeaders\[0\]\.prefix: .*one line/]],
   ['AuthorizationPolicy', '{}', []],
+  ['AuthorizationPolicy', '{rules: [{when: [{key: "request.headers[a b]", values: [x]}, {key: "request.headers[:authority]", values: [x]}, {key: "experimental.envoy.filters.a", values: [x]}, {key: "experimental.envoy.filters.network.x[y]", values: [x]}]}]}', [/when\[0\]\.key: unknown attribute "request.headers\[a b\]"/, /when\[2\]\.key: unknown attribute "experimental.envoy.filters.a"/]],
   ['AuthorizationPolicy', '{rules: [{to: [{operation: {paths: ["/a/{*}/b", "/{*}/", "/{**}", "/a;b=%20/{*}/{**}/c"]}}]}]}', []],
   ['AuthorizationPolicy', `{rules: [{to: [{operation: {paths: ["a/{*}", "//{*}", "/{*}//", "/a b/{*}", "/é/{*}", "/{*}/a?b"], notPaths: ["/{*}/${'x'.repeat(255)}"]}}]}]}`, [/a path with .* begins with/, /two slashes/, /two slashes/, /not "a b"/, /not "é"/, /not "a\?b"/, /may be 255 characters/]],
   ['AuthorizationPolicy', '{rules: [{}]}', []],
