@@ -23,7 +23,7 @@ test('every entry of the table names a field that its kind has', () => {
 });
 
 test('a kind that is not applied says so of its whole spec, and an object of another kind says nothing', () => {
-  assert.deepEqual(fieldsNotInEffect({ kind: 'WasmPlugin', spec: { url: 'x' } }).map((f) => f.path), ['spec']);
+  assert.deepEqual(fieldsNotInEffect({ kind: 'TrafficExtension', spec: { wasm: { url: 'x' } } }).map((f) => f.path), ['spec']);
   assert.deepEqual(fieldsNotInEffect({ kind: 'Service', spec: {} }), []);
-  assert.deepEqual(fieldsNotInEffect({ kind: 'WasmPlugin' }), []);
+  assert.deepEqual(fieldsNotInEffect({ kind: 'TrafficExtension' }), []);
 });

@@ -10,7 +10,7 @@ export interface Ineffective {
   readonly why: string;
 }
 
-const PLUGIN = 'proxies run no plugins of users';
+const IMAGES = 'images are not pulled: serve the module by http:// or https://';
 
 /** Wherever a DestinationRule holds a traffic policy, and where it holds the part of one for a port. */
 const POLICIES = ['trafficPolicy', 'subsets[].trafficPolicy'];
@@ -62,8 +62,11 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
     { field: 'configPatches[].match.listener.portName', why: 'it never had an effect: use portNumber' },
     { field: 'configPatches[].patch.filterClass', why: 'filters stand where the operation puts them: use INSERT_BEFORE or INSERT_AFTER' },
   ],
-  WasmPlugin: [{ field: '', why: PLUGIN }],
-  TrafficExtension: [{ field: '', why: PLUGIN }],
+  WasmPlugin: [
+    { field: 'imagePullSecret', why: IMAGES },
+    { field: 'verificationKey', why: 'it never had an effect: use sha256' },
+  ],
+  TrafficExtension: [{ field: '', why: 'write a WasmPlugin instead; Lua is not there' }],
 };
 
 export interface IneffectiveField {

@@ -111,6 +111,7 @@ class App implements ProxyApp, ProxyView {
       node: { id: settings.nodeId, cluster: settings.nodeCluster },
       maxConnections: settings.maxConnections,
       maxHandshakes: settings.maxHandshakes,
+      env: options.env ?? {},
     });
     const announcement = options.announcement ?? OWN_ANNOUNCEMENT;
     this.#wholeTypes = wholeTypes(announcement, settings);

@@ -55,6 +55,8 @@ export interface RuntimeDeps {
   readonly maxConnections?: number;
   /** TLS handshakes with clients in progress at once, over all listeners; default 2000. */
   readonly maxHandshakes?: number;
+  /** Of this process, for plugins that are given variables of it; default: none. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface ResourceState {

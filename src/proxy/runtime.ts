@@ -10,6 +10,7 @@ import { ListenerStore } from './config/listener-store.ts';
 import { ResourceTable } from './config/resource-table.ts';
 import { RouteStore } from './config/route-store.ts';
 import type { FilterDeps } from './filters/registry.ts';
+import { WasmPlugins } from './filters/wasm.ts';
 import { createDateSource, type ProxyServices } from './http/services.ts';
 import { ConnectionLimit } from './net/connection-limit.ts';
 import { Handshakes } from './net/handshakes.ts';
@@ -56,7 +57,8 @@ class Runtime implements ProxyRuntime {
     this.#clusters = new ClusterStore({ clock, random, secrets: this.#secrets }, () => {});
     const clusters = { get: (name: string) => this.#clusters.get(name) };
     const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', end: this.#end, handshakes: new Handshakes(deps.maxHandshakes), date: createDateSource(clock) };
-    this.#filters = { clock, random, peer, clusters };
+    const plugins = new WasmPlugins({ clock, clusters, log: log.scope('wasm'), node, env: deps.env ?? {} });
+    this.#filters = { clock, random, peer, clusters, plugins };
     this.#routes = new RouteStore(routeCompiler(this.#filters));
     this.#listeners = new ListenerStore({
       services,

@@ -275,7 +275,7 @@ const ROWS: readonly Row[] = [
   ['EnvoyFilter', filter('ROUTE_CONFIGURATION', { operation: 'REMOVE' }), /means nothing for ROUTE_CONFIGURATION/],
   ['WasmPlugin', { selector: victim }, /url/],
   ['WasmPlugin', { selector: victim, url: 'oci://example.com/x', sha256: 'short' }, /sha256/],
-  ['WasmPlugin', { selector: victim, url: 'oci://example.com/x' }, /plugins/],
+  ['WasmPlugin', { selector: victim, url: 'oci://example.com/x' }, /images are not pulled/],
 ];
 
 const NAMESPACE = 'broken';

@@ -45,6 +45,9 @@ const TOLD: readonly (readonly [kind: string, spec: string, ...fields: string[]]
   ['ServiceEntry', '{hosts: [out.example], location: MESH_INTERNAL, resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], endpoints: [{address: 10.9.9.9, serviceAccount: vm, labels: {security.istio.io/tlsMode: istio}}]}', 'endpoints[].serviceAccount'],
   ['Sidecar', '{inboundConnectionPool: {tcp: {maxConnections: 7}}}', 'inboundConnectionPool'],
   ['Sidecar', '{ingress: [{port: {number: 80, name: http, protocol: HTTP}, connectionPool: {tcp: {maxConnections: 7}}}]}', 'ingress[].connectionPool'],
+  ['WasmPlugin', '{url: "file:///x.wasm", pluginName: root, vmConfig: {env: [{name: A, value: b}, {name: HOME, valueFrom: HOST}]}}', 'pluginName', 'vmConfig', 'vmConfig.env[]', 'vmConfig.env[].name', 'vmConfig.env[].value', 'vmConfig.env[].valueFrom'],
+  ['WasmPlugin', '{url: "file:///x.wasm", type: NETWORK}', 'type'],
+  ['WasmPlugin', `{url: "http://store.test/x.wasm", sha256: ${'a'.repeat(64)}, targetRef: {kind: Gateway, group: gateway.networking.k8s.io, name: edge}}`, 'targetRef', 'targetRef.group', 'targetRef.kind', 'targetRef.name'],
   ['WorkloadEntry', '{address: 10.5.0.1, labels: {app: vm}, locality: one/two/three, weight: 7}', 'locality', 'weight'],
   ['EnvoyFilter', chains('applicationProtocols: "http/1.1,h2c"'), `${CHAIN}.applicationProtocols`],
   ['EnvoyFilter', chains('destinationPort: 80'), `${CHAIN}.destinationPort`],
@@ -53,8 +56,8 @@ const TOLD: readonly (readonly [kind: string, spec: string, ...fields: string[]]
   ['EnvoyFilter', '{configPatches: [{applyTo: LISTENER_FILTER, match: {listener: {listenerFilter: envoy.filters.listener.tls_inspector}}, patch: {operation: REMOVE}}]}', 'configPatches[].match.listener.listenerFilter'],
   ['EnvoyFilter', '{configPatches: [{applyTo: VIRTUAL_HOST, match: {routeConfiguration: {vhost: {domainName: b}}}, patch: {operation: MERGE, value: {response_headers_to_remove: [x]}}}]}', 'configPatches[].match.routeConfiguration.vhost.domainName'],
 ];
-/** Required beside each other by their schema: what shows one shows the other. */
-const WITH_ANOTHER = new Set(['DestinationRule.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[].name']);
+/** Required beside each other by their schema, or allowed to name the object's own namespace only: what shows one shows the other. */
+const WITH_ANOTHER = new Set(['DestinationRule.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[].name', 'WasmPlugin.targetRef.namespace', 'WasmPlugin.targetRefs[].namespace']);
 
 const BASE = ['a', 'b'].map((name) => `
 {apiVersion: apps/v1, kind: Deployment, metadata: {name: ${name}}, spec: {replicas: 1, selector: {matchLabels: {app: ${name}}}, template: {metadata: {labels: {app: ${name}}}, spec: {containers: [{name: x, image: x}]}}}}
@@ -76,7 +79,7 @@ function told(kind: string, spec: unknown): string {
   const inputs = yamlMesh([BASE, MACHINES, OTHER_MACHINE, OPEN_GATEWAY, object]);
   const address = inputs.pods.find((pod) => pod.metadata.labels?.['app'] === 'a')?.status?.podIP ?? '';
   const generator = new Generator(snapshotOf(inputs));
-  const proxies = [proxyOf('sidecar', address, { app: 'a' }), proxyOf('router', '10.0.0.99', { istio: 'ingressgateway' })];
+  const proxies = [proxyOf('sidecar', address, { app: 'a' }), proxyOf('router', '10.0.0.99', { istio: 'ingressgateway', 'gateway.networking.k8s.io/gateway-name': 'edge' })];
   const types = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route];
   return JSON.stringify(proxies.flatMap((proxy) => types.map((type) => [...generator.resources(proxy, type, 'all').values()].map((r) => [r.name, r.version]).toSorted())));
 }

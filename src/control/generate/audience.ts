@@ -29,7 +29,7 @@ import type { Made, Workshop } from './workshop.ts';
 /** Parts of the mesh of which it is known what their change means for what a client calls: by host, or nothing. A change of any
  * other part makes everything again. */
 const BY_HOST: readonly ConfigPart[] = ['services', 'routing', 'hostPolicies'];
-const OF_NO_CONCERN: readonly ConfigPart[] = ['gateways', 'sidecars', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'envoyFilters', 'jwks'];
+const OF_NO_CONCERN: readonly ConfigPart[] = ['gateways', 'sidecars', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'envoyFilters', 'wasmPlugins', 'modules', 'jwks'];
 const KNOWN: ReadonlySet<ConfigPart> = new Set([...BY_HOST, ...OF_NO_CONCERN]);
 
 const NO_PLANS: PlannedOutbound = { shared: [], own: [], hidden: { addresses: [], text: '' }, routes: [] };

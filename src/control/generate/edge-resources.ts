@@ -9,6 +9,7 @@ import { planEdge, type EdgeChain, type EdgePlan } from '../translate/gateway-pl
 import { edgeHosts } from '../translate/gateway-routes.ts';
 import { guardsOf } from '../translate/guards.ts';
 import { encode } from './encode.ts';
+import { moduleClusters } from './module-clusters.ts';
 import { sniClusters } from './outbound-resources.ts';
 import { edgeOrigins, securityOrigins, telemetryOrigins } from './origins.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
@@ -86,8 +87,9 @@ export class EdgeResources {
   }
 
   #makeClusters(plan: EdgePlan, context: Context): Made[] {
-    if (!plan.listeners.some(({ chains }) => chains.some(({ kind }) => kind === 'sni-dnat'))) return [];
-    return context.scope.services.flatMap((service) => sniClusters(service, context, this.#workshop));
+    const modules = moduleClusters(context, this.#workshop);
+    if (!plan.listeners.some(({ chains }) => chains.some(({ kind }) => kind === 'sni-dnat'))) return modules;
+    return [...modules, ...context.scope.services.flatMap((service) => sniClusters(service, context, this.#workshop))];
   }
 
   #makeRoutes(plan: EdgePlan, context: Context): Made[] {

@@ -3,13 +3,18 @@ import { originOf, originsOf, type Origin } from '../registry/origin.ts';
 import { effectiveMtls, policiesFor } from '../registry/policies.ts';
 import type { Context } from '../translate/context.ts';
 import { boundRules, type EdgeChain } from '../translate/gateway-plan.ts';
+import { selectedPlugins } from '../translate/wasm.ts';
 
 const subjectOf = ({ proxy, labels }: Context) => ({ namespace: proxy.namespace, labels });
 
 export const sidecarOrigins = ({ scope }: Context): Origin[] => (scope.sidecar ? [originOf('Sidecar', scope.sidecar.metadata)] : []);
 
-export const telemetryOrigins = (context: Context): Origin[] =>
-  originsOf('Telemetry', policiesFor(context.snapshot.telemetries, subjectOf(context), context.settings.config.rootNamespace));
+export const telemetryOrigins = (context: Context): Origin[] => [
+  ...originsOf('Telemetry', policiesFor(context.snapshot.telemetries, subjectOf(context), context.settings.config.rootNamespace)),
+  ...pluginOrigins(context),
+];
+
+export const pluginOrigins = (context: Context): Origin[] => originsOf('WasmPlugin', selectedPlugins(context));
 
 /** Gateways of a chain, and the VirtualServices that are bound to them. */
 export function edgeOrigins(chain: EdgeChain | undefined, context: Context): Origin[] {

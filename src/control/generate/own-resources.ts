@@ -15,6 +15,7 @@ import { inboundCluster, VIRTUAL_INBOUND } from '../translate/names.ts';
 import { buildOutboundListener } from '../translate/outbound-listeners.ts';
 import type { Audience, SharedListeners } from './audience.ts';
 import { encode } from './encode.ts';
+import { moduleClusters } from './module-clusters.ts';
 import { securityOrigins, sidecarOrigins, telemetryOrigins } from './origins.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
 import type { Made, Workshop } from './workshop.ts';
@@ -97,6 +98,7 @@ export class OwnResources {
     const passthrough = this.#workshop.make(`cluster InboundPassthrough ${keepsHeaderCase(context)}`, [settings], { kind: 'Cluster', namespace: '', name: 'InboundPassthroughCluster' }, () => encode(ClusterSchema, 'InboundPassthroughCluster', inboundPassthroughCluster(context)));
     return [
       passthrough,
+      ...moduleClusters(context, this.#workshop),
       ...ports.map((port) => {
         const name = inboundCluster(port.port);
         const policy = port.service && hostPolicy(context, port.service);

@@ -5,6 +5,8 @@ import { FilterChainSchema } from '../../xds/generated/envoy/config/listener/v3/
 import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { Context } from '../translate/context.ts';
 import { buildSecurity, type Security } from '../translate/security.ts';
+import type { HttpFilterInit } from '../translate/http-filters.ts';
+import type { Plugin } from '../translate/wasm.ts';
 import { telemetryPlan, type Side, type TelemetryPlan } from '../translate/telemetry.ts';
 
 /** With a digest of all of it, and of what does not depend on the workload. */
@@ -14,7 +16,7 @@ export type StableSecurity = Security & { readonly digest: string };
 export function stableTelemetry(context: Context, side: Side, before: StableTelemetry | undefined): StableTelemetry {
   const plan = telemetryPlan(context, side);
   const digest = telemetryDigest(plan);
-  return before?.digest === digest ? before : { ...plan, digest, logs: telemetryDigest({ accessLog: plan.accessLog, outcomes: plan.outcomes }) };
+  return before?.digest === digest ? before : { ...plan, digest, logs: telemetryDigest({ accessLog: plan.accessLog, outcomes: plan.outcomes, plugins: plan.plugins }) };
 }
 
 export function stableSecurity(context: Context, before: StableSecurity | undefined): StableSecurity {
@@ -23,9 +25,14 @@ export function stableSecurity(context: Context, before: StableSecurity | undefi
   return before?.digest === digest ? before : { ...security, digest };
 }
 
-const telemetryDigest = ({ accessLog, outcomes, tracing }: TelemetryPlan): string =>
-  hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { accessLog: [...accessLog, ...outcomes], tracing })));
+const telemetryDigest = ({ accessLog, outcomes, tracing, plugins }: TelemetryPlan): string =>
+  hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { accessLog: [...accessLog, ...outcomes], tracing }))) + pluginsDigest(plugins);
 
-const securityDigest = ({ http, tcp }: Security): string =>
-  hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { httpFilters: [...http] }))) +
+const pluginsDigest = (plugins: readonly Plugin[]): string =>
+  plugins.length === 0 ? '' : filtersDigest(plugins.map(({ filter }) => filter)) + plugins.map(({ phase, ports }) => `${phase} ${ports ? [...ports].join() : '*'}`).join(';');
+
+const filtersDigest = (filters: readonly HttpFilterInit[]): string => hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { httpFilters: [...filters] })));
+
+const securityDigest = ({ authn, authz, tcp }: Security): string =>
+  filtersDigest([...authn, ...authz]) +
   hash('sha1', toBinary(FilterChainSchema, create(FilterChainSchema, { filters: [...tcp] })));

@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
 import type { EnvoyFilter } from '../../api/envoy-filter.ts';
-import { isGatewayRef, envoyFiltersFor } from '../registry/envoy-filters.ts';
+import { envoyFiltersFor } from '../registry/envoy-filters.ts';
+import { isGatewayRef } from '../registry/gateway-refs.ts';
 import { ObjectMemo } from '../registry/memo.ts';
 import type { LeftOut, MeshSnapshot } from '../registry/snapshot.ts';
 import type { Stored } from '../../kube/object.ts';

@@ -8,7 +8,7 @@ import type { MeshInputs } from './snapshot.ts';
 /** Lists of objects that live in namespaces. */
 const LISTS = [
   'services', 'endpointSlices', 'pods', 'secrets', 'virtualServices', 'destinationRules', 'gateways', 'serviceEntries', 'sidecars', 'workloadEntries',
-  'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries',
+  'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'wasmPlugins',
 ] as const satisfies readonly (keyof MeshInputs)[];
 
 /** Lists of which nothing is taken away stay the arrays that they are. */

@@ -1,6 +1,7 @@
 import type { EnvoyFilter } from '../../api/envoy-filter.ts';
 import type { Stored } from '../../kube/object.ts';
 import { byAge } from './by-age.ts';
+import { isForGateway } from './gateway-refs.ts';
 import type { Subject } from './policies.ts';
 import { labelsMatch } from './visibility.ts';
 
@@ -18,13 +19,8 @@ export function envoyFiltersFor(index: EnvoyFilterIndex, subject: Subject, rootN
   return [...new Set([rootNamespace, subject.namespace])].flatMap((namespace) => (index.get(namespace) ?? []).filter((filter) => selects(filter, subject)));
 }
 
-/** Gateways of the Gateway API carry the name of their Gateway. */
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
-
-export const isGatewayRef = ({ kind, group = '' }: { kind: string; group?: string }): boolean => kind === 'Gateway' && group === 'gateway.networking.k8s.io';
-
 function selects({ metadata, spec }: Stored<EnvoyFilter>, { namespace, labels }: Subject): boolean {
   const { targetRefs = [], workloadSelector } = spec ?? {};
   if (targetRefs.length === 0) return labelsMatch(workloadSelector?.labels, labels);
-  return metadata.namespace === namespace && targetRefs.some((ref) => isGatewayRef(ref) && ref.name === labels[GATEWAY_NAME]);
+  return metadata.namespace === namespace && targetRefs.some((ref) => isForGateway(ref, labels));
 }

@@ -25,6 +25,8 @@ import { saidInVain } from './said-in-vain.ts';
 import type { LeftOut, MeshInputs, MeshSnapshot } from './snapshot.ts';
 import { keepSubsetsInUse } from './subsets-in-use.ts';
 import { routingRules, type RoutingRules } from './virtual-services.ts';
+import { moduleProblems } from './wasm-modules.ts';
+import { indexWasmPlugins } from './wasm-plugins.ts';
 import { nodeLocality, podWorkload } from './workloads.ts';
 
 const SERVICE_NAME = 'kubernetes.io/service-name';
@@ -55,7 +57,7 @@ export class SnapshotBuilder {
     const objects = objectsOf(given);
     const judged = new Map([...objects].map(([kind, list]) => [kind, this.#judged(kind, list)] as const));
     const inputs = withUsable(given, judged);
-    const leftOut: LeftOut[] = [...[...judged.values()].flatMap((j) => j.leftOut), ...this.#inVain(inputs)];
+    const leftOut: LeftOut[] = [...[...judged.values()].flatMap((j) => j.leftOut), ...this.#inVain(inputs), ...this.#index('modules', [inputs.wasmPlugins, inputs.modules], () => moduleProblems(inputs.wasmPlugins, inputs.modules))];
     const { settings } = inputs;
     const workloads = this.#workloads(inputs);
     const found = this.#meshServices(inputs, leftOut);
@@ -82,6 +84,8 @@ export class SnapshotBuilder {
       authorizationPolicies: this.#index('authorization', [inputs.authorizationPolicies], () => indexPolicies(inputs.authorizationPolicies)),
       telemetries: this.#index('telemetry', [inputs.telemetries], () => indexPolicies(inputs.telemetries)),
       envoyFilters: this.#index('envoy filters', [inputs.envoyFilters], () => indexEnvoyFilters(inputs.envoyFilters)),
+      wasmPlugins: this.#index('wasm plugins', [inputs.wasmPlugins], () => indexWasmPlugins(inputs.wasmPlugins)),
+      modules: inputs.modules,
       secrets: this.#index('secrets', [inputs.secrets], () => new Map(inputs.secrets.map((s) => [objectKey(s), s]))),
       jwks: inputs.jwks,
       objects: this.#index('objects', [...objects.values()], () => objects),
@@ -255,7 +259,7 @@ const MESH_KINDS: ReadonlyMap<string, Kind> = new Map(KINDS.map((kind) => [kind.
 /** Where the objects of each kind stand in the inputs. */
 const LISTS = {
   VirtualService: 'virtualServices', DestinationRule: 'destinationRules', Gateway: 'gateways', ServiceEntry: 'serviceEntries', Sidecar: 'sidecars', WorkloadEntry: 'workloadEntries',
-  PeerAuthentication: 'peerAuthentications', RequestAuthentication: 'requestAuthentications', AuthorizationPolicy: 'authorizationPolicies', Telemetry: 'telemetries', EnvoyFilter: 'envoyFilters',
+  PeerAuthentication: 'peerAuthentications', RequestAuthentication: 'requestAuthentications', AuthorizationPolicy: 'authorizationPolicies', Telemetry: 'telemetries', EnvoyFilter: 'envoyFilters', WasmPlugin: 'wasmPlugins',
 } as const satisfies Readonly<Record<string, keyof MeshInputs>>;
 
 const objectsOf = (inputs: MeshInputs): Map<string, readonly Stored<MeshObject<unknown>>[]> =>

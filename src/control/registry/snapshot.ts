@@ -10,12 +10,15 @@ import type { ServiceEntry } from '../../api/service-entry.ts';
 import type { Sidecar } from '../../api/sidecar.ts';
 import type { Telemetry } from '../../api/telemetry.ts';
 import type { VirtualService } from '../../api/virtual-service.ts';
+import type { WasmPlugin } from '../../api/wasm-plugin.ts';
 import type { WorkloadEntry } from '../../api/workload-entry.ts';
 import type { Issue } from '../../api/issue.ts';
 import type { MeshObject } from '../../api/schema/kind.ts';
 import type { Stored } from '../../kube/object.ts';
 import type { HostPolicy, HostPolicyIndex } from './destination-rules.ts';
 import type { EnvoyFilterIndex } from './envoy-filters.ts';
+import type { WasmModules } from './wasm-modules.ts';
+import type { WasmPluginIndex } from './wasm-plugins.ts';
 import type { MeshService, MeshSettings, ServiceEndpoints, Workload } from './model.ts';
 import type { Origin } from './origin.ts';
 import type { AuthorizationIndex, PeerAuthenticationIndex, RequestAuthenticationIndex, TelemetryIndex } from './policies.ts';
@@ -41,10 +44,12 @@ export interface MeshInputs {
   readonly authorizationPolicies: readonly Stored<AuthorizationPolicy>[];
   readonly telemetries: readonly Stored<Telemetry>[];
   readonly envoyFilters: readonly Stored<EnvoyFilter>[];
+  readonly wasmPlugins: readonly Stored<WasmPlugin>[];
   /** By kind: objects of the mesh of which no resources are made, which only get a status. */
   readonly untranslated: ReadonlyMap<string, readonly Stored<MeshObject<unknown>>[]>;
   /** Key sets by the address they were fetched from. */
   readonly jwks: ReadonlyMap<string, string>;
+  readonly modules: WasmModules;
 }
 
 /** An object that could not be used, and why. It harms no other. */
@@ -81,6 +86,8 @@ export interface MeshSnapshot {
   readonly authorizationPolicies: AuthorizationIndex;
   readonly telemetries: TelemetryIndex;
   readonly envoyFilters: EnvoyFilterIndex;
+  readonly wasmPlugins: WasmPluginIndex;
+  readonly modules: WasmModules;
   /** By `namespace/name`; only those that may hold certificates. */
   readonly secrets: ReadonlyMap<string, Stored<Secret>>;
   /** Key sets of token issuers, by address. */
@@ -95,7 +102,7 @@ export interface MeshSnapshot {
 }
 
 /** Parts of a snapshot that configuration is made from. */
-export const CONFIG_PARTS = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'envoyFilters', 'jwks'] as const;
+export const CONFIG_PARTS = ['settings', 'services', 'routing', 'hostPolicies', 'gateways', 'sidecars', 'peerAuthentications', 'requestAuthentications', 'authorizationPolicies', 'telemetries', 'envoyFilters', 'wasmPlugins', 'modules', 'jwks'] as const;
 export type ConfigPart = (typeof CONFIG_PARTS)[number];
 
 /** What differs between two snapshots. */

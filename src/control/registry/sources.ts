@@ -12,6 +12,7 @@ import { ServiceEntries, type ServiceEntry } from '../../api/service-entry.ts';
 import { Sidecars } from '../../api/sidecar.ts';
 import { Telemetries } from '../../api/telemetry.ts';
 import { VirtualServices } from '../../api/virtual-service.ts';
+import { WasmPlugins } from '../../api/wasm-plugin.ts';
 import { WorkloadEntries } from '../../api/workload-entry.ts';
 import { KINDS } from '../../api/kinds.ts';
 import { resourceOf, type MeshObject } from '../../api/schema/kind.ts';
@@ -24,6 +25,7 @@ import { ConfigMaps, EndpointSlices, Namespaces, Nodes, Pods, Secrets, Services,
 import { createJwksStore } from './jwks-store.ts';
 import type { MeshSettings } from './model.ts';
 import type { MeshInputs } from './snapshot.ts';
+import { createModuleStore } from './wasm-modules.ts';
 
 export interface SourcesDeps {
   readonly client: KubeClient;
@@ -138,6 +140,7 @@ export function createSources(deps: SourcesDeps): Sources {
     authorizationPolicies: watch(AuthorizationPolicies, 'config'),
     telemetries: watch(Telemetries, 'config'),
     envoyFilters: watch(EnvoyFilters, 'config'),
+    wasmPlugins: watch(WasmPlugins, 'config'),
   };
   const proxyConfigs = watch(ProxyConfigs, 'config');
   const used = new Set([...Object.values(watched), proxyConfigs].map(({ resource }) => resource.kind));
@@ -169,6 +172,7 @@ export function createSources(deps: SourcesDeps): Sources {
     return settings;
   };
   const keys = createJwksStore({ clock, log, changed: () => { if (isStarted) listener('config'); } });
+  const modules = createModuleStore({ clock, log, changed: () => { if (isStarted) listener('config'); } });
   const stops: (() => void)[] = [];
   return {
     namespaces: watched.namespaces.informer,
@@ -179,11 +183,14 @@ export function createSources(deps: SourcesDeps): Sources {
       // Whoever brought CRDs of his own may not have them all: nothing waits for a kind that nothing is made of.
       for (const w of untranslated) void w.informer.start();
       await Promise.all(needed.map((w) => w.informer.start()));
+      // A plugin whose module is not known yet is not there: proxies that have it already must not lose it when this process starts anew.
+      await modules.settled(watched.wasmPlugins.list);
       isStarted = true;
     },
     async close() {
       for (const stop of stops.splice(0)) stop();
       keys.close();
+      modules.close();
       await Promise.all(all.map((w) => w.informer.close()));
     },
     onChange: (next) => void (listener = next),
@@ -196,9 +203,10 @@ export function createSources(deps: SourcesDeps): Sources {
       namespaces: watched.namespaces.list, secrets: watched.secrets.list, virtualServices: watched.virtualServices.list,
       destinationRules: watched.destinationRules.list, gateways: watched.gateways.list, serviceEntries: watched.serviceEntries.list,
       sidecars: watched.sidecars.list, workloadEntries: watched.workloadEntries.list, peerAuthentications: watched.peerAuthentications.list,
-      requestAuthentications: watched.requestAuthentications.list, authorizationPolicies: watched.authorizationPolicies.list, telemetries: watched.telemetries.list, envoyFilters: watched.envoyFilters.list,
+      requestAuthentications: watched.requestAuthentications.list, authorizationPolicies: watched.authorizationPolicies.list, telemetries: watched.telemetries.list, envoyFilters: watched.envoyFilters.list, wasmPlugins: watched.wasmPlugins.list,
       untranslated: new Map([...untranslated, proxyConfigs].map((w) => [w.resource.kind, w.list])),
       jwks: keys.of(watched.requestAuthentications.list),
+      modules: modules.of(watched.wasmPlugins.list),
     }),
   };
 }

@@ -129,12 +129,18 @@ test('a kind of which nothing is made says so', async (t) => {
   const mesh = await startMesh(t);
   await mesh.apply(`
 apiVersion: extensions.istio.io/v1alpha1
+kind: TrafficExtension
+metadata: {name: script, namespace: default}
+spec: {lua: {inlineCode: 'x'}}
+---
+apiVersion: extensions.istio.io/v1alpha1
 kind: WasmPlugin
 metadata: {name: plugin, namespace: default}
 spec: {url: 'oci://example.com/x'}
 `);
-  await eventually(async () => assert.match(await mesh.said('WasmPlugin', 'plugin', 'InEffect'), /^False FieldsNotInEffect: spec: proxies run no plugins/));
-  assert.match(await mesh.said('WasmPlugin', 'plugin', 'Programmed'), /^False NotTranslated/);
+  await eventually(async () => assert.match(await mesh.said('TrafficExtension', 'script', 'InEffect'), /^False FieldsNotInEffect: spec: write a WasmPlugin/));
+  assert.match(await mesh.said('TrafficExtension', 'script', 'Programmed'), /^False NotTranslated/);
+  await eventually(async () => assert.match(await mesh.said('WasmPlugin', 'plugin', 'InEffect'), /^False FieldsNotInEffect: spec\.url: images are not pulled/));
 });
 
 test('a patch of an EnvoyFilter that matches nothing says so, and what there is, until it matches', async (t) => {

@@ -49,7 +49,7 @@ function edgeChains(chain: EdgeChain, { listener, distinct }: { listener: EdgeLi
   if (chain.routes !== undefined) {
     const own = chain.kind === 'tls-http' ? distinct.claim({ serverNames: names, subnets: [] }) : [{ serverNames: names }];
     const socket = chain.kind === 'tls-http' && server.server.tls ? edgeServerSocket(server.server.tls, 'http', context.settings.config) : undefined;
-    const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security: security.http, resolvesHosts: hasDynamicHosts(context.scope), forBrowsers: chain.servers.some(({ server: { port } }) => declaredProtocol(port.protocol) === 'GRPC-Web') }, context)];
+    const filters = [httpManager({ position: 'gateway', statPrefix: `outbound_${listener.address}_${listener.port}`, routes: chain.routes, telemetry, security, port: chain.serverPort, resolvesHosts: hasDynamicHosts(context.scope), forBrowsers: chain.servers.some(({ server: { port } }) => declaredProtocol(port.protocol) === 'GRPC-Web') }, context)];
     return own.map((match) => ({ filters, ...(socket ? { transportSocket: socket, filterChainMatch: { serverNames: match.serverNames } } : {}) }));
   }
   if (chain.kind === 'sni-dnat') {

@@ -11,7 +11,7 @@ metadata: {name: web, namespace: default}
 spec: {ports: [{name: http, port: 80}, {name: whatever, port: 8000}]}
 `;
 
-const names = (extensions: string[], position: 'outbound' | 'inbound') => httpFilters(contextFor(MESH, { extensions }), { position, security: [] }).map((f) => f.name);
+const names = (extensions: string[], position: 'outbound' | 'inbound') => httpFilters(contextFor(MESH, { extensions }), { position, security: { authn: [], authz: [] }, plugins: [], port: undefined }).map((f) => f.name);
 
 test('a client says in ALPN that HTTP is inside, by Istio’s filter where there is one, else by filter state', () => {
   assert.deepEqual(names(['istio.alpn'], 'outbound').slice(0, 1), ['istio.alpn']);

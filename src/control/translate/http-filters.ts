@@ -12,7 +12,9 @@ import { proxyDefaults, type Context } from './context.ts';
 import { resolveHostFilter } from './dynamic-hosts.ts';
 import { pack, packStruct, type Init } from './message.ts';
 import type { Proxy } from './proxy.ts';
+import type { Security } from './security.ts';
 import { DETECTED, OFFER } from './tls.ts';
+import { pluginsAt, type Plugin } from './wasm.ts';
 
 export type HttpFilterInit = Init<typeof HttpFilterSchema>;
 export type NetworkFilterInit = Init<typeof FilterSchema>;
@@ -28,15 +30,18 @@ const ALPN_FILTER = 'istio.alpn';
 
 interface FilterNeeds {
   readonly position: Position;
-  readonly security: readonly HttpFilterInit[];
+  readonly security: Pick<Security, 'authn' | 'authz'>;
+  readonly plugins: readonly Plugin[];
+  /** That clients of the listener ask for; undefined: it is not known. */
+  readonly port: number | undefined;
   /** gRPC-Web is spoken. */
   readonly forBrowsers?: boolean;
   readonly resolvesHosts?: boolean;
 }
 
-/** The chain of HTTP filters, in the order of Istio's: who is calling, may they, faults, CORS, statistics, routing.
+/** The chain of HTTP filters, in the order of Istio's: who is calling, may they, plugins, faults, CORS, statistics, routing.
  * Filters that stock Envoy does not have are put in for proxies that announce them. */
-export function httpFilters(context: Context, { position, security, forBrowsers = false, resolvesHosts = false }: FilterNeeds): HttpFilterInit[] {
+export function httpFilters(context: Context, { position, security, plugins, port, forBrowsers = false, resolvesHosts = false }: FilterNeeds): HttpFilterInit[] {
   const { proxy } = context;
   const suppressEnvoyHeaders = proxyDefaults(context).proxyHeaders?.envoyDebugHeaders?.disabled === true;
   return [
@@ -44,7 +49,12 @@ export function httpFilters(context: Context, { position, security, forBrowsers 
     ...(forBrowsers ? [{ name: 'envoy.filters.http.grpc_web', configType: { case: 'typedConfig' as const, value: pack(GrpcWebSchema) } }] : []),
     ...announced(proxy, PEER_FILTER, 'io.istio.http.peer_metadata.Config', peerMetadata(position)),
     ...(proxy.outcomes === undefined ? [] : [peerFilter(position === 'inbound' ? 'request' : 'response')]),
-    ...security,
+    ...pluginsAt(plugins, 'AUTHN', port),
+    ...security.authn,
+    ...pluginsAt(plugins, 'AUTHZ', port),
+    ...security.authz,
+    ...pluginsAt(plugins, 'STATS', port),
+    ...pluginsAt(plugins, 'UNSPECIFIED_PHASE', port),
     ...(position === 'inbound' ? [] : [payloadFilter(proxy)]),
     { name: FAULT_FILTER, configType: { case: 'typedConfig', value: pack(HTTPFaultSchema) } },
     { name: CORS_FILTER, configType: { case: 'typedConfig', value: pack(CorsSchema) } },

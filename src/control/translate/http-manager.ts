@@ -10,8 +10,9 @@ import {
 import { proxyDefaults, type Context } from './context.ts';
 import { headerCase } from './header-case.ts';
 import { deliveryReplies } from './delivery.ts';
-import { httpFilters, type HttpFilterInit, type NetworkFilterInit, type Position } from './http-filters.ts';
+import { httpFilters, type NetworkFilterInit, type Position } from './http-filters.ts';
 import { durationOf, pack, ZERO_DURATION, type Init } from './message.ts';
+import type { Security } from './security.ts';
 import type { TelemetryPlan } from './telemetry.ts';
 import { adsSource } from './tls.ts';
 
@@ -26,22 +27,26 @@ export interface HttpManagerOptions {
   readonly routes: string | Init<typeof RouteConfigurationSchema>;
   readonly telemetry: TelemetryPlan;
   /** Authentication and authorization. */
-  readonly security?: readonly HttpFilterInit[];
+  readonly security?: Pick<Security, 'authn' | 'authz'>;
+  /** That clients ask for; undefined: it is not known. */
+  readonly port?: number;
   /** The port speaks gRPC-Web; default false. */
   readonly forBrowsers?: boolean;
   /** Hosts of requests may have to be looked up; default false. */
   readonly resolvesHosts?: boolean;
 }
 
+const NO_SECURITY: NonNullable<HttpManagerOptions['security']> = { authn: [], authz: [] };
+
 /** The filter that speaks HTTP on a connection. */
 export function httpManager(options: HttpManagerOptions, context: Context): NetworkFilterInit {
-  const { position, statPrefix, routes, telemetry, security = [], forBrowsers, resolvesHosts } = options;
+  const { position, statPrefix, routes, telemetry, security = NO_SECURITY, port, forBrowsers, resolvesHosts } = options;
   const { config } = context.settings;
   const defaults = proxyDefaults(context);
   const manager: ManagerInit = {
     statPrefix,
     routeSpecifier: typeof routes === 'string' ? { case: 'rds', value: { configSource: adsSource(), routeConfigName: routes } } : { case: 'routeConfig', value: routes },
-    httpFilters: httpFilters(context, { position, security, forBrowsers, resolvesHosts }),
+    httpFilters: httpFilters(context, { position, security, plugins: telemetry.plugins, port, forBrowsers, resolvesHosts }),
     accessLog: [...telemetry.accessLog, ...telemetry.outcomes],
     tracing: telemetry.tracing,
     ...normalization(config),

@@ -165,7 +165,7 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
 
 function httpFilter(plan: ChainPlan, parts: InboundParts) {
   const { context, telemetry, security } = parts;
-  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context), telemetry, security: security.http, forBrowsers: plan.forBrowsers }, context);
+  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context), telemetry, security, port: plan.destinationPort, forBrowsers: plan.forBrowsers }, context);
 }
 
 function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundParts) {

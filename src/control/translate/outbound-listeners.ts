@@ -13,11 +13,13 @@ interface Parts {
   readonly context: Context;
   readonly telemetry: TelemetryPlan;
   readonly resolvesHosts?: boolean;
+  /** Of the listener. */
+  readonly port?: number;
 }
 
 export function buildOutboundListener(plan: OutboundPlan, context: Context, telemetry: TelemetryPlan): Listener {
   const { name, address, port, http } = plan;
-  const parts = { context, telemetry, resolvesHosts: plan.resolvesHosts === true || context.scope.outbound === 'ALLOW_ANY_DYNAMIC_DNS' };
+  const parts = { context, telemetry, resolvesHosts: plan.resolvesHosts === true || context.scope.outbound === 'ALLOW_ANY_DYNAMIC_DNS', port };
   const label = name;
   const filterChains = plan.chains.flatMap((chain) => narrowChains(chain, label, parts));
   if (http !== undefined) filterChains.push(httpChain(http, label, { ...parts, subnets: [] }));
@@ -48,7 +50,7 @@ function narrowChains(chain: OutboundChain, label: string, parts: Parts): ChainI
 function httpChain(routes: string, label: string, use: Parts & { subnets: readonly string[] }): ChainInit {
   return {
     filterChainMatch: { prefixRanges: use.subnets.map(cidrRange), transportProtocol: 'raw_buffer', applicationProtocols: ['http/1.1', 'h2c'] },
-    filters: [httpManager({ position: 'outbound', statPrefix: `outbound_${label}`, routes, telemetry: use.telemetry, resolvesHosts: use.resolvesHosts }, use.context)],
+    filters: [httpManager({ position: 'outbound', statPrefix: `outbound_${label}`, routes, telemetry: use.telemetry, port: use.port, resolvesHosts: use.resolvesHosts }, use.context)],
   };
 }
 

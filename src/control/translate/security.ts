@@ -5,12 +5,15 @@ import { buildJwtFilter } from './request-authentication.ts';
 
 /** Filters that authenticate and authorize, made once for a proxy and used by all its inbound chains. */
 export interface Security {
-  readonly http: readonly HttpFilterInit[];
+  /** Who is calling. */
+  readonly authn: readonly HttpFilterInit[];
+  /** May they. */
+  readonly authz: readonly HttpFilterInit[];
   readonly tcp: readonly NetworkFilterInit[];
 }
 
 /** Tokens first: authorization looks at what they say. */
 export function buildSecurity(context: Context): Security {
   const { http, tcp } = buildAuthorization(context);
-  return { http: [...buildJwtFilter(context), ...http], tcp };
+  return { authn: buildJwtFilter(context), authz: http, tcp };
 }

@@ -8,6 +8,7 @@ import { outcomeLog } from './agent.ts';
 import { buildTracing, type TracingInit } from './tracing.ts';
 import type { Context } from './context.ts';
 import { pack, type Init } from './message.ts';
+import { pluginPlan, type Plugin } from './wasm.ts';
 
 export type AccessLogInit = Init<typeof AccessLogSchema>;
 type FileLogInit = Init<typeof FileAccessLogSchema>;
@@ -38,12 +39,13 @@ const JSON_FIELDS: Readonly<Record<string, string>> = {
   route_object: OBJECT_OF_ROUTE, host_object: OBJECT_OF_HOST, cluster_object: OBJECT_OF_CLUSTER,
 };
 
-/** What one proxy reports on one side of a call: worked out once, used by all its listeners. */
+/** What one proxy reports on one side of a call, and what its users have put in there: worked out once, used by all its listeners. */
 export interface TelemetryPlan {
   readonly accessLog: readonly AccessLogInit[];
   readonly tracing?: TracingInit;
   /** What the agent beside a stock Envoy is told. */
   readonly outcomes: readonly AccessLogInit[];
+  readonly plugins: readonly Plugin[];
 }
 
 export function telemetryPlan(context: Context, side: Side): TelemetryPlan {
@@ -52,7 +54,7 @@ export function telemetryPlan(context: Context, side: Side): TelemetryPlan {
   const policies = policiesFor(context.snapshot.telemetries, subject, config.rootNamespace).map((t) => t.spec ?? {});
   const logging = policies.flatMap((spec) => (spec.accessLogging ?? []).filter((l) => isFor(l, side)));
   const tracing = policies.flatMap((spec) => (spec.tracing ?? []).filter((t) => isFor(t, side)));
-  return { accessLog: accessLog(logging, context), tracing: buildTracing(tracing, context), outcomes: outcomeLog(context.proxy, side === 'SERVER' ? 'destination' : 'source') };
+  return { accessLog: accessLog(logging, context), tracing: buildTracing(tracing, context), outcomes: outcomeLog(context.proxy, side === 'SERVER' ? 'destination' : 'source'), plugins: pluginPlan(context, side) };
 }
 
 const isFor = (rule: AccessLogging | Tracing, side: Side): boolean => {

@@ -15,12 +15,14 @@ import { createJwtFilter, compileJwtPerRoute } from './jwt.ts';
 import { compileLocalRateLimit, createLocalRateLimitFilter } from './local-rate-limit.ts';
 import { createPeerMetadataFilter } from './peer-metadata.ts';
 import { createHttpRbacFilter, compileRbacPerRoute } from './rbac-http.ts';
+import type { WasmPlugins } from './wasm.ts';
 
 export interface FilterDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly peer: PeerMetadataCodec;
   readonly clusters: ClusterLookup;
+  readonly plugins: WasmPlugins;
 }
 
 type Create = (config: Any, deps: FilterDeps, name: string) => HttpFilter | undefined;
@@ -36,6 +38,7 @@ const FILTERS: Readonly<Record<string, Create>> = {
   'envoy.extensions.filters.http.set_filter_state.v3.Config': (config, _deps, name) => acceptFilterState(name, unpack('setFilterState', config)),
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': (_config, _deps, name) => createGrpcWebFilter(name),
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig': (_config, deps, name) => createResolveHostFilter(name, deps),
+  'envoy.extensions.filters.http.wasm.v3.Wasm': (config, deps, name) => deps.plugins.filter(name, config),
   'io.istio.http.peer_metadata.Config': (config, deps, name) => createPeerMetadataFilter(name, looseConfig(config)?.value ?? {}, deps.peer),
 };
 

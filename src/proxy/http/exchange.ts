@@ -312,6 +312,8 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     const { settings } = this.services;
     const { headers } = head;
     for (let i = this.#nextFilter - 1; i >= 0; i--) settings.filters[i]?.onResponse?.(this, head);
+    // A filter has answered in its place.
+    if (this.#done || this.#response) return;
     if (!headers.has('date')) headers.add('date', this.services.date());
     if (settings.serverHeader === 'overwrite' || (settings.serverHeader === 'append' && !headers.has('server'))) headers.set('server', settings.serverName);
     if (settings.requestIdInResponse && !headers.has('x-request-id')) headers.add('x-request-id', this.request.headers.get('x-request-id') ?? '');

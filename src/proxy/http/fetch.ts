@@ -22,6 +22,8 @@ export interface FetchOptions {
   readonly body?: Buffer;
   readonly protocol?: 'HTTP/1.1' | 'HTTP/2';
   readonly timeoutMs: number;
+  /** Of the answer; default 4 MiB. */
+  readonly maxBytes?: number;
   readonly clusters: ClusterLookup;
   readonly clock: Clock;
 }
@@ -64,7 +66,7 @@ export function fetchThroughCluster(options: FetchOptions): Promise<FetchResult>
         },
         onData(chunk, end) {
           size += chunk.length;
-          if (size > MAX_BODY) {
+          if (size > (options.maxBytes ?? MAX_BODY)) {
             stream?.abort();
             return fail('the answer is too large');
           }

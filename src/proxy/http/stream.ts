@@ -27,7 +27,7 @@ export interface RequestHead {
 }
 
 export interface ResponseHead {
-  readonly status: number;
+  status: number;
   readonly headers: Headers;
   /** 0: no body; -1: length not known; else Content-Length. */
   bodyLength: number;

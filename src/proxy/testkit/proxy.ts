@@ -26,13 +26,15 @@ import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '../../xds/
 import { SecretSchema } from '../../xds/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { TypedStructSchema } from '../../xds/generated/xds/type/v3/typed_struct_pb.js';
+import { WasmSchema } from '../../xds/generated/envoy/extensions/filters/http/wasm/v3/wasm_pb.js';
+import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { ResourceType } from '../config/decode.ts';
 import type { HttpOutcome, Outcome, OutcomeSink, TcpOutcome } from '../outcome.ts';
 import { createRuntime, type ProxyRuntime, type Rejected, type RuntimeDeps } from '../runtime.ts';
 
 const registry = createRegistry(
   HttpConnectionManagerSchema, RouterSchema, TcpProxySchema, HTTPFaultSchema, GrpcWebSchema, ExtAuthzSchema, CorsSchema, CorsPolicySchema, RBACSchema, RBACPerRouteSchema, NetworkRbacSchema, JwtAuthenticationSchema, LocalRateLimitSchema,
-  DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, TypedStructSchema, FilterConfigSchema, HttpInspectorSchema, TlsInspectorSchema, UriTemplateMatchConfigSchema,
+  DownstreamTlsContextSchema, UpstreamTlsContextSchema, HttpProtocolOptionsSchema, TypedStructSchema, FilterConfigSchema, WasmSchema, StringValueSchema, HttpInspectorSchema, TlsInspectorSchema, UriTemplateMatchConfigSchema,
 );
 
 const SCHEMAS = {

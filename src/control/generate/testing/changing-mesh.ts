@@ -12,7 +12,7 @@ export type Catalogue = Readonly<Record<string, readonly string[]>>;
 const KINDS: Readonly<Record<string, keyof MeshInputs>> = {
   Service: 'services', EndpointSlice: 'endpointSlices', Pod: 'pods', Secret: 'secrets', VirtualService: 'virtualServices', DestinationRule: 'destinationRules', Gateway: 'gateways',
   ServiceEntry: 'serviceEntries', Sidecar: 'sidecars', WorkloadEntry: 'workloadEntries', PeerAuthentication: 'peerAuthentications', RequestAuthentication: 'requestAuthentications',
-  AuthorizationPolicy: 'authorizationPolicies', Telemetry: 'telemetries', EnvoyFilter: 'envoyFilters',
+  AuthorizationPolicy: 'authorizationPolicies', Telemetry: 'telemetries', EnvoyFilter: 'envoyFilters', WasmPlugin: 'wasmPlugins',
 };
 
 export class ChangingMesh {

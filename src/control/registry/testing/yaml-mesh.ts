@@ -42,8 +42,8 @@ export function yamlMesh(texts: string | readonly string[], options: YamlMeshOpt
     services: of('Service'), endpointSlices: of('EndpointSlice'), pods: of('Pod'), nodes: of('Node'), namespaces: of('Namespace'), secrets: of('Secret'),
     virtualServices: of('VirtualService'), destinationRules: of('DestinationRule'), gateways: of<KubeObject>('Gateway').filter((g) => g.apiVersion?.startsWith('networking.istio.io')),
     serviceEntries: of('ServiceEntry'), sidecars: of('Sidecar'), workloadEntries: of('WorkloadEntry'), peerAuthentications: of('PeerAuthentication'),
-    requestAuthentications: of('RequestAuthentication'), authorizationPolicies: of('AuthorizationPolicy'), telemetries: of('Telemetry'), envoyFilters: of('EnvoyFilter'), jwks: new Map(),
-    untranslated: new Map(['WorkloadGroup', 'ProxyConfig', 'WasmPlugin', 'TrafficExtension'].map((kind) => [kind, of(kind)])),
+    requestAuthentications: of('RequestAuthentication'), authorizationPolicies: of('AuthorizationPolicy'), telemetries: of('Telemetry'), envoyFilters: of('EnvoyFilter'), wasmPlugins: of('WasmPlugin'), modules: new Map(), jwks: new Map(),
+    untranslated: new Map(['WorkloadGroup', 'ProxyConfig', 'TrafficExtension'].map((kind) => [kind, of(kind)])),
   };
 }
 

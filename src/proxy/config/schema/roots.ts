@@ -1,5 +1,6 @@
 /** The messages that the data path decodes. Loads the descriptors of Envoy's API: only the build and tests import values from here. */
 import type { DescMessage } from '@bufbuild/protobuf';
+import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { AccessLogFilterSchema } from '../../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
 import { ClusterSchema } from '../../../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
 import { ClusterLoadAssignmentSchema } from '../../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
@@ -19,6 +20,7 @@ import { LocalRateLimitSchema } from '../../../xds/generated/envoy/extensions/fi
 import { ClusterConfigSchema as DynamicClusterSchema } from '../../../xds/generated/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js';
 import { FilterConfigSchema as SniNameSchema } from '../../../xds/generated/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js';
 import { RouterSchema } from '../../../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
+import { WasmSchema } from '../../../xds/generated/envoy/extensions/filters/http/wasm/v3/wasm_pb.js';
 import { RBACSchema as HttpRbacSchema, RBACPerRouteSchema } from '../../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { ConfigSchema as SetFilterStateSchema } from '../../../xds/generated/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.js';
 import { HttpConnectionManagerSchema } from '../../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
@@ -72,4 +74,6 @@ export const SCHEMAS = {
   zipkin: ZipkinConfigSchema,
   typedStruct: TypedStructSchema,
   udpaTypedStruct: UdpaTypedStructSchema,
+  wasm: WasmSchema,
+  stringValue: StringValueSchema,
 } as const satisfies Record<string, DescMessage>;

@@ -1,0 +1,150 @@
+import { hash } from 'node:crypto';
+import type { WasmPlugin } from '../../api/wasm-plugin.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { errorText, MeshError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Stored } from '../../kube/object.ts';
+import type { LeftOut } from './snapshot.ts';
+
+const RETRY_MS = 5_000;
+const TIMEOUT_MS = 10_000;
+/** How long the start of the control plane waits for modules. */
+const SETTLE_MS = 10_000;
+const MAX_BYTES = 64 * 1024 * 1024;
+const MAGIC = Buffer.from('\0asm', 'latin1');
+
+/** A module that was looked at: what it is, or why it is none. */
+export type WasmModule = { readonly sha256: string } | { readonly problem: string };
+
+/** By `moduleKey`; what is being looked at is not there. */
+export type WasmModules = ReadonlyMap<string, WasmModule>;
+
+/** Where a module comes from. */
+export type Source = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'http'; readonly url: URL } | { readonly kind: 'none'; readonly why: string };
+
+/** @param url a text without a scheme names an image, as in Istio */
+export function moduleSource(url: string): Source {
+  if (url.startsWith('file://')) return { kind: 'file', path: url.slice('file://'.length) };
+  if (!/^https?:\/\//.test(url)) return { kind: 'none', why: 'images are not pulled: serve the module by http:// or https://, or mount it into the pods (sidecar.istio.io/userVolume) and name it by file://. The plugin is not there' };
+  const parsed = URL.parse(url);
+  return parsed ? { kind: 'http', url: parsed } : { kind: 'none', why: 'is no URL. The plugin is not there' };
+}
+
+/** What was fetched stays, unless the object says Always: then each of its changes fetches anew. */
+export const moduleKey = ({ metadata, spec }: Stored<WasmPlugin>): string => (spec.imagePullPolicy === 'Always' ? `${spec.url} ${metadata.uid} ${metadata.resourceVersion}` : spec.url);
+
+export interface ModuleStore {
+  /** What is known of the modules of these objects. The same map as long as nothing new came. Begins to fetch what is missing, and
+   * forgets what nobody names any more. */
+  of(objects: readonly Stored<WasmPlugin>[]): WasmModules;
+  /** Waits until all of them have been looked at once, but not for ever. */
+  settled(objects: readonly Stored<WasmPlugin>[]): Promise<void>;
+  close(): void;
+}
+
+export interface ModuleStoreDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Something came to be known. */
+  changed(): void;
+  /** Default: HTTP GET. */
+  fetch?(url: string): Promise<Uint8Array>;
+}
+
+/** Looks at the modules that plugins name by URL. Proxies fetch them by themselves, but only what they can verify: the digest of a module
+ * for which the object gives none comes from here. A failed fetch is tried again after 5 seconds. */
+export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
+  const { clock, log, changed, fetch: get = download } = deps;
+  const timers = new Map<string, Timer | undefined>();
+  const first = new Map<string, Promise<void>>();
+  let known: WasmModules = new Map();
+  let from: unknown;
+  let isClosed = false;
+
+  const look = async (url: string): Promise<WasmModule> => {
+    try {
+      return inspect(await get(url));
+    } catch (error) {
+      log.warn('the module of a WasmPlugin cannot be fetched', { url, error: errorText(error) });
+      return { problem: errorText(error) };
+    }
+  };
+  const keep = async (key: string, url: string): Promise<void> => {
+    timers.set(key, undefined);
+    const found = await look(url);
+    if (isClosed || !timers.has(key)) return;
+    if (JSON.stringify(known.get(key)) !== JSON.stringify(found)) {
+      known = new Map([...known, [key, found]]);
+      changed();
+    }
+    if (!('problem' in found)) return;
+    const timer = clock.after(RETRY_MS, () => void keep(key, url));
+    timer.unref();
+    timers.set(key, timer);
+  };
+  const store: ModuleStore = {
+    of(objects) {
+      if (objects === from) return known;
+      from = objects;
+      const wanted = new Map(objects.filter((o) => moduleSource(o.spec.url).kind === 'http').map((o) => [moduleKey(o), o.spec.url]));
+      for (const [key, timer] of timers) {
+        if (wanted.has(key)) continue;
+        timer?.cancel();
+        timers.delete(key);
+        first.delete(key);
+      }
+      if ([...known.keys()].some((key) => !wanted.has(key))) known = new Map([...known].filter(([key]) => wanted.has(key)));
+      for (const [key, url] of wanted) if (!timers.has(key)) first.set(key, keep(key, url));
+      return known;
+    },
+    async settled(objects) {
+      store.of(objects);
+      if (first.size === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = clock.after(SETTLE_MS, resolve);
+      await Promise.race([Promise.all(first.values()), promise]);
+      timer.cancel();
+    },
+    close() {
+      isClosed = true;
+      for (const timer of timers.values()) timer?.cancel();
+      timers.clear();
+    },
+  };
+  return store;
+}
+
+const inspect = (bytes: Uint8Array): WasmModule =>
+  MAGIC.equals(bytes.subarray(0, MAGIC.length)) ? { sha256: hash('sha256', bytes) } : { problem: 'it is no WebAssembly module: it does not begin with \\0asm' };
+
+/** What is to be said of plugins whose module cannot be had. */
+export function moduleProblems(objects: readonly Stored<WasmPlugin>[], modules: WasmModules): LeftOut[] {
+  return objects.flatMap((object): LeftOut[] => {
+    const { metadata, spec } = object;
+    const at = { kind: 'WasmPlugin', namespace: metadata.namespace ?? '', name: metadata.name };
+    if (spec.type === 'NETWORK') return [{ ...at, field: 'spec.type', reason: 'plugins are HTTP filters only. The plugin is not there' }];
+    const source = moduleSource(spec.url);
+    if (source.kind === 'none') return [{ ...at, field: 'spec.url', reason: source.why }];
+    const found = modules.get(moduleKey(object));
+    if (source.kind === 'file' || (found && 'sha256' in found && (!spec.sha256 || found.sha256 === spec.sha256))) return [];
+    const instead = spec.failStrategy === 'FAIL_OPEN' ? 'requests pass as if the plugin were not there (failStrategy FAIL_OPEN)' : 'requests are answered 503 (failStrategy)';
+    if (!found) return spec.sha256 ? [] : [{ ...at, field: 'spec.url', reason: 'the module is being fetched for its digest; until then the plugin is not there' }];
+    if ('sha256' in found) return [{ ...at, field: 'spec.sha256', reason: `what ${spec.url} serves has the digest ${found.sha256}: ${instead}` }];
+    return [{ ...at, field: 'spec.url', reason: `the control plane cannot fetch the module: ${found.problem}${spec.sha256 ? '; proxies that can fetch it use it' : `; ${instead}`}` }];
+  });
+}
+
+class ModuleError extends MeshError<'MODULE'> {}
+
+async function download(url: string): Promise<Uint8Array> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' });
+  if (!response.ok) throw new ModuleError('MODULE', `${url} answers ${response.status}`);
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > MAX_BYTES) throw new ModuleError('MODULE', `${url} is larger than ${MAX_BYTES} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
