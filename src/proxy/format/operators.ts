@@ -1,8 +1,10 @@
 /** Command operators of access-log formats and of header values. Source: Envoy "Substitution formatting". Each is compiled once to
  * a function of the outcome, or of what is known so far; undefined where there is nothing to tell. */
 import { hostname } from 'node:os';
+import { networkText } from '../../base/cidr.ts';
 import { FORMAT_OPERATORS } from '../../base/format-operators.ts';
 import type { ConfigMetadata, HttpOutcome, Outcome } from '../outcome.ts';
+import { REQUEST_OPERATORS } from './request-operators.ts';
 import { formatTime } from './time-format.ts';
 
 export type Value = string | number | undefined;
@@ -79,7 +81,7 @@ export function compileOperator(text: string): Operator | undefined {
   const match = /^([A-Z_0-9]+)(?:\((.*)\))?(?::(\d+))?$/s.exec(text);
   if (!match) return undefined;
   const [, name = '', argument, limit] = match;
-  const operator = argument === undefined ? (SIMPLE[name] ?? (name === 'START_TIME' ? formatTime('') : undefined)) : withArgument(name, argument);
+  const operator = argument === undefined ? (SIMPLE[name] ?? (name === 'START_TIME' ? formatTime('') : withArgument(name, ''))) : withArgument(name, argument);
   // What this proxy does not keep is known, and empty.
   if (!operator) return FORMAT_OPERATORS.has(name) ? () => undefined : undefined;
   return limit === undefined ? operator : truncate(operator, Number(limit));
@@ -94,12 +96,27 @@ function withArgument(name: string, argument: string): Operator | undefined {
   if (name === 'METADATA') return metadataOperator(argument);
   if (name === 'CLUSTER_METADATA') return metadataOperator(`CLUSTER:${argument}`);
   if (name === 'DYNAMIC_METADATA') return dynamicOperator(argument);
-  if (name === 'REQ' || name === 'RESP') return headerOperator(name, argument);
+  if (name === 'REQ' || name === 'REQUEST_HEADER') return headerOperator('REQ', argument);
+  if (name === 'RESP' || name === 'RESPONSE_HEADER') return headerOperator('RESP', argument);
   if (name === 'REQ_WITHOUT_QUERY') {
     const read = headerOperator('REQ', argument);
     return (outcome) => String(read(outcome) ?? '').replace(/\?.*$/s, '') || undefined;
   }
-  return undefined;
+  if (name.endsWith('_ADDRESS_WITHOUT_PORT') && /^\d+$/.test(argument)) return maskedOperator(SIMPLE[name], Number(argument));
+  const read = REQUEST_OPERATORS[name]?.(argument);
+  // An argument that asks for nothing special, such as an empty one, means the operator as it is.
+  return read ? http(read) : SIMPLE[name];
+}
+
+/** The network of an address. Envoy: a prefix that is too long is as long as the address. */
+function maskedOperator(read: Operator | undefined, length: number): Operator | undefined {
+  if (!read) return undefined;
+  return (outcome) => {
+    const address = read(outcome);
+    if (typeof address !== 'string' || address === '') return undefined;
+    const bits = address.includes(':') ? 128 : 32;
+    return length >= bits ? `${address}/${bits}` : networkText(`${address}/${length}`);
+  };
 }
 
 /** Whose metadata can be asked for. Envoy has more; those are empty here. */
