@@ -131,7 +131,7 @@ export class AdsSession {
   close(): void {
     this.#isClosed = true;
     this.#gate?.cancel();
-    this.#tidy?.cancel();
+    this.#cancelTidy();
   }
 
   get #now(): Target {
@@ -191,6 +191,7 @@ export class AdsSession {
   #sendAll(isTold: boolean): boolean {
     const isTidying = isTold && this.#isTidyable;
     this.#isTidyable &&= !isTold;
+    if (isTidying) this.#cancelTidy();
     this.#send(TypeUrl.Cluster, isTidying);
     this.#send(TypeUrl.Endpoints, isTidying);
     if (!this.#clustersTaken()) {
@@ -213,6 +214,11 @@ export class AdsSession {
 
   get #takesInOrder(): boolean {
     return this.#deps.mode === 'delta' && this.#types.get(TypeUrl.Endpoints)?.sub.wildcard === true;
+  }
+
+  #cancelTidy(): void {
+    this.#tidy?.cancel();
+    this.#tidy = undefined;
   }
 
   /** Where changes follow each other, what is gone needs no response of its own. */
