@@ -156,6 +156,15 @@ test('a listener whose port somebody has is asked for again when he is gone, and
   assert.match(await answer, /^HTTP\/1.1 200/, 'who came before the listener has waited for it');
 });
 
+test('of two listeners with one address the second is refused', async (t) => {
+  const port = await deadPort(t);
+  const named = (name: string) => ({ ...listener([hcm(inlineRoutes([routeTo('up')]))], { address: address(port) }), name });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [])], listeners: [named('first')] });
+  assert.deepEqual(proxy.apply({ listeners: [named('second')] }), [{ name: 'second', message: `has the address 127.0.0.1:${port} of listener first` }]);
+  proxy.remove(ResourceType.Listener, 'first');
+  assert.deepEqual(proxy.apply({ listeners: [named('second')] }), []);
+});
+
 test('a listener moves to another address of its port without being away', async (t) => {
   const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
   const port = await deadPort(t);

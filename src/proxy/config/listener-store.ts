@@ -1,5 +1,6 @@
 /** The listeners in force. A new or changed listener takes effect when its port is bound and all of its route tables are there. */
 import type { Incoming } from '../ending.ts';
+import { ConfigError } from '../errors.ts';
 import { BoundPort } from '../net/bound-port.ts';
 import type { ListenerDeps } from '../net/listener.ts';
 import { ListenerRuntime, routeNames } from '../net/listener.ts';
@@ -41,6 +42,8 @@ export class ListenerStore {
   /** @throws ConfigError */
   set(name: string, value: Uint8Array): void {
     const settings = compileListener(decode('listener', value), this.#deps.context);
+    const holder = this.#holderOf(settings, name);
+    if (holder !== undefined) throw new ConfigError(`has the address ${settings.address.address}:${settings.address.port} of listener ${holder}`);
     const entry = this.#listeners.get(name) ?? { active: undefined, pending: undefined, port: undefined };
     this.#listeners.set(name, entry);
     entry.pending = settings;
@@ -155,6 +158,16 @@ export class ListenerStore {
     this.#leaving.clear();
     this.#taken.close();
     this.#byAddress.clear();
+  }
+
+  /** Another listener that has the address: the kernel would let both have it. */
+  #holderOf({ bind, address }: ListenerSettings, name: string): string | undefined {
+    if (!bind || address.port === 0) return undefined;
+    for (const [other, { active, pending }] of this.#listeners) {
+      const theirs = pending ?? active?.settings;
+      if (other !== name && theirs?.bind === true && sameAddress(theirs.address, address)) return other;
+    }
+    return undefined;
   }
 
   #bind(name: string, entry: Entry, { bind, address }: ListenerSettings): void {
