@@ -16,7 +16,11 @@ const inline = (bytes: Buffer): Json => ({ local: { inline_bytes: bytes.toString
 const text = (value: string): Json => ({ configuration: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value } });
 
 async function serve(t: TestContext, filters: readonly Json[], clusters: readonly Json[] = []): Promise<{ port: number; proxy: TestProxy }> {
-  const upstream = await httpUpstream(t, (request, response) => response.end(JSON.stringify({ path: request.url, ...request.headers })));
+  const upstream = await httpUpstream(t, (request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => response.end(JSON.stringify({ path: request.url, ...request.headers, body: Buffer.concat(parts).toString() })));
+  });
   const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream]), ...clusters], listeners: [listener([hcm(inlineRoutes([routeTo('up')]), {}, filters)])] });
   return { port: await proxy.port(), proxy };
 }
@@ -99,4 +103,39 @@ test('a module is fetched, and verified; requests wait for it', async (t) => {
   assert.equal(JSON.parse((await call(good.port)).body)['x-wasm'], 'yes');
   const bad = await serve(t, [plugin(remote('0'.repeat(64)))], [staticCluster('store', [store])]);
   assert.equal((await call(bad.port)).status, 503);
+});
+
+test('a plugin edits bodies, whose lengths it has taken away', async (t) => {
+  const { port } = await running(t, 'edits bodies');
+  const answer = await call(port, { method: 'POST', body: 'hello' });
+  assert.equal(answer.body[0], '>');
+  assert.equal(JSON.parse(answer.body.slice(1)).body, 'hello!');
+  const without = await call(port);
+  assert.equal(JSON.parse(without.body.slice(1)).body, '');
+});
+
+test('bodies that come in pieces are let wait, as far as they may', async (t) => {
+  const { port, proxy } = await running(t, 'edits bodies');
+  const large = await call(port, { method: 'POST', body: 'y'.repeat(300_000) });
+  assert.equal(JSON.parse(large.body.slice(1)).body.length, 300_001);
+  assert.equal((await call(port, { method: 'POST', body: 'y'.repeat(3_000_000) })).status, 413);
+  assert.equal(proxy.http[1]?.details, 'request_payload_too_large');
+});
+
+test('a plugin refuses a request for its body', async (t) => {
+  const { port } = await running(t, 'reads bodies');
+  assert.equal(JSON.parse((await call(port, { method: 'POST', body: 'good' })).body).body, 'good');
+  const refused = await call(port, { method: 'POST', body: 'x' });
+  assert.deepEqual([refused.status, refused.body], [403, 'bad body']);
+});
+
+test('a request waits while its plugin asks somebody else', async (t) => {
+  const asked: string[] = [];
+  const other = await httpUpstream(t, (request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.headers.host}`);
+    response.writeHead(207).end('x');
+  });
+  const { port } = await serve(t, [plugin(inline(await wasmModule('asks another')), text('{"other":true}'))], [staticCluster('other', [other])]);
+  const seen = JSON.parse((await call(port, { method: 'POST', body: 'kept' })).body);
+  assert.deepEqual([seen['x-asked'], seen.body, asked], ['207', 'kept', ['GET /asked asked']]);
 });

@@ -37,13 +37,12 @@ const MODULES = {
   /** x-configured: CONFIGURATION, on responses. */
   'tells its configuration': `
     (data (i32.const 64) "x-configured")
-    (global $size (mut i32) (i32.const 0))
-    (func (export "proxy_on_configure") (param $id i32) (param $size i32) (result i32)
-      (global.set $size (local.get $size))
+    (func (export "proxy_on_configure") (param i32 i32) (result i32)
+      (drop (call $bytes (i32.const 7) (i32.const 0) (i32.const 1000) (i32.const 24) (i32.const 28)))
+      (memory.copy (i32.const 2048) (i32.load (i32.const 24)) (i32.load (i32.const 28)))
       (i32.const 1))
     (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
-      (if (i32.eqz (call $bytes (i32.const 7) (i32.const 0) (i32.const 1000) (i32.const 16) (i32.const 20)))
-        (then (drop (call $replace (i32.const 2) (i32.const 64) (i32.const 12) (i32.load (i32.const 16)) (i32.load (i32.const 20))))))
+      (drop (call $replace (i32.const 2) (i32.const 64) (i32.const 12) (i32.const 2048) (i32.load (i32.const 28))))
       (i32.const 0))`,
   /** 403 to every request, with a header and a body. */
   'refuses': `
@@ -81,6 +80,48 @@ const MODULES = {
       (if (i32.eqz (call $property (i32.const 74) (i32.const 11) (i32.const 16) (i32.const 20)))
         (then (drop (call $replace (i32.const 2) (i32.const 64) (i32.const 10) (i32.load (i32.const 16)) (i32.load (i32.const 20))))))
       (i32.const 0))`,
+  /** Waits for all of a body; then puts ! behind that of requests, and > before that of answers. */
+  'edits bodies': `
+    (data (i32.const 64) "content-length!>")
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+      (drop (call $remove (i32.const 0) (i32.const 64) (i32.const 14)))
+      (i32.const 0))
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+      (drop (call $remove (i32.const 2) (i32.const 64) (i32.const 14)))
+      (i32.const 0))
+    (func (export "proxy_on_request_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
+      (if (i32.eqz (local.get $end)) (then (return (i32.const 1))))
+      (drop (call $setbytes (i32.const 0) (local.get $size) (i32.const 0) (i32.const 78) (i32.const 1)))
+      (i32.const 0))
+    (func (export "proxy_on_response_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
+      (if (i32.eqz (local.get $end)) (then (return (i32.const 1))))
+      (drop (call $setbytes (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 79) (i32.const 1)))
+      (i32.const 0))`,
+  /** 403 to requests whose body begins with x. */
+  'reads bodies': `
+    (data (i32.const 96) "bad body")
+    (func (export "proxy_on_request_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
+      (if (i32.eqz (call $bytes (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16) (i32.const 20)))
+        (then (if (i32.eq (i32.load8_u (i32.load (i32.const 16))) (i32.const 120))
+          (then
+            (drop (call $respond (i32.const 403) (i32.const 0) (i32.const 0) (i32.const 96) (i32.const 8) (i32.const 0) (i32.const 0) (i32.const -1)))
+            (return (i32.const 1))))))
+      (i32.const 0))`,
+  /** Calls /asked of the cluster that is the one key of its configuration, {"CLUSTER":true}, and goes on with its status in x-asked. */
+  'asks another': `
+    (data (i32.const 64) "x-asked:status")
+    (data (i32.const 128) "\\03\\00\\00\\00\\07\\00\\00\\00\\03\\00\\00\\00\\05\\00\\00\\00\\06\\00\\00\\00\\0a\\00\\00\\00\\05\\00\\00\\00:method\\00GET\\00:path\\00/asked\\00:authority\\00asked\\00")
+    (func (export "proxy_on_configure") (param i32 i32) (result i32)
+      (drop (call $bytes (i32.const 7) (i32.const 0) (i32.const 1000) (i32.const 24) (i32.const 28)))
+      (memory.copy (i32.const 2048) (i32.load (i32.const 24)) (i32.load (i32.const 28)))
+      (i32.const 1))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+      (drop (call $call (i32.const 2050) (i32.sub (i32.load (i32.const 28)) (i32.const 9)) (i32.const 128) (i32.const 70) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2000) (i32.const 32)))
+      (i32.const 1))
+    (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+      (if (i32.eqz (call $get (i32.const 6) (i32.const 71) (i32.const 7) (i32.const 16) (i32.const 20)))
+        (then (drop (call $replace (i32.const 0) (i32.const 64) (i32.const 7) (i32.load (i32.const 16)) (i32.load (i32.const 20))))))
+      (drop (call $continue (i32.const 0))))`,
   /** Hands the host pointers to nowhere; then x-survived: yes. */
   'lies about its memory': `
     (data (i32.const 64) "x-survivedyes")

@@ -17,10 +17,11 @@ import { OWN_ANSWERS } from './scenarios/own-answers.ts';
 import { PROTOCOLS } from './scenarios/protocols.ts';
 import { SERVICE_ENTRY } from './scenarios/service-entry.ts';
 import { SIDECAR } from './scenarios/sidecar.ts';
+import { WASM } from './scenarios/wasm.ts';
 import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING, ...L4_ROUTES, ...CLAIMS,
   ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...EDGES, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
-  ...MESH_CONFIG, ...ENVOY_FILTERS,
+  ...MESH_CONFIG, ...ENVOY_FILTERS, ...WASM,
 ];

@@ -50,6 +50,13 @@ test('what cannot be fetched, or is none, is said, and fetched again after a whi
   store.close();
 });
 
+test('objects that are not valid are passed over', async () => {
+  const { store, seen } = storeOf({});
+  const bad = [{ ...plugin('x'), spec: undefined }, { ...plugin('x'), spec: {} }, { ...plugin('x'), spec: { url: 5 } }] as unknown as Stored<WasmPlugin>[];
+  await store.settled(bad);
+  assert.deepEqual([store.of(bad).size, seen.asked], [0, []]);
+});
+
 test('with Always each change of the object fetches anew', async () => {
   const { store, seen } = storeOf({ 'http://a/m': () => MODULE });
   for (const version of ['1', '2']) await store.settled([plugin('http://a/m', { imagePullPolicy: 'Always' }, version)]);

@@ -86,7 +86,7 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
     of(objects) {
       if (objects === from) return known;
       from = objects;
-      const wanted = new Map(objects.filter((o) => moduleSource(o.spec.url).kind === 'http').map((o) => [moduleKey(o), o.spec.url]));
+      const wanted = new Map(objects.filter(isFetched).map((o) => [moduleKey(o), o.spec.url]));
       for (const [key, timer] of timers) {
         if (wanted.has(key)) continue;
         timer?.cancel();
@@ -113,6 +113,9 @@ export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
   };
   return store;
 }
+
+/** @param object as it was stored: it may not be valid */
+const isFetched = ({ spec }: { readonly spec?: { readonly url?: unknown } }): boolean => typeof spec?.url === 'string' && moduleSource(spec.url).kind === 'http';
 
 const inspect = (bytes: Uint8Array): WasmModule =>
   MAGIC.equals(bytes.subarray(0, MAGIC.length)) ? { sha256: hash('sha256', bytes) } : { problem: 'it is no WebAssembly module: it does not begin with \\0asm' };

@@ -5,6 +5,7 @@ import type { HttpOutcome, PeerMetadata, UpstreamFacts } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
+import { BodyPlan, type BodyOutlet } from './body-pipe.ts';
 import { ExchangeRecord, intended, NO_HEADERS } from './exchange-record.ts';
 import type { BodyTranslation, FilterContext, LocalReply } from './filter.ts';
 import { HeldBody } from './held-body.ts';
@@ -45,6 +46,8 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   #running = false;
   #held: HeldBody | undefined;
   #translation: BodyTranslation | undefined;
+  /** Undefined: no filter looks at bodies. */
+  #bodies: BodyPlan | undefined;
   #requestEnded: boolean;
   #requestTrailers: Headers | undefined;
   #response: ResponseHead | undefined;
@@ -165,6 +168,12 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     (this.#held ??= new HeldBody()).gather(limitBytes, this.#requestEnded, done);
   }
 
+  passBody(stages: Parameters<BodyPlan['add']>[0]): BodyPlan {
+    const bodies = (this.#bodies ??= new BodyPlan());
+    bodies.add(stages);
+    return bodies;
+  }
+
   resume(): void {
     if (!this.#done && this.#router === undefined) this.#runFilters();
   }
@@ -184,15 +193,16 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     this.#router = router;
     router.start();
     if (this.#done) return;
+    const outlet = this.#bodies?.openRequest(router) ?? router;
     const held = this.#held;
-    if (held) this.#sendHeld(held, router);
-    if (this.#requestTrailers || (this.#requestEnded && !held && this.request.bodyLength !== 0)) router.onEnd(this.#requestTrailers);
+    if (held) this.#sendHeld(held, outlet);
+    if (this.#requestTrailers || (this.#requestEnded && !held && this.request.bodyLength !== 0)) outlet.onEnd(this.#requestTrailers);
   }
 
-  #sendHeld(held: HeldBody, router: Router): void {
+  #sendHeld(held: HeldBody, outlet: BodyOutlet): void {
     const pieces = held.take();
     const isWhole = this.#requestEnded && this.#requestTrailers === undefined;
-    for (const [i, chunk] of pieces.entries()) router.onData(chunk, isWhole && i === pieces.length - 1);
+    for (const [i, chunk] of pieces.entries()) outlet.onData(chunk, isWhole && i === pieces.length - 1);
     if (held.isFull) this.stream.resume();
   }
 
@@ -214,7 +224,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (chunk === undefined) return;
     if (end) this.#requestEnded = true;
     if (this.#running) {
-      this.#router?.onData(chunk, end);
+      (this.#bodies?.request ?? this.#router)?.onData(chunk, end);
       return;
     }
     const held = (this.#held ??= new HeldBody());
@@ -226,7 +236,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     if (this.#done) return;
     this.#requestEnded = true;
     if (this.#running) {
-      this.#router?.onEnd(trailers);
+      (this.#bodies?.request ?? this.#router)?.onEnd(trailers);
       return;
     }
     this.#requestTrailers = trailers ?? new Headers();
@@ -331,6 +341,15 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   sendData(given: Buffer, end: boolean): boolean {
+    return this.#bodies ? this.#bodies.openResponse(this.#answerOutlet()).onData(given, end) : this.#sendBody(given, end);
+  }
+
+  #answerOutlet(): BodyOutlet {
+    return { onData: (chunk, end) => this.#sendBody(chunk, end), onEnd: (trailers) => this.#sendLast(trailers) };
+  }
+
+  #sendBody(given: Buffer, end: boolean): boolean {
+    if (this.#done) return true;
     const chunk = this.#translation ? this.#translated(given, end) : given;
     if (chunk.length === 0 && !end) return true;
     this.#record.responseBytes += chunk.length;
@@ -345,6 +364,12 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   sendEnd(trailers: Headers | undefined): void {
+    if (this.#bodies) this.#bodies.openResponse(this.#answerOutlet()).onEnd(trailers);
+    else this.#sendLast(trailers);
+  }
+
+  #sendLast(trailers: Headers | undefined): void {
+    if (this.#done) return;
     if (trailers) this.#record.noteGrpc(trailers, this.request);
     const last = this.#translation?.end(trailers);
     this.#record.responseBytes += last?.length ?? 0;

@@ -4,6 +4,7 @@ import type { Headers } from '../headers.ts';
 import type { PeerMetadata } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
 import type { Route, WeightedDestination } from '../route/route.ts';
+import type { BodyPlan, BodyStage } from './body-pipe.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { RequestHead, ResponseHead } from './stream.ts';
 
@@ -46,6 +47,9 @@ export interface FilterContext extends FactSource {
   gatherBody(limitBytes: number, done: (body: Buffer, isWhole: boolean) => void): void;
   /** From now on bodies pass through this. For a filter before any that stops requests. */
   translateBody(translation: BodyTranslation): void;
+  /** From now on the body passes through these, behind all filters that look at the heads.
+   * @returns what lets go on what a stage has let wait */
+  passBody(stages: { readonly request?: BodyStage; readonly response?: BodyStage }): Pick<BodyPlan, 'request' | 'response'>;
   /** Goes on with the next filter after `stop`. */
   resume(): void;
   addFlag(flag: string): void;

@@ -3,8 +3,9 @@ import type { FilterContext, FilterStep, LocalReply } from '../http/filter.ts';
 import type { ResponseHead } from '../http/stream.ts';
 import { Action, BufferType, MapType, StreamType } from './abi.ts';
 import { attributeOf } from './attributes.ts';
+import { BodySide, type BodyCalls } from './body-side.ts';
 import type { CallContext, OutgoingCall } from './call-context.ts';
-import { requestMap, responseMap, type HeaderMap } from './header-map.ts';
+import { plainMap, requestMap, responseMap, type HeaderMap } from './header-map.ts';
 import type { Plugin } from './plugin.ts';
 import type { RootContext } from './root-context.ts';
 import { ModuleFailure } from './vm.ts';
@@ -23,6 +24,10 @@ export class RequestContext implements CallContext {
   #isHeld = false;
   /** The module is in the middle of the request's head. */
   #isAsked = false;
+  #requestBody: BodySide | undefined;
+  #responseBody: BodySide | undefined;
+  #pipes: ReturnType<FilterContext['passBody']> | undefined;
+  #trailers: { readonly side: 'request' | 'response'; readonly map: HeaderMap } | undefined;
   #reply: LocalReply | undefined;
   #isOver = false;
   #isDone = false;
@@ -50,6 +55,7 @@ export class RequestContext implements CallContext {
     const exchange = this.#exchange;
     exchange.atEnd(() => this.#end());
     const { headers, bodyLength } = exchange.request;
+    this.#openBodies();
     this.#isAsked = true;
     const action = this.#tell('proxy_on_request_headers', headers.list.length / 3 + 4, bodyLength === 0 ? 1 : 0);
     this.#isAsked = false;
@@ -65,6 +71,38 @@ export class RequestContext implements CallContext {
     // It has said already that it goes on.
     this.#isHeld = false;
     return 'continue';
+  }
+
+  #openBodies(): void {
+    const { vm } = this.#plugin;
+    const has = (side: 'request' | 'response') => vm.has(`proxy_on_${side}_body`) || vm.has(`proxy_on_${side}_trailers`);
+    if (has('request')) this.#requestBody = new BodySide(this.#bodyCalls('request'));
+    if (has('response')) this.#responseBody = new BodySide(this.#bodyCalls('response'));
+    if (this.#requestBody || this.#responseBody) this.#pipes = this.#exchange.passBody({ ...(this.#requestBody ? { request: this.#requestBody } : {}), ...(this.#responseBody ? { response: this.#responseBody } : {}) });
+  }
+
+  #bodyCalls(side: 'request' | 'response'): BodyCalls {
+    const head = () => (side === 'request' ? this.#exchange.request : this.#response);
+    return {
+      onBody: (size, end) => {
+        // Passed over: it is told of nothing any more.
+        if (this.#plugin.vm.failure !== undefined) return this.#isOver ? undefined : Action.continue;
+        const action = this.#tell(`proxy_on_${side}_body`, size, end ? 1 : 0);
+        if (this.#isOver) return undefined;
+        return action ?? Action.continue;
+      },
+      onTrailers: (trailers) => {
+        this.#trailers = { side, map: plainMap(trailers) };
+        this.#tell(`proxy_on_${side}_trailers`, trailers.list.length / 3);
+        this.#trailers = undefined;
+      },
+      onTooMuch: () => this.#exchange.reply(side === 'request' ? { status: 413, body: 'Payload Too Large', details: 'request_payload_too_large' } : { status: 500, details: 'response_payload_too_large' }),
+      release: (chunk, end) => {
+        const stage = side === 'request' ? this.#requestBody : this.#responseBody;
+        if (stage) this.#pipes?.[side]?.release(stage, chunk, end);
+      },
+      isLengthFixed: () => (head()?.bodyLength ?? 0) > 0,
+    };
   }
 
   onResponse(head: ResponseHead): void {
@@ -114,6 +152,8 @@ export class RequestContext implements CallContext {
     if (this.#isOver) return;
     if (this.#plugin.settings.failOpen) {
       if (this.#isHeld) this.#goOn();
+      this.#requestBody?.resume();
+      this.#responseBody?.resume();
       return;
     }
     this.#isOver = true;
@@ -129,15 +169,21 @@ export class RequestContext implements CallContext {
 
   map(type: number): HeaderMap | undefined {
     if (type === MapType.requestHeaders) return this.#requestHeaders;
+    if (type === MapType.requestTrailers) return this.#trailers?.side === 'request' ? this.#trailers.map : undefined;
+    if (type === MapType.responseTrailers) return this.#trailers?.side === 'response' ? this.#trailers.map : undefined;
     return type === MapType.responseHeaders ? this.#responseHeaders : this.#root.map(type);
   }
 
   buffer(type: number): Buffer | undefined {
-    return type === BufferType.requestBody || type === BufferType.responseBody ? undefined : this.#root.buffer(type);
+    if (type === BufferType.requestBody) return this.#requestBody?.bytes;
+    if (type === BufferType.responseBody) return this.#responseBody?.bytes;
+    // Configurations are told when the plugin begins, as in Envoy.
+    return type === BufferType.callBody ? this.#root.buffer(type) : undefined;
   }
 
-  setBuffer(): boolean {
-    return false;
+  setBuffer(type: number, bytes: Buffer): boolean {
+    if (type === BufferType.requestBody) return this.#requestBody?.replace(bytes) ?? false;
+    return type === BufferType.responseBody ? (this.#responseBody?.replace(bytes) ?? false) : false;
   }
 
   property(path: readonly string[]): Buffer | undefined {
@@ -157,9 +203,11 @@ export class RequestContext implements CallContext {
   }
 
   resume(streamType: number): boolean {
+    if (streamType === StreamType.response) this.#plugin.vm.later(() => this.#responseBody?.resume());
     if (streamType !== StreamType.request) return streamType === StreamType.response;
     if (this.#isAsked) this.#isHeld = true;
     else if (this.#isHeld) this.#plugin.vm.later(() => this.#goOn());
+    else this.#plugin.vm.later(() => this.#requestBody?.resume());
     return true;
   }
 
