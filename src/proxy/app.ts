@@ -108,7 +108,7 @@ class App implements ProxyApp, ProxyView {
       clock,
       log: this.#log.scope('proxy'),
       bind: options.bind ?? {},
-      node: { id: settings.nodeId, cluster: settings.nodeCluster },
+      node: { id: settings.nodeId, cluster: settings.nodeCluster, metadata: settings.metadata },
       maxConnections: settings.maxConnections,
       maxHandshakes: settings.maxHandshakes,
       env: options.env ?? {},

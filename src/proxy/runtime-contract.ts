@@ -37,6 +37,8 @@ export interface ProxyNode {
   readonly cluster: string;
   /** `region/zone/subzone`, for locality load balancing. */
   readonly locality?: { readonly region: string; readonly zone: string; readonly subZone: string };
+  /** What it says of itself. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 export interface RuntimeDeps {

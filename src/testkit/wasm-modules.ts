@@ -13,6 +13,7 @@ const prelude = (texts: string): string => `
   (import "env" "proxy_send_local_response" (func $respond (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_http_call" (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+  (import "env" "proxy_set_effective_context" (func $become (param i32) (result i32)))
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
   (global $free (mut i32) (i32.const 4096))
@@ -100,11 +101,12 @@ const MODULES = {
   /** 403 to requests whose body begins with x. */
   'reads bodies': `
     (data (i32.const 96) "bad body")
+    (data (i32.const 112) "body_refused")
     (func (export "proxy_on_request_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
       (if (i32.eqz (call $bytes (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16) (i32.const 20)))
         (then (if (i32.eq (i32.load8_u (i32.load (i32.const 16))) (i32.const 120))
           (then
-            (drop (call $respond (i32.const 403) (i32.const 0) (i32.const 0) (i32.const 96) (i32.const 8) (i32.const 0) (i32.const 0) (i32.const -1)))
+            (drop (call $respond (i32.const 403) (i32.const 112) (i32.const 12) (i32.const 96) (i32.const 8) (i32.const 0) (i32.const 0) (i32.const -1)))
             (return (i32.const 1))))))
       (i32.const 0))`,
   /** Calls /asked of the cluster that is the one key of its configuration, {"CLUSTER":true}, and goes on with its status in x-asked. */
@@ -115,10 +117,13 @@ const MODULES = {
       (drop (call $bytes (i32.const 7) (i32.const 0) (i32.const 1000) (i32.const 24) (i32.const 28)))
       (memory.copy (i32.const 2048) (i32.load (i32.const 24)) (i32.load (i32.const 28)))
       (i32.const 1))
-    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (global $asking (mut i32) (i32.const 0))
+    (func (export "proxy_on_request_headers") (param $id i32) (param i32 i32) (result i32)
+      (global.set $asking (local.get $id))
       (drop (call $call (i32.const 2050) (i32.sub (i32.load (i32.const 28)) (i32.const 9)) (i32.const 128) (i32.const 70) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2000) (i32.const 32)))
       (i32.const 1))
     (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+      (drop (call $become (global.get $asking)))
       (if (i32.eqz (call $get (i32.const 6) (i32.const 71) (i32.const 7) (i32.const 16) (i32.const 20)))
         (then (drop (call $replace (i32.const 0) (i32.const 64) (i32.const 7) (i32.load (i32.const 16)) (i32.load (i32.const 20))))))
       (drop (call $continue (i32.const 0))))`,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { resourceFor, startControlMesh as startMesh } from '../../testkit/control-mesh.ts';
 import { eventually } from '../../testkit/eventually.ts';
+import { httpUpstream } from '../../testkit/loopback.ts';
 import { TypeUrl } from '../../xds/type-urls.ts';
 
 const REVIEWS = `
@@ -138,6 +139,23 @@ spec: {url: 'oci://example.com/x'}
   await eventually(async () => assert.match(await mesh.said('TrafficExtension', 'script', 'InEffect'), /^False FieldsNotInEffect: spec: write a WasmPlugin/));
   assert.match(await mesh.said('TrafficExtension', 'script', 'Programmed'), /^False NotTranslated/);
   await eventually(async () => assert.match(await mesh.said('WasmPlugin', 'plugin', 'InEffect'), /^False FieldsNotInEffect: spec\.url: images are not pulled/));
+});
+
+test('a plugin whose module is served is in force; one whose module is not says why', async (t) => {
+  const mesh = await startMesh(t);
+  mesh.proxy('client');
+  const store = await httpUpstream(t, (request, response) => {
+    if (request.url === '/good.wasm') response.end(Buffer.from('\0asm\u0001\0\0\0', 'latin1'));
+    else response.writeHead(404).end();
+  });
+  const plugin = (name: string) => JSON.stringify({ apiVersion: 'extensions.istio.io/v1alpha1', kind: 'WasmPlugin', metadata: { name, namespace: 'default' }, spec: { url: `http://127.0.0.1:${store}/${name}.wasm` } });
+  await mesh.apply(plugin('good'));
+  await eventually(async () => {
+    assert.match(await mesh.said('WasmPlugin', 'good', 'Programmed'), /^True/);
+    assert.match(await mesh.said('WasmPlugin', 'good', 'InEffect'), /^True/);
+  });
+  await mesh.apply(plugin('missing'));
+  await eventually(async () => assert.match(await mesh.said('WasmPlugin', 'missing', 'InEffect'), /^False FieldsNotInEffect: spec\.url: the control plane cannot fetch the module: .* answers 404; requests are answered 503/));
 });
 
 test('a patch of an EnvoyFilter that matches nothing says so, and what there is, until it matches', async (t) => {

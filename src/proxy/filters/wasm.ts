@@ -63,8 +63,9 @@ export class WasmPlugins {
   }
 }
 
-function nodeText(node: ProxyNode, [field = '', ...rest]: readonly string[]): string | undefined {
-  return rest.length > 0 ? undefined : new Map([['id', node.id], ['cluster', node.cluster]]).get(field);
+function nodeText({ id, cluster, metadata }: ProxyNode, path: readonly string[]): string | undefined {
+  const found = path.reduce<unknown>((at, name) => (typeof at === 'object' && at !== null && Object.hasOwn(at, name) ? Object.entries(at).find(([key]) => key === name)?.[1] : undefined), { id, cluster, metadata });
+  return typeof found === 'string' ? found : undefined;
 }
 
 interface Compiled {

@@ -11,8 +11,6 @@ export interface Exchanged {
   readonly context: FilterContext;
   readonly response: ResponseHead | undefined;
   readonly startMs: number;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
 }
 
 type Read = (of: Exchanged) => Attribute;
@@ -33,14 +31,11 @@ const REQUEST: Readonly<Record<string, Read>> = {
   headers: ({ context }) => [...context.request.headers],
   time: ({ startMs }) => BigInt(Math.floor(startMs * 1000)) * 1000n,
   duration: ({ context, startMs }) => BigInt(Math.floor((context.clock.now() - startMs) * 1000)) * 1000n,
-  size: ({ requestBytes }) => requestBytes,
-  total_size: ({ context, requestBytes }) => requestBytes + [...context.request.headers].reduce((sum, [name, value]) => sum + name.length + value.length, 0),
 };
 
 const RESPONSE: Readonly<Record<string, Read>> = {
   code: ({ response }) => response?.status,
   headers: ({ response }) => response && [...response.headers],
-  size: ({ responseBytes }) => responseBytes,
   grpc_status: ({ response }) => optionalNumber(response?.headers.get('grpc-status')),
 };
 

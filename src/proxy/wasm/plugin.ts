@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { FilterContext } from '../http/filter.ts';
 import type { ClusterLookup } from '../http/services.ts';
-import type { CallContext, OutgoingCall } from './call-context.ts';
+import type { OutgoingCall } from './call-context.ts';
 import { encodeAttribute } from './attributes.ts';
 import { hostFunctions } from './host-functions.ts';
 import { OutgoingCalls } from './outgoing-calls.ts';
@@ -56,7 +56,7 @@ export class Plugin {
       log: (level, message) => log[level](message, { plugin: settings.name }),
     }));
     this.#calls = new OutgoingCalls(deps);
-    this.#root = new RootContext({ configuration: settings.configuration, vmConfiguration: settings.vmConfiguration, property: (path) => this.#property(path), call: (from, call) => this.call(from, call) });
+    this.#root = new RootContext({ configuration: settings.configuration, vmConfiguration: settings.vmConfiguration, property: (path) => this.#property(path), call: (call) => this.call(call) });
     this.#start();
   }
 
@@ -114,13 +114,13 @@ export class Plugin {
     this.vm.contexts.clear();
   }
 
-  call(from: CallContext, call: OutgoingCall): number | undefined {
+  /** The answer is told to the plugin as a whole, as by Envoy: the module knows for which request it has asked. */
+  call(call: OutgoingCall): number | undefined {
     return this.#calls.begin(call, (token, answer) => {
-      if (this.vm.contexts.get(from.id) !== from) return;
       this.attempt(() => {
         this.#root.answer = answer;
         try {
-          this.vm.call('proxy_on_http_call_response', from, from.id, token, ...answer.counts);
+          this.vm.call('proxy_on_http_call_response', this.#root, this.#root.id, token, ...answer.counts);
         } finally {
           this.#root.answer = undefined;
         }

@@ -41,14 +41,6 @@ export class RequestContext implements CallContext {
     this.#requestHeaders = requestMap(exchange.request);
   }
 
-  get answer(): RootContext['answer'] {
-    return this.#root.answer;
-  }
-
-  set answer(answer: RootContext['answer']) {
-    this.#root.answer = answer;
-  }
-
   // What happens
 
   onRequest(): FilterStep {
@@ -187,7 +179,7 @@ export class RequestContext implements CallContext {
   }
 
   property(path: readonly string[]): Buffer | undefined {
-    const exchanged = { context: this.#exchange, response: this.#response, startMs: this.#startMs, requestBytes: 0, responseBytes: 0 };
+    const exchanged = { context: this.#exchange, response: this.#response, startMs: this.#startMs };
     return this.#properties.get(path.join('\0')) ?? attributeOf(path, exchanged) ?? this.#root.property(path);
   }
 
@@ -217,7 +209,7 @@ export class RequestContext implements CallContext {
   }
 
   call(call: OutgoingCall): number | undefined {
-    return this.#plugin.call(this, call);
+    return this.#plugin.call(call);
   }
 
   done(): boolean {

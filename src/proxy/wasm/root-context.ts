@@ -9,7 +9,7 @@ export interface RootDeps {
   readonly vmConfiguration: Buffer;
   /** Of the plugin and its proxy. */
   property(path: readonly string[]): Buffer | undefined;
-  call(from: CallContext, call: OutgoingCall): number | undefined;
+  call(call: OutgoingCall): number | undefined;
 }
 
 export class RootContext implements CallContext {
@@ -57,7 +57,7 @@ export class RootContext implements CallContext {
   }
 
   call(call: OutgoingCall): number | undefined {
-    return this.#deps.call(this, call);
+    return this.#deps.call(call);
   }
 
   done(): boolean {

@@ -104,8 +104,8 @@ export const WASM: readonly Scenario[] = [
     name: 'a plugin refuses what it reads in a body',
     mesh: plugin('reads bodies', CLIENT),
     steps: [post('one/x', 'good', { status: 200 }), post('one/x', 'xyz', { status: 403, body: 'bad body' })],
-    // How far the request has come by then is chance.
-    ignores: ['seen'],
+    // How far the request has come by then is chance; Envoy closes, since the end of it comes to it by itself, after all of the body.
+    ignores: ['seen', 'answer.headers.connection'],
   },
   {
     name: 'a plugin asks another service, and lets the request wait',
