@@ -1,6 +1,6 @@
 /** Plugins: modules in the chains of sidecars and gateways. */
 import { hash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { wasmModule, type ModuleName } from '../../../src/testkit/wasm-modules.ts';
@@ -13,7 +13,12 @@ async function moduleFile(name: ModuleName): Promise<string> {
   const bytes = await wasmModule(name);
   const path = join(HOME, `${hash('sha256', bytes)}.wasm`);
   mkdirSync(HOME, { recursive: true, mode: 0o755 });
-  writeFileSync(path, bytes, { mode: 0o644 });
+  // Whole or not at all: others who load the scenarios write it too, while it is read.
+  if (!existsSync(path)) {
+    const draft = `${path}.${process.pid}`;
+    writeFileSync(draft, bytes, { mode: 0o644 });
+    renameSync(draft, path);
+  }
   return `file://${path}`;
 }
 
