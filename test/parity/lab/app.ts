@@ -53,6 +53,8 @@ export interface SeenRequest {
   body: string;
   trailers: Readonly<Record<string, string>>;
   end: 'open' | 'complete' | 'aborted';
+  /** Answered, or nobody waits for the answer any more. */
+  isOver?: true;
   /** Equal of requests that came by one connection. */
   readonly connection: number;
   readonly tls?: SeenTls;
@@ -260,13 +262,15 @@ export class App {
       this.#look();
     });
     request.on('end', () => {
-      seen.end = 'complete';
+      // Node ends what is aborted, too.
+      if (seen.end !== 'aborted') seen.end = 'complete';
       seen.trailers = Object.fromEntries(Object.entries(request.trailers).map(([name, value]) => [name, String(value)]));
       if (!order.early && order.reset !== 'at-head') act();
     });
     request.on('aborted', () => (seen.end = 'aborted'));
     request.on('error', () => (seen.end = 'aborted'));
     response.on('error', () => {});
+    response.on('close', () => (seen.isOver = true));
     if (order.early || order.reset === 'at-head') act();
   }
 

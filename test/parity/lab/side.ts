@@ -3,8 +3,10 @@ import { connect, type Server } from 'node:net';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MeshInputs } from '../../../src/control/registry/snapshot.ts';
+import { eventually } from '../../../src/testkit/eventually.ts';
 import { AccessLog } from './access-log.ts';
 import { App, type AppKind } from './app.ts';
+import { Http1Connection } from './client.ts';
 import { ControlPlane } from './control-plane.ts';
 import { IDENTITIES, LabAuthority } from './identities.ts';
 import { emptyMesh } from './mesh.ts';
@@ -24,6 +26,8 @@ interface Serving {
   kind: AppKind;
 }
 
+/** Of both kinds of proxy. */
+const ADMIN_PORT = 15_000;
 const ALWAYS_SERVED = [8080, 7070, 9000, 8443, 8000];
 
 export class Side {
@@ -92,6 +96,18 @@ export class Side {
     } catch (error) {
       throw new Error(this.#complaint(), { cause: error });
     }
+    // Either kind of proxy acknowledges a cluster before it has looked up its name.
+    if (inputs.serviceEntries.some(({ spec }) => spec?.resolution?.startsWith('DNS'))) await Promise.all(PLACES.map((place) => this.#resolved(place)));
+  }
+
+  /** Waits until a proxy knows the addresses of all its clusters, or that there are none. */
+  async #resolved(place: Place): Promise<void> {
+    const connection = new Http1Connection(await this.network.places[place].connect({ host: '127.0.0.1', port: ADMIN_PORT }));
+    await eventually(async () => {
+      connection.write(`GET /stats?filter=warming_clusters HTTP/1.1\r\nhost: ${place}\r\n\r\n`);
+      const { body } = await connection.read('GET', 5000);
+      if (!body.includes('cluster_manager.warming_clusters: 0')) throw new Error(`${this.engine} ${place} still looks up names: ${body}`);
+    }, { timeoutMs: 15_000, everyMs: 5 }).finally(() => connection.close());
   }
 
   nameOf(address: string): string {

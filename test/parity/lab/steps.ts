@@ -157,10 +157,12 @@ async function logLine(side: Side, place: Place, fits: (line: LogLine) => boolea
 async function seenBy(step: Ask | Talk, { seenBefore }: Open, { side, id }: StepContext) {
   const mine = () => side.app.seen.slice(seenBefore).filter((seen) => (step.do === 'ask' ? seen.kind === 'http' && isNamed(seen, id) : seen.kind === 'bytes'));
   const expected = step.expect.seen?.length ?? 0;
+  const leaves = step.do === 'ask' && step.leaves !== undefined;
   // Copies and ends arrive when the answer has gone already.
   await eventually(() => {
     if (mine().length < expected) throw new Error('not all yet');
     if (mine().some((seen) => seen.end === 'open')) throw new Error('still open');
+    if (leaves && mine().some((seen) => seen.kind === 'http' && seen.isOver !== true)) throw new Error('not told yet that the client has left');
   }, { timeoutMs: PATIENCE_MS, everyMs: 3 }).catch(() => {});
   // By place: who of several was first is chance. Tries at one place stay in order.
   return mine().toSorted((a, b) => (a.at === b.at ? a.port - b.port : a.at < b.at ? -1 : 1));
