@@ -47,12 +47,15 @@ export function readLent(socket: Duplex, bytes: number, receive: (chunk: Buffer)
   handle.useUserBuffer(buffer);
 }
 
+/** What a read costs, however little it brings, in octets. */
+const READ_COST = 16 * 1024;
+
 /** Whoever read this connection reads no more; what still comes is dropped.
- * @param most octets; beyond them nothing is taken from the kernel any more */
+ * @param most octets; beyond them nothing is taken from the kernel any more. A read counts for 16 KB at least */
 export function readAway(socket: Duplex, most: number): void {
   let left = most;
   const drop = (length: number): boolean => {
-    left -= length;
+    left -= Math.max(length, READ_COST);
     if (left <= 0) socket.pause();
     return left > 0;
   };
