@@ -9,19 +9,14 @@ import type { Context } from '../translate/context.ts';
  * @param routes names of those that the listeners have now */
 export function affectsListeners(diff: SnapshotDiff, { scope, snapshot }: Context, routes: readonly string[]): boolean {
   if (diff.hostPolicies.size > 0 || [...diff.routing].some((rules) => rules.tls.length + rules.tcp.length > 0)) return true;
-  if (diff.services.size > 0 && (areCalledByRules(diff, scope) || !areBehindShared(diff, { scope, snapshot, routes }))) return true;
+  if (diff.services.size > 0 && (hasRulesForBytes(scope) || !areBehindShared(diff, { scope, snapshot, routes }))) return true;
   if (diff.endpoints.size === 0) return false;
   const isPods = (service: MeshService | undefined) => service !== undefined && isHeadless(service) && diff.endpoints.has(service.key);
   return [...diff.endpoints].some((key) => isPods(scope.byHost.get(hostOfKey(key)))) || scope.hidden.some(isPods);
 }
 
-/** Rules for bytes and for TLS stand in listeners, and lead to a port that the service they name may have. */
-function areCalledByRules({ services }: SnapshotDiff, { routing }: Scope): boolean {
-  const rules = routing.filter(({ tls, tcp }) => tls.length + tcp.length > 0).flatMap(({ tls, tcp }) => [...tls, ...tcp]);
-  if (rules.length === 0) return false;
-  const hosts = new Set([...services].map(({ host }) => host));
-  return rules.some(({ route = [] }) => route.some(({ destination }) => hosts.has(destination.host)));
-}
+/** Rules for bytes and for TLS stand in listeners, and lead to a port that the service they name may have, or what it is an alias of. */
+const hasRulesForBytes = ({ routing }: Scope): boolean => routing.some(({ tls, tcp }) => tls.length + tcp.length > 0);
 
 /** Services of which everybody sees everything, and that speak HTTP only, stand behind listeners that they share with others: who
  * comes and goes is told by routes, as long as each port has somebody. */
