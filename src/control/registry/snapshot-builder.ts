@@ -25,7 +25,7 @@ import { saidInVain } from './said-in-vain.ts';
 import type { LeftOut, MeshInputs, MeshSnapshot } from './snapshot.ts';
 import { keepSubsetsInUse } from './subsets-in-use.ts';
 import { routingRules, type RoutingRules } from './virtual-services.ts';
-import { moduleProblems } from './wasm-modules.ts';
+import { pluginProblems } from './wasm-modules.ts';
 import { indexWasmPlugins } from './wasm-plugins.ts';
 import { nodeLocality, podWorkload } from './workloads.ts';
 
@@ -57,7 +57,7 @@ export class SnapshotBuilder {
     const objects = objectsOf(given);
     const judged = new Map([...objects].map(([kind, list]) => [kind, this.#judged(kind, list)] as const));
     const inputs = withUsable(given, judged);
-    const leftOut: LeftOut[] = [...[...judged.values()].flatMap((j) => j.leftOut), ...this.#inVain(inputs), ...this.#index('modules', [inputs.wasmPlugins, inputs.modules], () => moduleProblems(inputs.wasmPlugins, inputs.modules))];
+    const leftOut: LeftOut[] = [...[...judged.values()].flatMap((j) => j.leftOut), ...this.#inVain(inputs), ...this.#index('modules', [inputs.wasmPlugins, inputs.modules], () => pluginProblems(inputs.wasmPlugins, inputs.modules))];
     const { settings } = inputs;
     const workloads = this.#workloads(inputs);
     const found = this.#meshServices(inputs, leftOut);

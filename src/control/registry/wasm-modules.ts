@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText, MeshError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Stored } from '../../kube/object.ts';
+import { isGatewayRef } from './gateway-refs.ts';
 import type { LeftOut } from './snapshot.ts';
 
 const RETRY_MS = 5_000;
@@ -120,21 +121,32 @@ const isFetched = ({ spec }: { readonly spec?: { readonly url?: unknown } }): bo
 const inspect = (bytes: Uint8Array): WasmModule =>
   MAGIC.equals(bytes.subarray(0, MAGIC.length)) ? { sha256: hash('sha256', bytes) } : { problem: 'it is no WebAssembly module: it does not begin with \\0asm' };
 
-/** What is to be said of plugins whose module cannot be had. */
-export function moduleProblems(objects: readonly Stored<WasmPlugin>[], modules: WasmModules): LeftOut[] {
+/** What is to be said of plugins that are not in effect as they were written. */
+export function pluginProblems(objects: readonly Stored<WasmPlugin>[], modules: WasmModules): LeftOut[] {
   return objects.flatMap((object): LeftOut[] => {
     const { metadata, spec } = object;
     const at = { kind: 'WasmPlugin', namespace: metadata.namespace ?? '', name: metadata.name };
-    if (spec.type === 'NETWORK') return [{ ...at, field: 'spec.type', reason: 'plugins are HTTP filters only. The plugin is not there' }];
-    const source = moduleSource(spec.url);
-    if (source.kind === 'none') return [{ ...at, field: 'spec.url', reason: source.why }];
-    const found = modules.get(moduleKey(object));
-    if (source.kind === 'file' || (found && 'sha256' in found && (!spec.sha256 || found.sha256 === spec.sha256))) return [];
-    const instead = spec.failStrategy === 'FAIL_OPEN' ? 'requests pass as if the plugin were not there (failStrategy FAIL_OPEN)' : 'requests are answered 503 (failStrategy)';
-    if (!found) return spec.sha256 ? [] : [{ ...at, field: 'spec.url', reason: 'the module is being fetched for its digest; until then the plugin is not there' }];
-    if ('sha256' in found) return [{ ...at, field: 'spec.sha256', reason: `what ${spec.url} serves has the digest ${found.sha256}: ${instead}` }];
-    return [{ ...at, field: 'spec.url', reason: `the control plane cannot fetch the module: ${found.problem}${spec.sha256 ? '; proxies that can fetch it use it' : `; ${instead}`}` }];
+    const reload = spec.failStrategy === 'FAIL_RELOAD' ? [{ ...at, field: 'spec.failStrategy', reason: 'a module that has failed is not started anew: requests are answered 503, as with FAIL_CLOSE, until the object or the pod changes' }] : [];
+    return [...reload, ...refProblems(object, at), ...moduleProblems(object, at, modules)];
   });
+}
+
+function refProblems({ spec }: Stored<WasmPlugin>, at: Omit<LeftOut, 'reason'>): LeftOut[] {
+  const refs = [...(spec.targetRef ? [['spec.targetRef', spec.targetRef] as const] : []), ...(spec.targetRefs ?? []).map((ref, i) => [`spec.targetRefs[${i}]`, ref] as const)];
+  return refs.flatMap(([field, ref]) => (isGatewayRef(ref) ? [] : [{ ...at, field, reason: `${ref.kind} ${ref.name} has no proxy of its own: name a Gateway of gateway.networking.k8s.io, or select pods by selector` }]));
+}
+
+function moduleProblems(object: Stored<WasmPlugin>, at: Omit<LeftOut, 'reason'>, modules: WasmModules): LeftOut[] {
+  const { spec } = object;
+  if (spec.type === 'NETWORK') return [{ ...at, field: 'spec.type', reason: 'plugins are HTTP filters only. The plugin is not there' }];
+  const source = moduleSource(spec.url);
+  if (source.kind === 'none') return [{ ...at, field: 'spec.url', reason: source.why }];
+  const found = modules.get(moduleKey(object));
+  if (source.kind === 'file' || (found && 'sha256' in found && (!spec.sha256 || found.sha256 === spec.sha256))) return [];
+  const instead = spec.failStrategy === 'FAIL_OPEN' ? 'requests pass as if the plugin were not there (failStrategy FAIL_OPEN)' : 'requests are answered 503 (failStrategy)';
+  if (!found) return spec.sha256 ? [] : [{ ...at, field: 'spec.url', reason: 'the module is being fetched for its digest; until then the plugin is not there' }];
+  if ('sha256' in found) return [{ ...at, field: 'spec.sha256', reason: `what ${spec.url} serves has the digest ${found.sha256}: ${instead}` }];
+  return [{ ...at, field: 'spec.url', reason: `the control plane cannot fetch the module: ${found.problem}${spec.sha256 ? '; proxies that can fetch it use it' : `; ${instead}`}` }];
 }
 
 class ModuleError extends MeshError<'MODULE'> {}

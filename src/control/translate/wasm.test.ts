@@ -106,6 +106,8 @@ for (const [what, yaml, modules, expected] of [
   ['a module that cannot be fetched', plugin('a', `url: "${URL}"`), { [URL]: { problem: 'answers 404' } }, /^spec\.url .*answers 404; requests are answered 503/],
   ['the same, passed over', plugin('a', `url: "${URL}", failStrategy: FAIL_OPEN`), { [URL]: { problem: 'answers 404' } }, /answers 404; requests pass as if the plugin were not there/],
   ['another module than was meant', plugin('a', `url: "${URL}", sha256: ${SHA}`), { [URL]: { sha256: 'b'.repeat(64) } }, /^spec\.sha256 what http.* serves has the digest bbb/],
+  ['a module that is not started anew', file('a', 'failStrategy: FAIL_RELOAD'), {}, /^spec\.failStrategy a module that has failed is not started anew/],
+  ['a target without a proxy', file('a', 'targetRefs: [{kind: Service, name: web}]'), {}, /^spec\.targetRefs\[0\] Service web has no proxy of its own/],
   ['nothing', plugin('a', `url: "${URL}", sha256: ${SHA}`), { [URL]: { sha256: SHA } }, /^$/],
 ] as const) {
   test(`the status tells of ${what}`, () => {
