@@ -4,7 +4,6 @@ import { SharedState, type Metric } from './shared-state.ts';
 import { WebAssembly, type WasmModule } from './web-assembly.ts';
 
 export type { Plugin, PluginSettings };
-export { FAILED } from './request-context.ts';
 
 export class Engine {
   readonly #deps: PluginDeps;

@@ -220,4 +220,4 @@ export class RequestContext implements CallContext {
   }
 }
 
-export const FAILED: LocalReply = { status: 503, details: 'wasm_fail_stream' };
+const FAILED: LocalReply = { status: 503, details: 'wasm_fail_stream' };
