@@ -231,6 +231,11 @@ export class Router implements DeadlineEvents {
     const cluster = this.#currentCluster();
     const host = this.#nextHost ?? (cluster && chooseHost(exchange, cluster, this.#hash, this.#retries));
     this.#nextHost = undefined;
+    if (cluster && !host && cluster.isLookedUp) {
+      return cluster.whenWarm(() => {
+        if (!exchange.done) this.#try();
+      });
+    }
     if (!cluster || !host) return exchange.reply({ status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' });
     this.#attempts++;
     this.#lastHost = host;

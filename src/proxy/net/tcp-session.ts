@@ -120,6 +120,11 @@ export class TcpSession {
     if (!cluster) return;
     const hash = settings.hashSource ? xxHash64(connection.remote.address) : undefined;
     const host = cluster.pick({ originalDestination: connection.originalDestination, hash, name: this.#name });
+    if (!host && cluster.isLookedUp) {
+      return cluster.whenWarm(() => {
+        if (!this.#over) this.#try();
+      });
+    }
     if (!host) return this.#fail('UH', '');
     if (!cluster.breakers.canConnect) {
       cluster.breakers.overflows.connections++;

@@ -29,6 +29,31 @@ test('requests of one protocol share connections, whoever sends them to whatever
   assert.notEqual(cluster.pool(host, http1('a')), cluster.pool(host, { protocol: 'HTTP/2', authority: 'a' }));
 });
 
+function byName(t: TestContext, name: string): UpstreamCluster {
+  const discovery = { kind: 'dns', strict: true, refreshMs: 5000, family: 4 } as const;
+  const cluster = new UpstreamCluster({ ...settings, discovery, endpoints: [{ ...endpoint, address: { address: name, port: 80 } }] }, { clock: new FakeClock(), random: () => 0, secrets: { get: () => undefined, onChange: () => () => {} } });
+  t.after(() => cluster.destroy());
+  return cluster;
+}
+
+test('who calls while the name is looked up for the first time can wait for it, each of them', async (t) => {
+  const cluster = byName(t, 'localhost');
+  assert.deepEqual([cluster.isLookedUp, cluster.pick({})], [true, undefined]);
+  await Promise.all([0, 1].map(() => new Promise<void>((resolve) => cluster.whenWarm(resolve))));
+  assert.deepEqual([cluster.isLookedUp, cluster.pick({})?.key], [false, '127.0.0.1:80']);
+});
+
+test('a name that is not found, and a cluster that ends, are waited for no longer', async (t) => {
+  const lost = byName(t, 'not a name');
+  await new Promise<void>((resolve) => lost.whenWarm(resolve));
+  assert.deepEqual([lost.isLookedUp, lost.pick({})], [false, undefined]);
+  const gone = byName(t, 'localhost');
+  const told = new Promise<void>((resolve) => gone.whenWarm(resolve));
+  gone.close();
+  await told;
+  assert.equal(gone.isLookedUp, false);
+});
+
 test('when the server is asked for by the request’s host, each name has its own connections', (t) => {
   const { cluster, host } = setUp(t, { serverName: { verify: true } });
   assert.notEqual(cluster.pool(host, http1('a')), cluster.pool(host, http1('b')));

@@ -66,7 +66,7 @@ export class UpstreamCluster {
   #stopDns: (() => void) | undefined;
   #closed = false;
   #warm: boolean;
-  #onWarm: (() => void) | undefined;
+  #onWarm: (() => void)[] = [];
 
   constructor(settings: ClusterSettings, deps: ClusterDeps) {
     this.settings = settings;
@@ -124,7 +124,13 @@ export class UpstreamCluster {
 
   whenWarm(run: () => void): void {
     if (this.#warm) run();
-    else this.#onWarm = run;
+    else this.#onWarm.push(run);
+  }
+
+  /** Its name is being looked up for the first time: who calls now waits for `whenWarm`, which comes whatever is found, or with the
+   * cluster's end. Envoy does not know such a cluster yet, and answers 503. */
+  get isLookedUp(): boolean {
+    return !this.#warm && !this.#closed && this.settings.discovery.kind === 'dns';
   }
 
   /** Replaces the hosts; those that stay keep their connections, counters and ejections.
@@ -154,8 +160,7 @@ export class UpstreamCluster {
     this.#rebuild();
     if (this.#warm) return;
     this.#warm = true;
-    this.#onWarm?.();
-    this.#onWarm = undefined;
+    this.#tellWaiting();
   }
 
   /** @returns undefined when no host is fit */
@@ -237,6 +242,7 @@ export class UpstreamCluster {
     this.#closed = true;
     this.#sweep?.cancel();
     this.#stopDns?.();
+    if (this.settings.discovery.kind === 'dns') this.#tellWaiting();
     this.outliers.close();
     for (const host of this.#hosts.values()) dropPools(host);
     this.#transport.close();
@@ -247,6 +253,12 @@ export class UpstreamCluster {
   destroy(): void {
     for (const host of this.#hosts.values()) for (const pool of host.pools.values()) pool.destroy();
     this.close();
+  }
+
+  #tellWaiting(): void {
+    const waiting = this.#onWarm;
+    this.#onWarm = [];
+    for (const run of waiting) run();
   }
 
   #rebuild(): void {
