@@ -69,6 +69,11 @@ const CATALOGUE: Catalogue = {
   ],
   policy: [security('AuthorizationPolicy', 'policy', 'one', '{rules: [{from: [{source: {namespaces: [two]}}]}]}'), security('AuthorizationPolicy', 'policy', 'one', '{selector: {matchLabels: {app: b}}, action: DENY, rules: [{}]}')],
   logs: ['{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: logs, namespace: one}, spec: {accessLogging: [{providers: [{name: envoy}]}]}}', '{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: logs, namespace: one}, spec: {selector: {matchLabels: {version: v2}}, tracing: [{randomSamplingPercentage: 5}]}}'],
+  plugin: [
+    "{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: plugin, namespace: one}, spec: {url: 'file:///x.wasm', match: [{mode: CLIENT, ports: [{number: 80}]}]}}",
+    `{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: plugin, namespace: one}, spec: {url: 'http://store.test/x.wasm', sha256: ${'a'.repeat(64)}, selector: {matchLabels: {version: v2}}, match: [{mode: SERVER}]}}`,
+  ],
+  'plugin for all': ["{apiVersion: extensions.istio.io/v1alpha1, kind: WasmPlugin, metadata: {name: all, namespace: istio-system}, spec: {url: 'file:///y.wasm', phase: AUTHN, priority: 3}}"],
   gateway: [mesh('Gateway', 'edge', 'istio-system', "{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}"), mesh('Gateway', 'edge', 'istio-system', "{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [bare.example]}, {port: {number: 443, name: https, protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: c}, hosts: ['*']}]}")],
 };
 const CONFIGS: readonly Partial<MeshConfig>[] = [{}, { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }, { enableAutoMtls: false }];
@@ -113,7 +118,7 @@ test('however a mesh came about, change by change, proxies get what they would g
   const steps = fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 12 });
   fc.assert(fc.property(steps, (history) => {
     const world = new ChangingMesh(CATALOGUE);
-    for (const key of Object.keys(CATALOGUE)) if (!['scope', 'mtls', 'policy', 'routes w', 'patch one', 'patch all'].includes(key)) world.set(key, 0);
+    for (const key of Object.keys(CATALOGUE)) if (!['scope', 'mtls', 'policy', 'routes w', 'patch one', 'patch all', 'plugin', 'plugin for all'].includes(key)) world.set(key, 0);
     const builder = new SnapshotBuilder();
     const generator = new Generator(builder.build(world.inputs(), 0));
     all(generator);
