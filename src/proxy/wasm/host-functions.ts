@@ -1,7 +1,6 @@
 /* oxlint-disable max-params -- the ABI says how many there are. */
 /** What modules may call: proxy-wasm 0.2.1, with the names that 0.1.0 and 0.2.0 had for the same. */
 import { Result, StreamType, LOG_LEVELS } from './abi.ts';
-import type { CallContext } from './call-context.ts';
 import { isField, nameOf, pairOf, valueOf, type HeaderMap } from './header-map.ts';
 import { decodePairs, encodePairs } from './pairs.ts';
 import { UNKNOWN, type HostFunctions, type Vm } from './vm.ts';
@@ -229,5 +228,3 @@ const ofTime = ({ now, tickEvery }: HostDeps) => ({
     return Result.ok;
   },
 });
-
-export type { CallContext };
