@@ -4,7 +4,7 @@ import type { MeshInputs } from '../../../src/control/registry/snapshot.ts';
 import { eventually } from '../../../src/testkit/eventually.ts';
 import type { Ask, Step, Talk, TalkLine } from '../scenario.ts';
 import { isNamed } from './app.ts';
-import type { LogLine } from './access-log.ts';
+import type { Fits, LogLine } from './access-log.ts';
 import { askHttp2, Http1Connection, openHttp2, overTls, refused, requestText, type Fields, type Request, type Result, type Watch } from './client.ts';
 import { addressFor, placeOf } from './dial.ts';
 import { DialError } from './namespace.ts';
@@ -136,9 +136,11 @@ async function theRest(step: Ask | Talk, line: Open, context: StepContext): Prom
   const { side, mesh } = context;
   const at = step.at ?? addressFor(step.do === 'ask' ? step.authority : step.to, step.from ?? 'client', { mesh, isTls: step.tls !== undefined });
   const entry = step.from === 'world' ? placeOf(at) : 'client';
-  const first = entry && (await logLine(side, entry, (l) => portOf(l.remote) === line.localPort));
+  // Where two redirected connections would look alike, the kernel gives one another port: then it is known by what it carries.
+  const carries = (to: string) => (l: LogLine) => (step.do === 'ask' ? l.scenario === context.id : l.local === to);
+  const first = entry && (await logLine(side, entry, (l) => portOf(l.remote) === line.localPort, carries(at)));
   const next = first && typeof first.upstream === 'string' ? placeOf(first.upstream) : undefined;
-  const second = first && next && next !== entry ? await logLine(side, next, (l) => l.remote === first.upstreamLocal) : undefined;
+  const second = first && next && next !== entry ? await logLine(side, next, (l) => l.remote === first.upstreamLocal, carries(String(first.upstream))) : undefined;
   const seen = await seenBy(step, line, context);
   const nameOf = (address: string) => side.nameOf(address);
   return { seen: seen.map(observeSeen), ...(first ? { log: observeLog(first, nameOf) } : {}), ...(second ? { nextLog: observeLog(second, nameOf) } : {}) };
@@ -147,8 +149,8 @@ async function theRest(step: Ask | Talk, line: Open, context: StepContext): Prom
 const portOf = (address: string | number | null): number => Number(String(address).split(':').at(-1));
 
 /** A connection that was refused or given up may leave no line: then that is what is observed, and what was there instead is noted. */
-async function logLine(side: Side, place: Place, fits: (line: LogLine) => boolean): Promise<LogLine | undefined> {
-  return side.logs[place].take(fits).catch((error: unknown) => {
+async function logLine(side: Side, place: Place, ...by: readonly [fits: Fits, resembles: Fits]): Promise<LogLine | undefined> {
+  return side.logs[place].take(...by).catch((error: unknown) => {
     side.notes.push(`${side.engine} ${place}: ${error instanceof Error ? error.message : String(error)}; it says: ${side.errorsOf(place)}`);
     return undefined;
   });
