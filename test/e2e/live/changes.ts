@@ -86,6 +86,24 @@ export async function followChanges(t: TestContext, cluster: TestCluster): Promi
     assert.match(missing.stderr, /virtualservice\/nowhere\.good does not exist; apply it first/);
     await eventually(() => assertServed('afterwards'));
   });
+
+  await t.test('a patch of an EnvoyFilter is in force on both data planes; one that Envoy refuses, and our own proxy has not got, harms neither', async (s) => {
+    s.after(() => cluster.kubectl('delete', 'envoyfilter', 'patch', '-n', NAMESPACE));
+    await cluster.apply(ANSWERED);
+    assert.match(await waitFor(cluster, ANSWERED), /envoyfilter\/patch\.good: acknowledged by 2 of 2 interested proxies/);
+    // Routes of the workload's own ports stand in the listener: a connection that was there follows when the old one has drained.
+    await eventually(async () => {
+      for (const [way, answer] of Object.entries(await callers.askOnce(HOST))) assert.match(answer, /^patched/, way);
+    }, { timeoutMs: 20_000, everyMs: 200 });
+
+    await cluster.apply(NO_LUA);
+    const refused = await cluster.tryLateen('wait', '-f', fileOf(cluster, NO_LUA), '--timeout', '20s');
+    assert.equal(refused.code, 1, refused.stdout + refused.stderr);
+    assert.match(refused.stderr, /envoyfilter\/patch\.good is not in force: .*refused by app-v2-\S+\.good: .*script load error/s);
+    const said = () => cluster.kubectl('get', 'envoyfilter', 'patch', '-n', NAMESPACE, '-o', 'jsonpath={.status.conditions[?(@.type=="InEffect")].message}');
+    await eventually(async () => assert.match(await said(), /spec\.configPatches\[0\]\.patch\.value\.typed_config: our own proxy has no envoy\.extensions\.filters\.http\.lua\.v3\.Lua/));
+    await eventually(() => assertServed('without the patch'), { timeoutMs: 20_000, everyMs: 200 });
+  });
 }
 
 /** @returns what it printed */
@@ -102,6 +120,17 @@ function fileOf(cluster: TestCluster, yaml: string): string {
 const NOBODYS = JSON.stringify({
   apiVersion: 'networking.istio.io/v1', kind: 'Sidecar', metadata: { name: 'nobodys', namespace: NAMESPACE },
   spec: { workloadSelector: { labels: { app: 'nobody' } }, egress: [{ hosts: ['./*'] }] },
+});
+
+const patchOf = (patch: object): string => JSON.stringify({ apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata: { name: 'patch', namespace: NAMESPACE }, spec: { workloadSelector: { labels: { app: 'app' } }, configPatches: [patch] } });
+/** The proxies of the servers answer themselves. */
+const ANSWERED = patchOf({
+  applyTo: 'HTTP_ROUTE', match: { context: 'SIDECAR_INBOUND', routeConfiguration: { vhost: { name: 'inbound|http|80' } } },
+  patch: { operation: 'INSERT_FIRST', value: { name: 'patched', match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'patched' } } } },
+});
+const NO_LUA = patchOf({
+  applyTo: 'HTTP_FILTER', match: { context: 'SIDECAR_INBOUND', listener: { filterChain: { filter: { name: 'envoy.filters.network.http_connection_manager', subFilter: { name: 'envoy.filters.http.router' } } } } },
+  patch: { operation: 'INSERT_BEFORE', value: { name: 'lua', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua', default_source_code: { inline_string: 'function (' } } } },
 });
 
 /** Of the proxy's own statistics: valid, and no gateway can listen there. */

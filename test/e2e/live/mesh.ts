@@ -1,5 +1,7 @@
 /** A small mesh of both data planes: two versions of an application, one behind each kind of sidecar, a client and a gateway of each,
  * and a client outside of the mesh. */
+import assert from 'node:assert/strict';
+import { eventually } from '../../../src/testkit/eventually.ts';
 import type { TestCluster } from '../harness.ts';
 import { waitForPods } from '../steps/bookinfo.ts';
 
@@ -86,8 +88,15 @@ export async function installMesh(cluster: TestCluster): Promise<void> {
   await meshIsUp(cluster);
 }
 
-/** Every pod is there, with its proxy. */
+/** Every pod is there, with its proxy: one of each Deployment. A pod that is made again may not be there yet, while istiod, which injects it, is away. */
 export async function meshIsUp(cluster: TestCluster): Promise<void> {
-  await waitForPods(cluster, '2/2', ['-n', NAMESPACE, '-l', 'app in (app,client-lateen,client-envoy)']);
-  await waitForPods(cluster, '1/1', ['-n', NAMESPACE, '-l', 'app in (client-plain,edge-lateen,edge-envoy)']);
+  for (const { ready, apps, count } of PODS) {
+    await eventually(async () => assert.equal((await waitForPods(cluster, ready, ['-n', NAMESPACE, '-l', `app in (${apps})`])).length, count), { timeoutMs: 60_000, everyMs: 200 });
+  }
 }
+
+const PODS = [
+  // Both versions of the application.
+  { ready: '2/2', apps: 'app,client-lateen,client-envoy', count: 4 },
+  { ready: '1/1', apps: 'client-plain,edge-lateen,edge-envoy', count: 3 },
+];
