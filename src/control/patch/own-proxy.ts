@@ -10,7 +10,7 @@ const T = 'envoy.extensions.transport_sockets';
 const EXTENSIONS: ReadonlySet<string> = new Set([
   `${F}.http.ext_authz.v3.ExtAuthz`, `${F}.http.fault.v3.HTTPFault`, `${F}.http.cors.v3.Cors`, `${F}.http.cors.v3.CorsPolicy`, `${F}.http.rbac.v3.RBAC`, `${F}.http.rbac.v3.RBACPerRoute`,
   `${F}.http.jwt_authn.v3.JwtAuthentication`, `${F}.http.jwt_authn.v3.PerRouteConfig`, `${F}.http.local_ratelimit.v3.LocalRateLimit`, `${F}.http.set_filter_state.v3.Config`, `${F}.http.grpc_web.v3.GrpcWeb`,
-  `${F}.http.dynamic_forward_proxy.v3.FilterConfig`, `${F}.http.router.v3.Router`, `${F}.http.grpc_stats.v3.FilterConfig`, 'envoy.config.route.v3.FilterConfig',
+  `${F}.http.dynamic_forward_proxy.v3.FilterConfig`, `${F}.http.router.v3.Router`, `${F}.http.grpc_stats.v3.FilterConfig`, `${F}.http.wasm.v3.Wasm`, 'envoy.config.route.v3.FilterConfig',
   `${F}.network.http_connection_manager.v3.HttpConnectionManager`, `${F}.network.tcp_proxy.v3.TcpProxy`, `${F}.network.rbac.v3.RBAC`, `${F}.network.sni_cluster.v3.SniCluster`, `${F}.network.sni_dynamic_forward_proxy.v3.FilterConfig`,
   `${F}.listener.original_dst.v3.OriginalDst`, `${F}.listener.proxy_protocol.v3.ProxyProtocol`, `${F}.listener.tls_inspector.v3.TlsInspector`, `${F}.listener.http_inspector.v3.HttpInspector`,
   `${T}.raw_buffer.v3.RawBuffer`, `${T}.tls.v3.DownstreamTlsContext`, `${T}.tls.v3.UpstreamTlsContext`, `${T}.proxy_protocol.v3.ProxyProtocolUpstreamTransport`,
