@@ -133,6 +133,18 @@ test('a deleted pod leaves its services, ends its main containers, then its side
   assert.deepEqual(runtime.history, ['withdrawn', 'bye app', 'drain b', 'SIGTERM app', 'end app 0', 'SIGTERM b', 'end b 0', 'SIGTERM a', 'end a 0', 'sandbox removed']);
 });
 
+test('a pod that asks for it ends as on Kubernetes, where nobody waits for its services', async () => {
+  const { clock, runtime, worker, pod } = begin({ containers: [container('app')] });
+  pod.metadata.annotations = { 'cluster.lateen.io/end': 'at-once' };
+  worker.start();
+  await clock.advance(10);
+  runtime.history.length = 0;
+  const ended = worker.terminate(30_000);
+  await clock.advance(1000);
+  await ended;
+  assert.deepEqual(runtime.history, ['SIGTERM app', 'end app 0', 'sandbox removed']);
+});
+
 test('what does not end by SIGTERM is killed when the grace is over', async () => {
   const { clock, runtime, worker, status } = begin({ containers: [container('app')] }, (r) => r.stubborn.add('app'));
   worker.start();

@@ -32,6 +32,10 @@ export interface PodWorkerDeps {
   awaitWithdrawn(podIp: string): Promise<void>;
 }
 
+/** On a pod: `at-once` begins its end as Kubernetes does, while services may still send to it; default: when none does any more. */
+const END_ANNOTATION = 'cluster.lateen.io/end';
+const AT_ONCE = 'at-once';
+
 const MOUNT_RETRY_FIRST_MS = 250;
 const MOUNT_RETRY_MAX_MS = 10_000;
 
@@ -191,7 +195,8 @@ export class PodWorker {
 
   async #terminate(graceMs: number): Promise<void> {
     this.#deadline?.cancel();
-    if (this.#sandbox && !this.#finished) await this.#deps.awaitWithdrawn(this.#sandbox.ip);
+    const isAtOnce = this.#pod.metadata.annotations?.[END_ANNOTATION] === AT_ONCE;
+    if (this.#sandbox && !this.#finished && !isAtOnce) await this.#deps.awaitWithdrawn(this.#sandbox.ip);
     this.#ending.abort(new Error('the pod is ending'));
     // Sidecars' preStop hooks run at once, so that a proxy drains while its application ends; their SIGTERM waits its turn.
     const mains = Promise.all(this.#main.map((worker) => worker.stop(graceMs))).then(() => {});

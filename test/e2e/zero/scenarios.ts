@@ -16,6 +16,7 @@ export interface Scenario {
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'rolling update', run: rollingUpdate },
   { name: 'rolling update of an application that exits at once', run: rollRude },
+  { name: 'rolling update, pods end at once as on Kubernetes', run: rollAtOnce },
   { name: 'scale 5 → 1 → 5', run: scale },
   { name: 'subset renamed, one apply', run: renameTogether },
   { name: 'subset renamed, rule first', run: renameRuleFirst },
@@ -43,6 +44,21 @@ async function rollingUpdate(mesh: ZeroMesh): Promise<void> {
   await cluster.kubectl('rollout', 'status', 'deployment/app-v1', '--timeout=60s');
   traffic.step('rolled out');
   await podsGone(mesh, 'v1', 2);
+}
+
+/** The pods of the second roll-out are the first that end so. */
+async function rollAtOnce(mesh: ZeroMesh): Promise<void> {
+  const { cluster, traffic } = mesh;
+  const end = async (how: string | null): Promise<void> => {
+    const patch = { spec: { template: { metadata: { annotations: { 'cluster.lateen.io/end': how } } } } };
+    await cluster.kubectl('patch', 'deployment/app-v1', '--patch', JSON.stringify(patch));
+    traffic.step(`pods end ${how ?? 'as before'}`);
+    await cluster.kubectl('rollout', 'status', 'deployment/app-v1', '--timeout=60s');
+    await podsGone(mesh, 'v1', 2);
+  };
+  await end('at-once');
+  await rollingUpdate(mesh);
+  await end(null);
 }
 
 async function rollRude({ cluster, traffic }: ZeroMesh): Promise<void> {
