@@ -74,6 +74,6 @@ export class BodyPlan {
 
   /** The other way round. */
   openResponse(outlet: BodyOutlet): BodyPipe {
-    return (this.response ??= new BodyPipe(this.#filters.flatMap(({ response }) => response ?? []).toReversed(), outlet));
+    return (this.response = new BodyPipe(this.#filters.flatMap(({ response }) => response ?? []).toReversed(), outlet));
   }
 }

@@ -5,7 +5,7 @@ import type { HttpOutcome, PeerMetadata, UpstreamFacts } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
-import { BodyPlan, type BodyOutlet } from './body-pipe.ts';
+import { BodyPlan, type BodyOutlet, type BodyPipe } from './body-pipe.ts';
 import { ExchangeRecord, intended, NO_HEADERS } from './exchange-record.ts';
 import type { BodyTranslation, FilterContext, LocalReply } from './filter.ts';
 import { HeldBody } from './held-body.ts';
@@ -341,11 +341,11 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   sendData(given: Buffer, end: boolean): boolean {
-    return this.#bodies ? this.#bodies.openResponse(this.#answerOutlet()).onData(given, end) : this.#sendBody(given, end);
+    return this.#bodies ? this.#answerPipe(this.#bodies).onData(given, end) : this.#sendBody(given, end);
   }
 
-  #answerOutlet(): BodyOutlet {
-    return { onData: (chunk, end) => this.#sendBody(chunk, end), onEnd: (trailers) => this.#sendLast(trailers) };
+  #answerPipe(bodies: BodyPlan): BodyPipe {
+    return bodies.response ?? bodies.openResponse({ onData: (chunk, end) => this.#sendBody(chunk, end), onEnd: (trailers) => this.#sendLast(trailers) });
   }
 
   #sendBody(given: Buffer, end: boolean): boolean {
@@ -364,7 +364,7 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
   }
 
   sendEnd(trailers: Headers | undefined): void {
-    if (this.#bodies) this.#bodies.openResponse(this.#answerOutlet()).onEnd(trailers);
+    if (this.#bodies) this.#answerPipe(this.#bodies).onEnd(trailers);
     else this.#sendLast(trailers);
   }
 
