@@ -1,6 +1,6 @@
 /** Clients that mean harm, each for as long as it is let. They run in a process of their own (`attacker.ts`). */
 import { connect, type Socket } from 'node:net';
-import { Flag, FrameType, PREFACE, Setting, settingsFrame } from '../../src/proxy/http2/frames.ts';
+import { Flag, FrameType, PREFACE, Setting, settingsFrame } from '../../src/codec/http2/frames.ts';
 import { frame, headerBlock, headers, number, REQUEST } from '../../test/hostile/raw-http2.ts';
 
 export interface Attack {

@@ -1,6 +1,6 @@
 /** A call as a client makes it: messages one way, messages and a status the other. Spec: gRPC over HTTP/2. */
-import { Headers } from '../proxy/headers.ts';
-import type { RequestHead, ResetReason, ResponseHead, ResponseSink, UpstreamStream } from '../proxy/http/stream.ts';
+import { Headers } from '../codec/headers.ts';
+import type { RequestHead, ResetReason, ResponseHead, ResponseSink, UpstreamStream } from '../codec/stream.ts';
 import type { GrpcClientSession } from './client-session.ts';
 import { GrpcCode } from './errors.ts';
 import { encodeFrame, FrameReader } from './frames.ts';

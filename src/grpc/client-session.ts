@@ -1,8 +1,8 @@
 /** The client's end of a gRPC connection: asks whether the server is still there, and knows why the connection ended. */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../base/clock.ts';
-import { Http2ClientSession } from '../proxy/http2/client-session.ts';
-import { ErrorCode, pingFrame } from '../proxy/http2/frames.ts';
+import { Http2ClientSession } from '../codec/http2/client-session.ts';
+import { ErrorCode, pingFrame } from '../codec/http2/frames.ts';
 
 export interface ClientSessionOptions {
   /** Time between PINGs; the connection ends when one is not answered in a third of it. */

@@ -1,5 +1,5 @@
-import { Headers } from '../proxy/headers.ts';
-import type { DownstreamStream, RequestHead, RequestSink } from '../proxy/http/stream.ts';
+import { Headers } from '../codec/headers.ts';
+import type { DownstreamStream, RequestHead, RequestSink } from '../codec/stream.ts';
 import type { GrpcCall, GrpcFailure, GrpcMethod, GrpcPeer, GrpcReceiver } from './call.ts';
 import { GrpcCode } from './errors.ts';
 import { encodeFrame, FrameReader } from './frames.ts';

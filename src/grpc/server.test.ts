@@ -4,7 +4,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import test, { type TestContext } from 'node:test';
 import { Client, credentials, Metadata, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
-import { PREFACE, settingsFrame } from '../proxy/http2/frames.ts';
+import { PREFACE, settingsFrame } from '../codec/http2/frames.ts';
 import { eventually } from '../testkit/eventually.ts';
 import { FakeClock } from '../testkit/fake-clock.ts';
 import { unary, type GrpcCall, type GrpcService } from './call.ts';

@@ -3,10 +3,10 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { systemClock, type Clock, type Timer } from '../base/clock.ts';
-import { pingFrame } from '../proxy/http2/frames.ts';
-import { Http2ServerConnection } from '../proxy/http2/server-session.ts';
-import { Headers } from '../proxy/headers.ts';
-import type { DownstreamStream, RequestHead, RequestSink } from '../proxy/http/stream.ts';
+import { pingFrame } from '../codec/http2/frames.ts';
+import { Http2ServerConnection } from '../codec/http2/server-session.ts';
+import { Headers } from '../codec/headers.ts';
+import type { DownstreamStream, RequestHead, RequestSink } from '../codec/stream.ts';
 import type { GrpcPeer, GrpcService } from './call.ts';
 import { GrpcCode } from './errors.ts';
 import { isGrpc, refuse, ServerCall } from './server-call.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 
-const sources = globSync('src/proxy/**/*.ts', { exclude: (name) => name.includes('testkit') || name.includes('generated') }).filter((file) => !/test|fixture/.test(file)).map((file) => readFileSync(file, 'utf8'));
+const sources = globSync('src/{codec,proxy}/**/*.ts', { exclude: (name) => name.includes('testkit') || name.includes('generated') }).filter((file) => !/test|fixture/.test(file)).map((file) => readFileSync(file, 'utf8'));
 /** Lines that say why something was refused; comments are none. */
 const saying = sources.flatMap((text) => text.split('\n')).filter((line) => /details|bad\(|refused:|replyLate|#refuse\(/.test(line) && !/^\s*(?:\/?\*|\/\/)/.test(line));
 const given = new Set(saying.flatMap((line) => [...line.matchAll(/(['`])([a-z][a-z0-9]*[_.][a-z0-9_.]+)/g)].map(([, , reason]) => reason ?? '')));

@@ -1,5 +1,5 @@
 /** Formats of parts with lengths: a change inside a part, made to the bytes alone, would end every input at its length. */
-import { FRAME_HEAD_BYTES, PREFACE } from '../../src/proxy/http2/frames.ts';
+import { FRAME_HEAD_BYTES, PREFACE } from '../../src/codec/http2/frames.ts';
 
 export interface Part {
   /** What stands before the length. */

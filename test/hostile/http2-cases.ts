@@ -1,5 +1,5 @@
 /** Frames that break a rule of HTTP/2, and what must become of the connection or the stream. */
-import { Flag, FrameType, PREFACE, Setting, settingsFrame } from '../../src/proxy/http2/frames.ts';
+import { Flag, FrameType, PREFACE, Setting, settingsFrame } from '../../src/codec/http2/frames.ts';
 import { frame, headerBlock, headers, number, REQUEST, type Field } from './raw-http2.ts';
 
 export interface Http2Case {

@@ -2,7 +2,7 @@
  * one request would become two. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { Flag, FrameType, Setting, settingsFrame } from '../../src/proxy/http2/frames.ts';
+import { Flag, FrameType, Setting, settingsFrame } from '../../src/codec/http2/frames.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from '../../src/proxy/testkit/proxy.ts';
 import { HTTP2_CASES } from './http2-cases.ts';
 import { frame, headerBlock, headers, nameOf, number, RawHttp2Client, REQUEST } from './raw-http2.ts';

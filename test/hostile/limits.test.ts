@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { Flag, FrameType, Setting, settingsFrame } from '../../src/proxy/http2/frames.ts';
+import { Flag, FrameType, Setting, settingsFrame } from '../../src/codec/http2/frames.ts';
 import type { RuntimeDeps } from '../../src/proxy/runtime.ts';
 import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, type TestProxy } from '../../src/proxy/testkit/proxy.ts';
 import { eventually } from '../../src/testkit/eventually.ts';

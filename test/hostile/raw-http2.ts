@@ -1,9 +1,9 @@
 /** A client that sends whatever frames it is given, and tells what came back. */
 import { connect, type Socket } from 'node:net';
-import { ErrorCode, Flag, FRAME_HEAD_BYTES, FrameType, newFrame, PREFACE, settingsFrame } from '../../src/proxy/http2/frames.ts';
-import { FrameReader } from '../../src/proxy/http2/frame-reader.ts';
-import { HeaderBlock } from '../../src/proxy/http2/header-block.ts';
-import { HpackDecoder } from '../../src/proxy/http2/hpack-decoder.ts';
+import { ErrorCode, Flag, FRAME_HEAD_BYTES, FrameType, newFrame, PREFACE, settingsFrame } from '../../src/codec/http2/frames.ts';
+import { FrameReader } from '../../src/codec/http2/frame-reader.ts';
+import { HeaderBlock } from '../../src/codec/http2/header-block.ts';
+import { HpackDecoder } from '../../src/codec/http2/hpack-decoder.ts';
 
 export type Field = readonly [name: string, value: string];
 

@@ -1,6 +1,6 @@
 /** Envoy `Http2ProtocolOptions` → limits of a connection, either side. What is not said is as in our own defaults, which are safer than Envoy's. */
 import type { Http2ProtocolOptions } from '../../xds/generated/envoy/config/core/v3/protocol_pb.js';
-import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from '../http2/limits.ts';
+import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from '../../codec/http2/limits.ts';
 
 const DEFAULT_STREAMS = 1024;
 

@@ -4,7 +4,7 @@ import type { HeaderValueOption } from '../../xds/generated/envoy/config/core/v3
 import type { ListStringMatcher } from '../../xds/generated/envoy/type/matcher/v3/string_pb.js';
 import { decode } from '../config/decode.ts';
 import { ConfigError } from '../errors.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import { fetchThroughCluster, type FetchResult } from '../http/fetch.ts';
 import type { FilterContext, HttpFilter } from '../http/filter.ts';
 import { EXPECTED_TIMEOUT } from '../http/time-limits.ts';

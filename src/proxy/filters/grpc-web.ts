@@ -1,6 +1,6 @@
 /** Lets browsers, which cannot read trailers, call gRPC servers: trailers become a last frame of the body, and bodies may be
  * base64. Envoy: envoy.filters.http.grpc_web; https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md */
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import type { BodyTranslation, HttpFilter } from '../http/filter.ts';
 
 const BINARY = 'application/grpc-web';

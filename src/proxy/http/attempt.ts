@@ -1,12 +1,11 @@
 /** One try of a request on one host: waits for a connection, sends, and hands what comes back to the router until either gives up. */
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
 import type { HostPool, PoolWaiter } from '../upstream/host-pool.ts';
-import type { UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
 import { isIdempotent } from './retries.ts';
 import type { Router } from './router.ts';
-import type { ResetReason, ResponseHead, ResponseSink, UpstreamStream } from './stream.ts';
+import type { ResetReason, ResponseHead, ResponseSink, UpstreamStream, UpstreamConnectionFacts } from '../../codec/stream.ts';
 
 export class Attempt implements PoolWaiter, ResponseSink {
   readonly sink: ResponseSink = this;

@@ -1,5 +1,5 @@
 /** A request body on its way: pieces not yet sent, and for as long as it may be needed again, also those that were. */
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 
 export interface BodyBuffer {
   readonly ended: boolean;

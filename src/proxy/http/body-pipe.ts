@@ -1,5 +1,5 @@
 /** A body on its way through filters that look at it, or change it. */
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 
 /** A filter's part in one direction. */
 export interface BodyStage {

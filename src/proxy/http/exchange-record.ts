@@ -1,12 +1,12 @@
 /** What is told of an exchange when it has ended, gathered while it goes on. */
 import type { Clock } from '../../base/clock.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { HttpOutcome, PeerMetadata, SpanContext, UpstreamFacts } from '../outcome.ts';
 import { isGrpc } from '../route/path-match.ts';
 import type { Route, VirtualHost, WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { ManagerServices } from './services.ts';
-import type { RequestHead, ResponseHead } from './stream.ts';
+import type { RequestHead, ResponseHead } from '../../codec/stream.ts';
 
 export const NO_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
 

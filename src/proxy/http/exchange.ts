@@ -1,6 +1,6 @@
 /** One request and its response: prepares the request, runs the filters, routes, and reports exactly one Outcome at the end. */
 import type { Clock } from '../../base/clock.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { HttpOutcome, PeerMetadata, UpstreamFacts } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
@@ -13,7 +13,7 @@ import { mapped, mapperFor, renderReply } from './local-reply.ts';
 import { prepareRequest } from './prepare.ts';
 import { Router } from './router.ts';
 import type { ManagerServices } from './services.ts';
-import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from './stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from '../../codec/stream.ts';
 
 type Metadata = Map<string, Readonly<Record<string, unknown>>>;
 

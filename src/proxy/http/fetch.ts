@@ -1,9 +1,9 @@
 /** Small requests that the proxy makes for itself, through its own clusters. */
 import type { Clock } from '../../base/clock.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { PoolWaiter } from '../upstream/host-pool.ts';
 import type { ClusterLookup } from './services.ts';
-import type { RequestHead, UpstreamStream } from './stream.ts';
+import type { RequestHead, UpstreamStream } from '../../codec/stream.ts';
 
 export interface FetchResult {
   readonly status: number;

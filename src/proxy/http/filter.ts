@@ -1,12 +1,12 @@
 /** The contract between HTTP filters and the exchange they run in. */
 import type { Clock } from '../../base/clock.ts';
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import type { PeerMetadata } from '../outcome.ts';
 import type { FactSource } from '../route/format.ts';
 import type { Route, WeightedDestination } from '../route/route.ts';
 import type { BodyPlan, BodyStage } from './body-pipe.ts';
 import type { DownstreamConnection } from './connection.ts';
-import type { RequestHead, ResponseHead } from './stream.ts';
+import type { RequestHead, ResponseHead } from '../../codec/stream.ts';
 
 /** An answer made here instead of by an upstream. */
 export interface LocalReply {

@@ -1,10 +1,10 @@
 /** Turns a local reply into a response head and body; gRPC clients get a trailers-only response. */
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { HttpOutcome, Outcome } from '../outcome.ts';
 import type { HeaderEdits } from '../route/header-edits.ts';
 import { isGrpc } from '../route/path-match.ts';
 import type { LocalReply } from './filter.ts';
-import type { RequestHead, ResponseHead } from './stream.ts';
+import type { RequestHead, ResponseHead } from '../../codec/stream.ts';
 
 /** Changes some of the answers. Envoy: `ResponseMapper`. */
 export interface ReplyMapper {

@@ -1,14 +1,14 @@
 /** The HTTP connection manager of one filter chain: chooses the codec of each connection, makes the exchanges, ends what is idle. */
 import type { Duplex } from 'node:stream';
-import { Http1ServerConnection, type Http1ServerHandler } from '../http1/server-connection.ts';
-import type { HeadError } from '../http1/head.ts';
-import { Http2ServerConnection } from '../http2/server-session.ts';
-import { Headers } from '../headers.ts';
+import { Http1ServerConnection, type Http1ServerHandler } from '../../codec/http1/server-connection.ts';
+import type { HeadError } from '../../codec/http1/head.ts';
+import { Http2ServerConnection } from '../../codec/http2/server-session.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { HttpOutcome } from '../outcome.ts';
 import type { DownstreamConnection } from './connection.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import type { Load, ManagerServices } from './services.ts';
-import type { DownstreamStream, RequestHead, RequestSink } from './stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink } from '../../codec/stream.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 

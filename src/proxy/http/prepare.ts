@@ -2,13 +2,13 @@
  * Envoy: "HTTP header manipulation". */
 import { cidrContains, parseAddress } from '../../base/cidr.ts';
 import { randomUuid } from '../../base/random.ts';
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import { normalizePath } from '../route/path.ts';
 import { withoutPort } from '../route/virtual-hosts.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { LocalReply } from './filter.ts';
 import type { ManagerSettings } from './manager-settings.ts';
-import type { RequestHead } from './stream.ts';
+import type { RequestHead } from '../../codec/stream.ts';
 
 /** Headers by which a trusted hop steers the router. Envoy takes them from internal requests only. */
 const INTERNAL_ONLY: readonly string[] = [

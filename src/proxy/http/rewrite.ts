@@ -1,7 +1,7 @@
 /** What a route changes of a request before it goes on: headers, host, path, in Envoy's order. */
 import type { ForwardAction, HostRewrite, Route } from '../route/route.ts';
 import type { Exchange } from './exchange.ts';
-import type { RequestHead } from './stream.ts';
+import type { RequestHead } from '../../codec/stream.ts';
 
 export function rewriteRequest(exchange: Exchange, route: Route, action: ForwardAction): void {
   const { request, destination } = exchange;

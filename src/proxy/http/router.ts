@@ -1,6 +1,6 @@
 /** Forwards one request: chooses hosts, tries, retries, keeps time, mirrors. Envoy: the router filter. */
 import type { Timer } from '../../base/clock.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { UpstreamFacts } from '../outcome.ts';
 import { retriesRequest, type TryFailure } from '../route/retry-policy.ts';
 import type { ForwardAction, Route } from '../route/route.ts';
@@ -15,7 +15,7 @@ import { rewriteRequest } from './rewrite.ts';
 import { chooseHost, hashOf } from './host-choice.ts';
 import { createShadow, type Shadow } from './shadow.ts';
 import { steeredPolicy, type Steering, steers, takeSteering, UNSTEERED } from './steering.ts';
-import type { ResetReason, ResponseHead } from './stream.ts';
+import type { ResetReason, ResponseHead } from '../../codec/stream.ts';
 import { exchangeLimit, NO_LIMITS, tellLimits, timeLimits } from './time-limits.ts';
 import { Attempt } from './attempt.ts';
 import { type DeadlineEvents, Deadlines } from './deadlines.ts';

@@ -1,12 +1,12 @@
 /** Mirrored requests: sent like the original, their answers are read and forgotten. They never slow the original down. */
 import type { Clock } from '../../base/clock.ts';
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { withoutPort } from '../route/virtual-hosts.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import type { PoolWaiter } from '../upstream/host-pool.ts';
 import { createBodyBuffer } from './body-buffer.ts';
-import type { RequestHead, ResponseSink, UpstreamStream } from './stream.ts';
+import type { RequestHead, ResponseSink, UpstreamStream } from '../../codec/stream.ts';
 
 export interface Shadow {
   data(chunk: Buffer, end: boolean): void;

@@ -1,6 +1,6 @@
 /** Headers by which a client, or a rule on its behalf, changes how the router treats a request. Envoy: router filter, "HTTP headers
  * (consumed)". */
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import { parseRetryOn, type RetryPolicy } from '../route/retry-policy.ts';
 import type { RequestView } from '../route/request-view.ts';
 import { GLOBAL_TIMEOUT, PER_TRY_TIMEOUT, takeNumber } from './time-limits.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { ForwardAction } from '../route/route.ts';
 import { exchangeLimit, tellLimits, timeLimits } from './time-limits.ts';
 

@@ -1,5 +1,5 @@
 /** How long a request may take: what the route says, changed by headers of the request. Envoy: router filter, `finalTimeout`. */
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import { isGrpc } from '../route/path-match.ts';
 import type { DurationLimit, ForwardAction } from '../route/route.ts';
 

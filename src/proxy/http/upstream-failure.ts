@@ -1,6 +1,6 @@
 /** What a client is told when its request could not be sent or was not answered. The words are Envoy's: people look for them. */
 import type { LocalReply } from './filter.ts';
-import type { ResetReason } from './stream.ts';
+import type { ResetReason } from '../../codec/stream.ts';
 
 interface Failure {
   readonly flag: string;

@@ -1,8 +1,8 @@
 /** Moves bytes one way between two connections: stops reading while the other side does not take them, passes the end on. */
 import type { Duplex } from 'node:stream';
-import { isEncrypted } from './is-encrypted.ts';
-import { ENCRYPTED_READ_BYTES, readLent, STREAM_READ_BYTES } from './lent-reads.ts';
-import { writeLent } from './lent-writes.ts';
+import { isEncrypted } from '../../codec/socket/is-encrypted.ts';
+import { ENCRYPTED_READ_BYTES, readLent, STREAM_READ_BYTES } from '../../codec/socket/lent-reads.ts';
+import { writeLent } from '../../codec/socket/lent-writes.ts';
 
 /** A full TLS record: more of the same will follow in this turn. */
 const RECORD_BYTES = 16 * 1024;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Handshakes } from './handshakes.ts';
-import { TurnQueue } from './turn-queue.ts';
+import { TurnQueue } from '../../codec/socket/turn-queue.ts';
 
 function lab(most: number): { handshakes: Handshakes; begun: number[]; givenUp: number[]; admit: (name: number) => () => void; turn: () => void } {
   const turns: (() => void)[] = [];

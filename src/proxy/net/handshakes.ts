@@ -1,7 +1,7 @@
 /** TLS handshakes that clients have begun, over all listeners. Each takes about a millisecond of processor when it begins, so that a burst of
  * them would keep everybody waiting who is connected: so many begin in each turn of the event loop. Those that stop half-way cost memory:
  * there is a limit, and whoever has been at it for longest makes room, since a slow attacker is older than any client that means well. */
-import { type Backlog, TurnQueue } from './turn-queue.ts';
+import { type Backlog, TurnQueue } from '../../codec/socket/turn-queue.ts';
 
 export interface Handshake {
   begin(): void;

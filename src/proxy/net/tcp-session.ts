@@ -1,5 +1,6 @@
 /** One connection whose bytes are passed on, with half-close and back-pressure. */
 import type { Duplex } from 'node:stream';
+import type { UpstreamConnectionFacts } from '../../codec/stream.ts';
 import type { Timer } from '../../base/clock.ts';
 import type { DownstreamConnection } from '../http/connection.ts';
 import type { ProxyServices } from '../http/services.ts';
@@ -7,9 +8,9 @@ import type { TcpOutcome, UpstreamFacts } from '../outcome.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import { xxHash64 } from '../upstream/hash.ts';
 import type { Host } from '../upstream/host.ts';
-import type { Connecting, UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
+import type { Connecting } from '../upstream/connect-attempt.ts';
 import { BytePump } from './byte-pump.ts';
-import { closeGently, isReset, resetConnection } from './ending.ts';
+import { closeGently, isReset, resetConnection } from '../../codec/socket/ending.ts';
 import type { TcpProxySettings } from './tcp-proxy.ts';
 import { openTunnel, tunnelHead } from './tunnel.ts';
 

@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { PeerCertificate } from '../http/connection.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { ClientHello } from './client-hello.ts';
-import { setCarrier } from './ending.ts';
+import { setCarrier } from '../../codec/socket/ending.ts';
 import type { Handshakes } from './handshakes.ts';
 import { createTlsContextHolder, type TlsContextHolder, type TlsMaterial } from './tls-context.ts';
 import { certificateProblem, parseSubjectAltName, type TlsSettings } from './tls-settings.ts';

@@ -1,9 +1,9 @@
 /** A connection through a proxy: CONNECT (or POST) by HTTP, and then bytes. To the session that asked for it, it looks like a bare
  * connection. Envoy: `TcpProxy.TunnelingConfig`. */
 import { Duplex } from 'node:stream';
-import { Headers } from '../headers.ts';
-import type { RequestHead, ResetReason, ResponseHead, ResponseSink, UpstreamStream } from '../http/stream.ts';
-import type { Connecting, ConnectListener, UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
+import { Headers } from '../../codec/headers.ts';
+import type { RequestHead, ResetReason, ResponseHead, ResponseSink, UpstreamStream, UpstreamConnectionFacts } from '../../codec/stream.ts';
+import type { Connecting, ConnectListener } from '../upstream/connect-attempt.ts';
 import type { HostPool, PoolWaiter } from '../upstream/host-pool.ts';
 
 export interface TunnelSettings {

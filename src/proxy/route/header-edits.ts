@@ -1,6 +1,6 @@
 import type { HeaderValueOption } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { ConfigError } from '../errors.ts';
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import { compileFormat, type FactSource } from './format.ts';
 
 /** Additions and removals of one level of the configuration. Undefined where there is nothing to do.

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import * as fc from 'fast-check';
 import { RouteMatchSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import { compileRouteMatch } from './path-match.ts';
 import { indexRoutes, pathShape } from './route-index.ts';
 

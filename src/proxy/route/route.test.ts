@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileRoutes } from '../config/routes.ts';
 import { decode, ResourceType } from '../config/decode.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import { encode } from '../testkit/proxy.ts';
 import { pickDestination } from './route.ts';
 

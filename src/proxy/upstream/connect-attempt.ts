@@ -2,20 +2,12 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
+import type { UpstreamConnectionFacts } from '../../codec/stream.ts';
 
 export interface ConnectListener {
   onConnected(socket: Duplex, facts: UpstreamConnectionFacts): void;
   /** @param reason Envoy's transport failure reason; undefined: the connection ended without one */
   onFailed(reason: string | undefined, timedOut: boolean): void;
-}
-
-export interface UpstreamConnectionFacts {
-  /** `ip:port` of our side. */
-  readonly local: string;
-  /** SPIFFE URIs, on TLS. */
-  readonly peer?: string;
-  readonly own?: string;
-  readonly alpn?: string;
 }
 
 export interface Connecting {

@@ -1,15 +1,15 @@
 /** Connections to one host for HTTP: kept-alive HTTP/1.1 connections or multiplexed HTTP/2 sessions, and the requests that wait for one. */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
-import { Http1ClientConnection, type Http1ClientHandler } from '../http1/client-connection.ts';
-import { DEFAULT_LIMITS } from '../http1/parser.ts';
-import type { Http2Limits } from '../http2/limits.ts';
-import { Http2ClientSession, type PingRules } from '../http2/client-session.ts';
-import type { ResponseSink, UpstreamStream } from '../http/stream.ts';
+import { Http1ClientConnection, type Http1ClientHandler } from '../../codec/http1/client-connection.ts';
+import { DEFAULT_LIMITS } from '../../codec/http1/parser.ts';
+import type { Http2Limits } from '../../codec/http2/limits.ts';
+import { Http2ClientSession, type PingRules } from '../../codec/http2/client-session.ts';
+import type { ResponseSink, UpstreamStream, UpstreamConnectionFacts } from '../../codec/stream.ts';
 import type { Breakers } from './breakers.ts';
 import type { Host } from './host.ts';
 import { IdleLimit } from './idle-limit.ts';
-import type { Connecting, UpstreamConnectionFacts } from './connect-attempt.ts';
+import type { Connecting } from './connect-attempt.ts';
 import type { ConnectTarget } from './transport.ts';
 
 export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';

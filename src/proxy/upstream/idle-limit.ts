@@ -24,9 +24,3 @@ export class IdleLimit {
 const LEAST_MS = 500;
 const TOLERANCE = 0.1;
 const MARGIN_MS = 1000;
-
-/** `timeout=5, max=100` → 5000; Infinity when it says nothing of use. RFC 2068 §19.7.1.1 */
-export function keepAliveMs(field: string | undefined): number {
-  const seconds = field === undefined ? 0 : Number(/(?:^|[,\s])timeout=(\d{1,6})/i.exec(field)?.[1] ?? 0);
-  return seconds > 0 ? seconds * 1000 : Infinity;
-}

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
-import { setCarrier } from '../net/ending.ts';
+import { setCarrier } from '../../codec/socket/ending.ts';
 import type { TlsContextHolder, TlsMaterial } from '../net/tls-context.ts';
 import { isPinned, parseSubjectAltName, type SanRule, sansMatch, serverNameRules, uriSan } from '../net/tls-settings.ts';
 import { ConnectAttempt, localAddress, VerificationError } from './connect-attempt.ts';

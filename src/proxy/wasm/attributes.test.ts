@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { FakeClock } from '../../testkit/fake-clock.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import type { FilterContext } from '../http/filter.ts';
 import { attributeOf, type Exchanged } from './attributes.ts';
 import { encodePairs } from './pairs.ts';

@@ -1,7 +1,7 @@
 /** What modules may ask about a request, by Envoy's names of attributes. Numbers are 64 bits, little endian; truth is a byte; times are
  * nanoseconds. https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes */
 import type { FilterContext } from '../http/filter.ts';
-import type { ResponseHead } from '../http/stream.ts';
+import type { ResponseHead } from '../../codec/stream.ts';
 import { pairOf } from './header-map.ts';
 import { encodePairs } from './pairs.ts';
 

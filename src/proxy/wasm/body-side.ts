@@ -1,6 +1,6 @@
 /** The body of a request or an answer, as a module sees it: what has come, with what it has let wait. */
 import type { BodyStage } from '../http/body-pipe.ts';
-import type { Headers } from '../headers.ts';
+import type { Headers } from '../../codec/headers.ts';
 import { Action } from './abi.ts';
 
 /** As much as a module may let wait; Envoy: per_connection_buffer_limit_bytes. */

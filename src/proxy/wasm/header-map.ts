@@ -1,6 +1,6 @@
 /** A header block as modules see it: with the pseudo headers, and without any way to break the message. */
-import { Headers } from '../headers.ts';
-import type { RequestHead, ResponseHead } from '../http/stream.ts';
+import { Headers } from '../../codec/headers.ts';
+import type { RequestHead, ResponseHead } from '../../codec/stream.ts';
 import type { Pair } from './pairs.ts';
 
 export interface HeaderMap {

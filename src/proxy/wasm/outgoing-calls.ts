@@ -1,6 +1,6 @@
 /** Requests that modules make, through the clusters of the proxy. */
 import type { Clock } from '../../base/clock.ts';
-import { Headers } from '../headers.ts';
+import { Headers } from '../../codec/headers.ts';
 import { fetchThroughCluster, type FetchOptions, type FetchResult } from '../http/fetch.ts';
 import type { ClusterLookup } from '../http/services.ts';
 import type { OutgoingCall } from './call-context.ts';

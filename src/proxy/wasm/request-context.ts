@@ -1,6 +1,6 @@
 /** One request and its answer, as a module sees them. */
 import type { FilterContext, FilterStep, LocalReply } from '../http/filter.ts';
-import type { ResponseHead } from '../http/stream.ts';
+import type { ResponseHead } from '../../codec/stream.ts';
 import { Action, BufferType, MapType, StreamType } from './abi.ts';
 import { attributeOf } from './attributes.ts';
 import { BodySide, type BodyCalls } from './body-side.ts';

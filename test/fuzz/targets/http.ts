@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { inspect } from '../../../src/proxy/net/inspect.ts';
-import { RequestParser, ResponseParser, type ParserSink } from '../../../src/proxy/http1/parser.ts';
-import type { ParsedRequest, ParsedResponse } from '../../../src/proxy/http1/head.ts';
-import { Headers } from '../../../src/proxy/headers.ts';
+import { RequestParser, ResponseParser, type ParserSink } from '../../../src/codec/http1/parser.ts';
+import type { ParsedRequest, ParsedResponse } from '../../../src/codec/http1/head.ts';
+import { Headers } from '../../../src/codec/headers.ts';
 import { normalizePath, type PathRules } from '../../../src/proxy/route/path.ts';
-import { Http1ServerConnection } from '../../../src/proxy/http1/server-connection.ts';
-import { requestHeadText } from '../../../src/proxy/http1/writer.ts';
+import { Http1ServerConnection } from '../../../src/codec/http1/server-connection.ts';
+import { requestHeadText } from '../../../src/codec/http1/writer.ts';
 import { DeafSocket } from '../deaf-socket.ts';
 import { pieces, singles, text, type Random, type Target } from '../target.ts';
 

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { FrameType, Setting } from '../../../src/proxy/http2/frames.ts';
+import { FrameType, Setting } from '../../../src/codec/http2/frames.ts';
 import { bundleStaticProxy, startEnvoy, startStaticProxy } from '../../../src/testkit/static-proxy/start.ts';
 import { frame, headers, nameOf, RawHttp2Client } from '../../hostile/raw-http2.ts';
 import { sendRaw } from './raw-client.ts';

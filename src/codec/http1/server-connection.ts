@@ -3,9 +3,9 @@
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../../base/clock.ts';
 import type { Headers } from '../headers.ts';
-import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
-import { DEFAULT_CLOSE_DELAY_MS, dismiss } from '../net/ending.ts';
-import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../stream.ts';
+import { DEFAULT_CLOSE_DELAY_MS, dismiss } from '../socket/ending.ts';
+import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, reasonOf, statusLine, writePiece } from './writer.ts';

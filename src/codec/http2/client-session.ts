@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
-import { MAX_INTERIM_RESPONSES, type RequestHead, type ResetReason, type ResponseSink, type UpstreamStream } from '../http/stream.ts';
+import { MAX_INTERIM_RESPONSES, type RequestHead, type ResetReason, type ResponseSink, type UpstreamStream } from '../stream.ts';
 import { Http2Connection } from './connection.ts';
 import { ErrorCode, goAwayFrame, pingFrame, PREFACE, Setting } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';

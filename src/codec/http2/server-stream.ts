@@ -1,6 +1,6 @@
 /** A request of a client over HTTP/2, and the way back to it. */
 import { Headers } from '../headers.ts';
-import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../http/stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../stream.ts';
 import { ErrorCode } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { sendsOverHttp2 } from './headers.ts';

@@ -1,12 +1,11 @@
 /** One HTTP/1 connection to an upstream: a request, its response, and again. It is itself the stream of the request in progress. */
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
-import { MAX_INTERIM_RESPONSES, type RequestHead, type ResponseSink, type UpstreamStream } from '../http/stream.ts';
-import { closeGently } from '../net/ending.ts';
-import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
-import { keepAliveMs } from '../upstream/idle-limit.ts';
-import type { UpstreamConnectionFacts } from '../upstream/connect-attempt.ts';
+import { MAX_INTERIM_RESPONSES, type RequestHead, type ResponseSink, type UpstreamStream, type UpstreamConnectionFacts } from '../stream.ts';
+import { closeGently } from '../socket/ending.ts';
+import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
+import { keepAliveMs } from './keep-alive.ts';
 import { type ParserLimits, type ParserSink, ResponseParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, requestHeadText, writePiece } from './writer.ts';
 

@@ -1,6 +1,6 @@
 /** Parses one HTTP/1 message head. Strict: whatever two implementations could read differently is an error. RFC 9110, RFC 9112. */
 import { Headers, lowerName } from '../headers.ts';
-import type { RequestHead, ResponseHead } from '../http/stream.ts';
+import type { RequestHead, ResponseHead } from '../stream.ts';
 import { CLASS, FIELD, TARGET, TOKEN } from './chars.ts';
 
 /** Why a message was refused. `details` are Envoy's RESPONSE_CODE_DETAILS. */

@@ -1,8 +1,8 @@
 /** Serializes HTTP/1.1 heads and body framing. */
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
-import type { RequestHead } from '../http/stream.ts';
-import { writeLent } from '../net/lent-writes.ts';
+import type { RequestHead } from '../stream.ts';
+import { writeLent } from '../socket/lent-writes.ts';
 import { latin1Write } from './latin1.ts';
 
 export const LAST_CHUNK = '0\r\n\r\n';

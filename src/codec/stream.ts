@@ -1,10 +1,20 @@
 /** What the two HTTP codecs and the code between them agree on: heads, and streams with back-pressure in both directions. */
-import type { Headers } from '../headers.ts';
+import type { Headers } from './headers.ts';
 
 export type Protocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
 
 /** More of them come only from a server that never answers. */
 export const MAX_INTERIM_RESPONSES = 100;
+
+/** What is known of the connection to an upstream. */
+export interface UpstreamConnectionFacts {
+  /** `ip:port` of our side. */
+  readonly local: string;
+  /** SPIFFE URIs, on TLS. */
+  readonly peer?: string;
+  readonly own?: string;
+  readonly alpn?: string;
+}
 
 export interface RequestHead {
   method: string;

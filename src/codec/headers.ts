@@ -1,5 +1,3 @@
-import type { Fields } from './route/request-view.ts';
-
 /** Spellings seen in practice → the lower-case name, so that the common case neither allocates nor compares letters. */
 const KNOWN: ReadonlyMap<string, string> = knownNames();
 
@@ -10,7 +8,7 @@ export function lowerName(name: string): string {
 
 /** A header block in wire order. One flat array, three slots per field: lower-case name, value, name as it came. Values are latin1
  * strings: one char per byte. Names given to the methods must be lower-case. */
-export class Headers implements Fields {
+export class Headers {
   readonly list: string[];
 
   constructor(list: string[] = []) {

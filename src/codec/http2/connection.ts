@@ -2,8 +2,8 @@
  * What breaks the protocol ends the connection with a reason that names the rule; what costs us more than the sender does so too. */
 import type { Duplex } from 'node:stream';
 import { systemClock, type Clock } from '../../base/clock.ts';
-import { DEFAULT_CLOSE_DELAY_MS, dismiss, type Dismissal } from '../net/ending.ts';
-import { MESSAGE_READ_BYTES, readLent } from '../net/lent-reads.ts';
+import { DEFAULT_CLOSE_DELAY_MS, dismiss, type Dismissal } from '../socket/ending.ts';
+import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import {
