@@ -183,8 +183,9 @@ export function createSources(deps: SourcesDeps): Sources {
       // Whoever brought CRDs of his own may not have them all: nothing waits for a kind that nothing is made of.
       for (const w of untranslated) void w.informer.start();
       await Promise.all(needed.map((w) => w.informer.start()));
-      // A plugin whose module is not known yet is not there: proxies that have it already must not lose it when this process starts anew.
-      await modules.settled(watched.wasmPlugins.list);
+      // A plugin whose module is not known yet is not there, and no token fits keys that are not: proxies that have them already must
+      // not lose them when this process starts anew.
+      await Promise.all([modules.settled(watched.wasmPlugins.list), keys.settled(watched.requestAuthentications.list)]);
       isStarted = true;
     },
     async close() {

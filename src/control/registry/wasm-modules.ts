@@ -1,17 +1,15 @@
 import { hash } from 'node:crypto';
 import type { WasmPlugin } from '../../api/wasm-plugin.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
-import { errorText, MeshError } from '../../base/errors.ts';
+import type { Clock } from '../../base/clock.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Stored } from '../../kube/object.ts';
+import { createFetchedStore, download, type FetchedStore } from './fetched-store.ts';
 import { isGatewayRef } from './gateway-refs.ts';
 import type { LeftOut } from './snapshot.ts';
 
 const RETRY_MS = 5_000;
-const TIMEOUT_MS = 10_000;
-/** How long the start of the control plane waits for modules. */
-const SETTLE_MS = 10_000;
-const MAX_BYTES = 64 * 1024 * 1024;
+const LIMITS = { timeoutMs: 10_000, maxBytes: 64 * 1024 * 1024 };
 const MAGIC = Buffer.from('\0asm', 'latin1');
 
 /** A module that was looked at: what it is, or why it is none. */
@@ -34,14 +32,7 @@ export function moduleSource(url: string): Source {
 /** What was fetched stays, unless the object says Always: then each of its changes fetches anew. */
 export const moduleKey = ({ metadata, spec }: Stored<WasmPlugin>): string => (spec.imagePullPolicy === 'Always' ? `${spec.url} ${metadata.uid} ${metadata.resourceVersion}` : spec.url);
 
-export interface ModuleStore {
-  /** What is known of the modules of these objects. The same map as long as nothing new came. Begins to fetch what is missing, and
-   * forgets what nobody names any more. */
-  of(objects: readonly Stored<WasmPlugin>[]): WasmModules;
-  /** Waits until all of them have been looked at once, but not for ever. */
-  settled(objects: readonly Stored<WasmPlugin>[]): Promise<void>;
-  close(): void;
-}
+export type ModuleStore = FetchedStore<Stored<WasmPlugin>, WasmModule>;
 
 export interface ModuleStoreDeps {
   readonly clock: Clock;
@@ -54,65 +45,22 @@ export interface ModuleStoreDeps {
 
 /** Looks at the modules that plugins name by URL. Proxies fetch them by themselves, but only what they can verify: the digest of a module
  * for which the object gives none comes from here. A failed fetch is tried again after 5 seconds. */
-export function createModuleStore(deps: ModuleStoreDeps): ModuleStore {
-  const { clock, log, changed, fetch: get = download } = deps;
-  const timers = new Map<string, Timer | undefined>();
-  const first = new Map<string, Promise<void>>();
-  let known: WasmModules = new Map();
-  let from: unknown;
-  let isClosed = false;
-
-  const look = async (url: string): Promise<WasmModule> => {
-    try {
-      return inspect(await get(url));
-    } catch (error) {
-      log.warn('the module of a WasmPlugin cannot be fetched', { url, error: errorText(error) });
-      return { problem: errorText(error) };
-    }
-  };
-  const keep = async (key: string, url: string): Promise<void> => {
-    timers.set(key, undefined);
-    const found = await look(url);
-    if (isClosed || !timers.has(key)) return;
-    if (JSON.stringify(known.get(key)) !== JSON.stringify(found)) {
-      known = new Map([...known, [key, found]]);
-      changed();
-    }
-    if (!('problem' in found)) return;
-    const timer = clock.after(RETRY_MS, () => void keep(key, url));
-    timer.unref();
-    timers.set(key, timer);
-  };
-  const store: ModuleStore = {
-    of(objects) {
-      if (objects === from) return known;
-      from = objects;
-      const wanted = new Map(objects.filter(isFetched).map((o) => [moduleKey(o), o.spec.url]));
-      for (const [key, timer] of timers) {
-        if (wanted.has(key)) continue;
-        timer?.cancel();
-        timers.delete(key);
-        first.delete(key);
+export function createModuleStore({ clock, log, changed, fetch: get = (url) => download(url, LIMITS) }: ModuleStoreDeps): ModuleStore {
+  return createFetchedStore<Stored<WasmPlugin>, WasmModule>({
+    clock,
+    changed,
+    wanted: (objects) => new Map(objects.filter(isFetched).map((o) => [moduleKey(o), o.spec.url])),
+    async load(url) {
+      try {
+        const value = inspect(await get(url));
+        return 'problem' in value ? { value, againMs: RETRY_MS } : { value };
+      } catch (error) {
+        log.warn('the module of a WasmPlugin cannot be fetched', { url, error: errorText(error) });
+        return { value: { problem: errorText(error) }, againMs: RETRY_MS };
       }
-      if ([...known.keys()].some((key) => !wanted.has(key))) known = new Map([...known].filter(([key]) => wanted.has(key)));
-      for (const [key, url] of wanted) if (!timers.has(key)) first.set(key, keep(key, url));
-      return known;
     },
-    async settled(objects) {
-      store.of(objects);
-      if (first.size === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = clock.after(SETTLE_MS, resolve);
-      await Promise.race([Promise.all(first.values()), promise]);
-      timer.cancel();
-    },
-    close() {
-      isClosed = true;
-      for (const timer of timers.values()) timer?.cancel();
-      timers.clear();
-    },
-  };
-  return store;
+    isSame: (a, b) => JSON.stringify(a) === JSON.stringify(b),
+  });
 }
 
 /** @param object as it was stored: it may not be valid */
@@ -147,19 +95,4 @@ function moduleProblems(object: Stored<WasmPlugin>, at: Omit<LeftOut, 'reason'>,
   if (!found) return spec.sha256 ? [] : [{ ...at, field: 'spec.url', reason: 'the module is being fetched for its digest; until then the plugin is not there' }];
   if ('sha256' in found) return [{ ...at, field: 'spec.sha256', reason: `what ${spec.url} serves has the digest ${found.sha256}: ${instead}` }];
   return [{ ...at, field: 'spec.url', reason: `the control plane cannot fetch the module: ${found.problem}${spec.sha256 ? '; proxies that can fetch it use it' : `; ${instead}`}` }];
-}
-
-class ModuleError extends MeshError<'MODULE'> {}
-
-async function download(url: string): Promise<Uint8Array> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'error' });
-  if (!response.ok) throw new ModuleError('MODULE', `${url} answers ${response.status}`);
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.length;
-    if (size > MAX_BYTES) throw new ModuleError('MODULE', `${url} is larger than ${MAX_BYTES} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }
