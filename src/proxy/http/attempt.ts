@@ -2,7 +2,8 @@
 import type { Headers } from '../../codec/headers.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
 import type { Host } from '../upstream/host.ts';
-import type { HostPool, PoolWaiter } from '../upstream/host-pool.ts';
+import type { HostPool } from '../upstream/host-pool.ts';
+import type { PoolWaiter } from '../upstream/pool-settings.ts';
 import { isIdempotent } from './retries.ts';
 import type { Router } from './router.ts';
 import type { ResetReason, ResponseHead, ResponseSink, UpstreamStream, UpstreamConnectionFacts } from '../../codec/stream.ts';

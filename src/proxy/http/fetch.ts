@@ -1,7 +1,7 @@
 /** Small requests that the proxy makes for itself, through its own clusters. */
 import type { Clock } from '../../base/clock.ts';
 import { Headers } from '../../codec/headers.ts';
-import type { PoolWaiter } from '../upstream/host-pool.ts';
+import type { PoolWaiter } from '../upstream/pool-settings.ts';
 import type { ClusterLookup } from './services.ts';
 import type { RequestHead, UpstreamStream } from '../../codec/stream.ts';
 

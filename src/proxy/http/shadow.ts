@@ -4,7 +4,7 @@ import type { Headers } from '../../codec/headers.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { withoutPort } from '../route/virtual-hosts.ts';
 import type { UpstreamCluster } from '../upstream/cluster.ts';
-import type { PoolWaiter } from '../upstream/host-pool.ts';
+import type { PoolWaiter } from '../upstream/pool-settings.ts';
 import { createBodyBuffer } from './body-buffer.ts';
 import type { RequestHead, ResponseSink, UpstreamStream } from '../../codec/stream.ts';
 

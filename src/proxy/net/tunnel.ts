@@ -4,7 +4,8 @@ import { Duplex } from 'node:stream';
 import { Headers } from '../../codec/headers.ts';
 import type { RequestHead, ResetReason, ResponseHead, ResponseSink, UpstreamStream, UpstreamConnectionFacts } from '../../codec/stream.ts';
 import type { Connecting, ConnectListener } from '../upstream/connect-attempt.ts';
-import type { HostPool, PoolWaiter } from '../upstream/host-pool.ts';
+import type { HostPool } from '../upstream/host-pool.ts';
+import type { PoolWaiter } from '../upstream/pool-settings.ts';
 
 export interface TunnelSettings {
   /** `host:port` that the proxy is asked for. */

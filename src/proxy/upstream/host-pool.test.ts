@@ -7,7 +7,8 @@ import type { RequestHead, ResponseSink, UpstreamStream } from '../../codec/stre
 import { makeHost } from '../testkit/hosts.ts';
 import { Breakers, type BreakerLimits, DEFAULT_LIMITS } from './breakers.ts';
 import type { ConnectListener } from './connect-attempt.ts';
-import { type ConnectionLifetime, HostPool, type PoolSettings, type PoolWaiter } from './host-pool.ts';
+import { HostPool } from './host-pool.ts';
+import type { ConnectionLifetime, PoolSettings, PoolWaiter } from './pool-settings.ts';
 import type { ConnectTarget, UpstreamTransport } from './transport.ts';
 
 const HEAD: RequestHead = { method: 'GET', path: '/', authority: 'x', scheme: 'http', protocol: 'HTTP/1.1', headers: new Headers(), bodyLength: 0 };

@@ -3,53 +3,13 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Http1ClientConnection, type Http1ClientHandler } from '../../codec/http1/client-connection.ts';
 import { DEFAULT_LIMITS } from '../../codec/http1/parser.ts';
-import type { Http2Limits } from '../../codec/http2/limits.ts';
-import { Http2ClientSession, type PingRules } from '../../codec/http2/client-session.ts';
-import type { ResponseSink, UpstreamStream, UpstreamConnectionFacts } from '../../codec/stream.ts';
+import { Http2ClientSession } from '../../codec/http2/client-session.ts';
+import type { UpstreamConnectionFacts } from '../../codec/stream.ts';
 import type { Breakers } from './breakers.ts';
 import type { Host } from './host.ts';
 import { IdleLimit } from './idle-limit.ts';
 import type { Connecting } from './connect-attempt.ts';
-import type { ConnectTarget } from './transport.ts';
-
-export type UpstreamProtocol = 'http1' | 'http2' | 'alpn';
-
-/** A request that wants a connection. */
-export interface PoolWaiter {
-  /** Receives the response; handed to the codec. */
-  readonly sink: ResponseSink;
-  /** It could be sent again if its connection turned out to be closed. */
-  readonly isRepeatable: boolean;
-  /** @param reused the connection served another request before */
-  onStream(stream: UpstreamStream, facts: UpstreamConnectionFacts, reused: boolean): void;
-  /** @param detail Envoy's transport failure reason, when there is one */
-  onPoolFailure(reason: 'connection failure' | 'overflow', detail: string | undefined, timedOut: boolean): void;
-}
-
-export interface PoolSettings {
-  readonly protocol: UpstreamProtocol;
-  /** How its connections are made. */
-  readonly target: ConnectTarget;
-  readonly lifetime: ConnectionLifetime;
-}
-
-export interface ConnectionLifetime {
-  /** 0: no limit. */
-  readonly maxRequests: number;
-  /** Idle connections are closed after this; 0: never. Envoy's default: 1 h. */
-  readonly idleTimeoutMs: number;
-  /** Older ones take no new request; 0: no limit. */
-  readonly maxAgeMs: number;
-  /** HTTP/2. */
-  readonly maxConcurrentStreams: number;
-  readonly http2Limits?: Partial<Http2Limits>;
-  /** Of an answer; default 100. */
-  readonly maxHeaders?: number;
-  /** HTTP/1 trailers pass. */
-  readonly trailers: boolean;
-  /** HTTP/2: notices a dead peer. */
-  readonly ping?: PingRules;
-}
+import { offeredAlpn, type PoolSettings, type PoolWaiter } from './pool-settings.ts';
 
 export interface PoolDeps {
   readonly clock: Clock;
@@ -58,12 +18,6 @@ export interface PoolDeps {
 
 /** Of an answer. Envoy: max_response_headers_kb. */
 const ANSWER_HEAD_BYTES = 80 * 1024;
-
-/** What a mesh client offers so that the server can tell HTTP from other traffic. Istio: `istio.alpn` filter. */
-const MESH_ALPN: Readonly<Record<'http1' | 'http2', readonly string[]>> = {
-  http1: ['istio-http/1.1', 'istio', 'http/1.1'],
-  http2: ['istio-h2', 'istio', 'h2'],
-};
 
 interface Multiplexed {
   readonly session: Http2ClientSession;
@@ -314,15 +268,6 @@ export class HostPool implements Http1ClientHandler {
     }
   }
 
-  /** What is offered in place of the transport's own list: for a mesh, and where nothing is configured. */
-  #alpn(): readonly string[] | undefined {
-    const { protocol } = this.#settings;
-    const { alpn } = this.#host.transport;
-    if (protocol === 'alpn') return ['h2', 'http/1.1'];
-    if (alpn.includes('istio')) return MESH_ALPN[protocol];
-    return alpn.length === 0 ? [protocol === 'http2' ? 'h2' : 'http/1.1'] : undefined;
-  }
-
   #serveWaiting(): void {
     if (this.#waiting.length > 0) this.#grow();
   }
@@ -339,7 +284,7 @@ export class HostPool implements Http1ClientHandler {
       this.#begun = 0;
       this.#serveWaiting();
     });
-    const alpn = this.#alpn();
+    const alpn = offeredAlpn(this.#settings.protocol, this.#host.transport.alpn);
     const connecting = this.#host.transport.connect(
       { ...target, alpn },
       {

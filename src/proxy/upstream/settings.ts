@@ -2,7 +2,7 @@ import type { BalancerPolicy } from './balancers.ts';
 import type { BreakerLimits } from './breakers.ts';
 import type { OutlierSettings } from './outlier.ts';
 import type { HostConfig } from './host.ts';
-import type { ConnectionLifetime } from './host-pool.ts';
+import type { ConnectionLifetime } from './pool-settings.ts';
 import type { ProxyProtocolVersion } from './proxy-protocol.ts';
 import type { TcpKeepalive } from './transport.ts';
 import type { Destination } from '../outcome.ts';
