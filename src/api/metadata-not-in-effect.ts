@@ -17,7 +17,6 @@ export interface IneffectiveKey {
 const AMBIENT = 'there is no ambient mode: every workload has its own proxy';
 const ONE_NETWORK = 'the mesh is one network: every address is reached directly';
 const NO_SINK = 'statistics are scraped, not sent';
-const NO_REGISTRATION = 'machines do not register themselves: a WorkloadEntry is as it is written';
 
 const ambient = (keys: string, kinds: readonly string[]): IneffectiveKey[] => keys.split(' ').map((key) => ({ key, kinds, why: AMBIENT }));
 
@@ -34,7 +33,6 @@ export const ANNOTATIONS_NOT_IN_EFFECT: readonly IneffectiveKey[] = [
   { key: 'sidecar.istio.io/statsCompression', kinds: ['Pod'], why: 'statistics are sent as they are' },
   { key: 'readiness.status.sidecar.istio.io/applicationPorts', kinds: ['Pod'], why: 'a proxy is ready when it has its configuration; the application’s own probes tell of its ports' },
   { key: 'traffic.istio.io/nodeSelector', kinds: ['Service'], why: ONE_NETWORK },
-  ...['istio.io/autoRegistrationGroup', 'istio.io/workloadController', 'istio.io/connectedAt', 'istio.io/disconnectedAt'].map((key) => ({ key, kinds: ['WorkloadEntry'], why: NO_REGISTRATION })),
   { key: 'topology.istio.io/controlPlaneClusters', kinds: ['Namespace'], why: 'there is one cluster' },
   { key: 'networking.istio.io/traffic-distribution', kinds: ['Namespace'], why: 'annotate the Services and ServiceEntries themselves' },
   ...ambient('ambient.istio.io/bypass-inbound-capture ambient.istio.io/dns-capture ambient.istio.io/redirection', ['Pod']),

@@ -55,7 +55,10 @@ export const NOT_IN_EFFECT: Readonly<Record<string, readonly Ineffective[]>> = {
     ...['egress[].port.targetPort', 'ingress[].port.targetPort'].map((field) => ({ field, why: 'a Sidecar’s port leads where defaultEndpoint or the service says' })),
     { field: 'outboundTrafficPolicy.egressProxy', why: 'unknown traffic goes to where it was sent: describe the hosts by ServiceEntries and route them through a gateway by VirtualServices' },
   ],
-  WorkloadGroup: [{ field: '', why: 'machines do not register themselves: write a WorkloadEntry for each' }],
+  WorkloadGroup: [
+    { field: 'template.address', why: 'an entry has the address of its machine' },
+    { field: 'template.network', why: NO_NETWORKS },
+  ],
   EnvoyFilter: [
     { field: 'configPatches[].match.waypoint', why: 'there are no waypoints: match a listener, routes or a cluster of sidecars and gateways' },
     { field: 'targetRefs[].namespace', why: 'targets are in the namespace of the object' },

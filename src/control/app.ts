@@ -24,6 +24,7 @@ import { createTlsFront } from './ca/tls-front.ts';
 import type { ControlConfig, ControlPorts } from './config.ts';
 import { createWebhookRegistration } from './inject/registration.ts';
 import { createWebhookHandler } from './inject/webhook.ts';
+import { createMachines, type Machines } from './machines/machines.ts';
 import { createAddressAllocator } from './registry/address-allocator.ts';
 import { sameItems } from './registry/memo.ts';
 import { SnapshotBuilder } from './registry/snapshot-builder.ts';
@@ -94,7 +95,8 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   const builder = new SnapshotBuilder();
   const metrics = createPilotMetrics(config.version);
   const generator = new Generator(builder.build(sources.inputs(), clock.now()));
-  const discovery = createDiscovery({ generator, metrics, clock, log: log.scope('ads') });
+  const machines = watchMachines(parts, metrics);
+  const discovery = createDiscovery({ generator, metrics, machines, clock, log: log.scope('ads') });
   closers.push(() => discovery.close());
   const reviewToken = createTokenReviewer({ client: parts.client, audiences: config.ca.audiences, trustDomain: config.ca.trustDomain });
   const authenticator = createAuthenticator({ reviewToken, issuers: [root.authority.certificatePem], trustDomain: config.ca.trustDomain, clock });
@@ -114,6 +116,9 @@ async function startServers(parts: Parts, closers: Closers): Promise<ControlPort
   const front = createTlsFront({ server: secureServer, serving, log: log.scope('tls') });
   closers.push(() => front.close());
   const secure = await front.listen(config.ports.secure, config.host);
+  machines?.start();
+  // Before the servers: whom they leave has not gone.
+  closers.push(() => machines?.close());
   await startDistributor(parts, closers);
   startAllocator(parts, closers);
   const webhook = await startWebhooks({ ...parts, generator }, metrics, closers);
@@ -131,6 +136,13 @@ async function startDistributor({ client, clock, log, sources, root }: Parts, cl
   const distributor = createRootDistributor({ client, namespaces: sources.namespaces, configMaps, rootPem: root.rootPem, log: log.scope('ca'), clock });
   closers.push(() => distributor.close());
   distributor.start();
+}
+
+/** Entries of machines that register themselves. */
+function watchMachines({ client, config, clock, log, sources }: Parts, metrics: PilotMetrics): Machines | undefined {
+  if (!config.registersMachines) return undefined;
+  const isElsewhere = (instance: string) => instance !== config.instance && sources.inputs().pods.some(({ metadata, status }) => metadata.namespace === config.namespace && metadata.name === instance && status?.phase === 'Running');
+  return createMachines({ client, entries: sources.workloadEntries, isElsewhere, instance: config.instance, graceMs: config.machineGraceMs, counted: (event) => metrics.registration(event), clock, log: log.scope('machines') });
 }
 
 /** Addresses for ServiceEntries that name none. */

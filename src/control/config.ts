@@ -33,6 +33,12 @@ export interface ControlConfig {
   readonly traceSampling: number;
   /** Whether ServiceEntries without addresses are given some; PILOT_ENABLE_IP_AUTOALLOCATE, true. */
   readonly allocatesAddresses: boolean;
+  /** Whether machines may register themselves by WorkloadGroups; PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION, true. */
+  readonly registersMachines: boolean;
+  /** How long the entry of a machine stays that has gone; PILOT_WORKLOAD_ENTRY_GRACE_PERIOD, 10 s. */
+  readonly machineGraceMs: number;
+  /** This one among several: the name of its pod. */
+  readonly instance: string;
   /** Path of a kubeconfig, to run outside of a cluster. */
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -82,6 +88,9 @@ export function readControlConfig(args: readonly string[], env: Env): ControlCon
     debounce: { quietMs: duration('PILOT_DEBOUNCE_AFTER', 10), maxMs: duration('PILOT_DEBOUNCE_MAX', 200) },
     traceSampling: number('PILOT_TRACE_SAMPLING', env['PILOT_TRACE_SAMPLING'], 1),
     allocatesAddresses: !/^(false|0)$/i.test(env['PILOT_ENABLE_IP_AUTOALLOCATE'] ?? ''),
+    registersMachines: !/^(false|0)$/i.test(env['PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION'] ?? ''),
+    machineGraceMs: duration('PILOT_WORKLOAD_ENTRY_GRACE_PERIOD', 10_000),
+    instance: env['POD_NAME'] || 'istiod',
     kubeconfig: flags.get('kubeconfig'),
     context: flags.get('context'),
     logLevels: readLevels(flags.get('log_output_level') ?? 'default:info', problems),

@@ -12,7 +12,7 @@ export class GrpcError extends MeshError<'GRPC_STATUS'> {
 
 /** google.rpc.Code, as far as we say or look at them. */
 export const GrpcCode = {
-  Ok: 0, Cancelled: 1, Unknown: 2, InvalidArgument: 3, DeadlineExceeded: 4, PermissionDenied: 7, ResourceExhausted: 8, Unimplemented: 12, Internal: 13, Unavailable: 14, Unauthenticated: 16,
+  Ok: 0, Cancelled: 1, Unknown: 2, InvalidArgument: 3, DeadlineExceeded: 4, PermissionDenied: 7, ResourceExhausted: 8, FailedPrecondition: 9, Unimplemented: 12, Internal: 13, Unavailable: 14, Unauthenticated: 16,
 } as const;
 export type GrpcCode = (typeof GrpcCode)[keyof typeof GrpcCode];
 

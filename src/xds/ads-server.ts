@@ -12,17 +12,26 @@ import type { Doubts } from './refusals.ts';
 import { AdsSession, type SessionEvents } from './session.ts';
 import type { SotwRequest } from './sotw.ts';
 import type { ResourceSource, Target } from './target.ts';
+import { TypeUrl } from './type-urls.ts';
 
 export interface AdsClient {
   readonly source: ResourceSource;
   readonly events?: SessionEvents;
   /** Shared by clients of the same kind. */
   readonly doubts?: Doubts;
+  /** The agent of a machine tells how its application is. */
+  health?(report: HealthReport): void;
   /** The stream has ended. */
   closed(): void;
 }
 
-export type AdsAdmission = { readonly client: AdsClient } | { readonly refuse: 'Unauthenticated' | 'PermissionDenied' | 'InvalidArgument' | 'Unavailable'; readonly reason: string };
+export type AdsAdmission = { readonly client: AdsClient } | { readonly refuse: 'Unauthenticated' | 'PermissionDenied' | 'InvalidArgument' | 'FailedPrecondition' | 'Unavailable'; readonly reason: string };
+
+export interface HealthReport {
+  readonly isHealthy: boolean;
+  /** Why not. */
+  readonly message: string;
+}
 
 export interface AdsServerDeps {
   /** Decides on the first request of a stream, which carries the node. */
@@ -56,7 +65,7 @@ interface Protocol<Request> {
 }
 
 /** The session exists before its client is admitted, so that requests that arrive meanwhile wait in order. */
-function serve<Request extends { typeUrl: string }>(call: GrpcCall, deps: AdsServerDeps, protocol: Protocol<Request>): GrpcReceiver {
+function serve<Request extends { typeUrl: string; errorDetail?: { message: string } }>(call: GrpcCall, deps: AdsServerDeps, protocol: Protocol<Request>): GrpcReceiver {
   let client: AdsClient | undefined;
   let early: Request[] | undefined;
   let isOver = false;
@@ -103,6 +112,8 @@ function serve<Request extends { typeUrl: string }>(call: GrpcCall, deps: AdsSer
   const take = (request: Request) => {
     try {
       if (request.typeUrl === '') return fail({ code: GrpcCode.InvalidArgument, details: 'the request names no resource type' });
+      // Not a subscription: the request itself is the news. Istio: agents send it when the health of the application changes.
+      if (request.typeUrl === TypeUrl.Health) return client?.health?.({ isHealthy: request.errorDetail === undefined, message: request.errorDetail?.message ?? '' });
       protocol.receive(session, request);
     } catch (error) {
       broken(error);

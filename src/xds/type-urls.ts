@@ -11,6 +11,8 @@ export const TypeUrl = {
   ExtensionConfig: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
   /** Istio's own: names for the DNS proxy of a sidecar. */
   NameTable: `${PREFIX}istio.networking.nds.v1.NameTable`,
+  /** Istio's own, and of no resource: a request of this type tells how the application of a machine is; an error in it, that it is ill. */
+  Health: `${PREFIX}istio.v1.HealthInformation`,
 } as const;
 export type TypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
 

@@ -136,6 +136,10 @@ export const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: st
   'service.istio.io/canonical-revision': ['src/proxy/bootstrap/bootstrap.test.ts', 'labels give the canonical names'],
   'topology.istio.io/subzone': ['src/control/translate/locality.test.ts', 'topology.istio.io/subzone'],
   'topology.istio.io/locality': ['src/control/registry/registry.test.ts', 'a label of the pod says where it is'],
+  'istio.io/autoRegistrationGroup': ['src/control/machines/entry.test.ts', 'an entry is its group’s template at the address of the machine, and the group’s own'],
+  'istio.io/workloadController': ['src/control/machines/machines.test.ts', 'entries of another control plane that is there are left to it'],
+  'istio.io/connectedAt': ['src/control/machines/machines.test.ts', 'entries whose machines went while the control plane was away are cleaned up, those that come back stay'],
+  'istio.io/disconnectedAt': ['src/control/machines/machines.test.ts', 'a machine that goes leaves its entry for the grace period, and takes it up again when it comes back in time'],
   'networking.istio.io/enable-autoallocate-ip': ['src/control/registry/address-plan.test.ts', 'networking.istio.io/enable-autoallocate-ip'],
 };
 

@@ -179,13 +179,13 @@ function located(proxy: Proxy, workload: Workload | undefined): Proxy {
 
 /** All that is known of a proxy but what is its own, and its namespace: whatever else makes a difference makes a class of its own. */
 function kinKey({ proxy }: Context, labels: string): string {
-  const { id: _id, address, name: _name, namespace: _namespace, labels: _labels, workloadName: _workload, metadata: _metadata, ...rest } = proxy;
+  const { id: _id, address, name: _name, namespace: _namespace, labels: _labels, workloadName: _workload, metadata: _metadata, machine: _machine, ports: _ports, ...rest } = proxy;
   return `${labels} ${address.includes(':') ? 'v6' : ''} ${JSON.stringify(rest, plain)}`;
 }
 
 /** Equal for replicas, which get the same. */
 function workloadKey({ scope, proxy, labels, workload }: Context): string {
-  const { id, address, name, labels: _labels, metadata: _metadata, ...rest } = proxy;
+  const { id, address, name, labels: _labels, metadata: _metadata, machine: _machine, ...rest } = proxy;
   const isTold = proxy.workloadName !== '';
   const usesAddress = proxy.kind === 'sidecar' && scope.sidecar?.spec?.ingress?.some((i) => i.defaultEndpoint?.startsWith('0.0.0.0'));
   const isAlone = proxy.kind === 'router' && !workload;

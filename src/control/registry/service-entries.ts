@@ -1,3 +1,4 @@
+import { HEALTH_CHECKS } from '../../api/registration.ts';
 import type { ServiceEntry } from '../../api/service-entry.ts';
 import type { WorkloadEntry, WorkloadEntrySpec } from '../../api/workload-entry.ts';
 import type { Stored } from '../../kube/object.ts';
@@ -9,6 +10,8 @@ import { originsOf, type Origin } from './origin.ts';
 import { declaredProtocol } from './protocol.ts';
 import { exportedTo, labelsMatch } from './visibility.ts';
 import { parseLocality } from './workloads.ts';
+
+const TLS_MODE = 'security.istio.io/tlsMode';
 
 const RESOLUTION: Readonly<Record<string, Resolution>> = {
   NONE: 'passthrough', STATIC: 'endpoints', DNS: 'dns', DNS_ROUND_ROBIN: 'dns-round-robin', DYNAMIC_DNS: 'dynamic-dns',
@@ -98,8 +101,12 @@ export function machineOrigins(service: MeshService, objects: readonly Stored<Se
   return originsOf('WorkloadEntry', [...new Set(selectors.flatMap((s) => (s && Object.keys(s).length > 0 ? matching(s, service.namespace, entries) : [])))]);
 }
 
-/** The agent of a machine reports its health on its WorkloadEntry; entries that nobody checks have no such condition. */
-const isHealthy = (entry: Stored<WorkloadEntry>): boolean => !entry.status?.conditions?.some((c) => c.type === 'Healthy' && c.status === 'False');
+/** Of a machine whose agent is to report its health nothing is known before it has. Entries that nobody checks have no such condition. */
+function isHealthy({ metadata, status }: Stored<WorkloadEntry>): boolean {
+  const checks = metadata.annotations?.[HEALTH_CHECKS];
+  const said = status?.conditions?.find(({ type }) => type === 'Healthy')?.status;
+  return checks === undefined ? said !== 'False' : checks !== 'true' || said === 'True';
+}
 
 function entryEndpoint(spec: WorkloadEntrySpec, at: PortAt): Endpoint {
   const labels = spec.labels ?? {};
@@ -113,6 +120,7 @@ function entryEndpoint(spec: WorkloadEntrySpec, at: PortAt): Endpoint {
     hostname: '',
     locality: parseLocality(spec.locality),
     weight: spec.weight ?? 0,
-    speaksMutualTls: labels['security.istio.io/tlsMode'] === 'istio',
+    // Istio: who has an account has a certificate, unless the label says otherwise.
+    speaksMutualTls: (labels[TLS_MODE] ?? ((spec.serviceAccount ?? '') === '' ? 'disabled' : 'istio')) === 'istio',
   };
 }

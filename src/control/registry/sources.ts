@@ -13,7 +13,7 @@ import { Sidecars } from '../../api/sidecar.ts';
 import { Telemetries } from '../../api/telemetry.ts';
 import { VirtualServices } from '../../api/virtual-service.ts';
 import { WasmPlugins } from '../../api/wasm-plugin.ts';
-import { WorkloadEntries } from '../../api/workload-entry.ts';
+import { WorkloadEntries, type WorkloadEntry } from '../../api/workload-entry.ts';
 import { KINDS } from '../../api/kinds.ts';
 import { resourceOf, type MeshObject } from '../../api/schema/kind.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -54,6 +54,7 @@ export interface Sources {
   onChange(listener: (kind: SourceKind) => void): void;
   readonly namespaces: Informer<Namespace>;
   readonly serviceEntries: Informer<ServiceEntry>;
+  readonly workloadEntries: Informer<WorkloadEntry>;
   meshConfig(): MeshConfig;
   /** An object of the mesh with its newest status, which `inputs` does not follow. */
   current(kind: string, key: string): Stored<MeshObject<unknown>> | undefined;
@@ -177,6 +178,7 @@ export function createSources(deps: SourcesDeps): Sources {
   return {
     namespaces: watched.namespaces.informer,
     serviceEntries: watched.serviceEntries.informer,
+    workloadEntries: watched.workloadEntries.informer,
     proxyConfigs: () => proxyConfigs.list,
     async start() {
       for (const w of all) stops.push(w.subscribe(() => { if (isStarted) listener(w.kind); }));

@@ -14,9 +14,9 @@ export interface AuthenticatorDeps {
 /** By service-account token, or else by a certificate that our own authority signed. */
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const read = (result: CallerResult) =>
-    result.ok ? { namespace: result.identity.namespace } : { reason: result.reason, unavailable: result.unavailable === true };
+    result.ok ? { identity: result.identity } : { reason: result.reason, unavailable: result.unavailable === true };
   return {
-    async namespaceOf(peer) {
+    async callerOf(peer) {
       const { certificate } = peer;
       const token = bearerToken(peer);
       if (token !== undefined) return read(await deps.reviewToken(token));

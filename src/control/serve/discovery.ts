@@ -3,6 +3,7 @@ import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Node } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import type { GrpcPeer, GrpcService } from '../../grpc/call.ts';
+import type { WorkloadIdentity } from '../../pki/spiffe.ts';
 import { createAdsService, type AdsAdmission } from '../../xds/ads-server.ts';
 import { createDoubts } from '../../xds/doubts.ts';
 import type { Doubts, Refusal } from '../../xds/refusals.ts';
@@ -13,6 +14,7 @@ import type { Origin } from '../registry/origin.ts';
 import { isEmptyDiff, type MeshSnapshot } from '../registry/snapshot.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
 import type { Generator } from '../generate/generator.ts';
+import type { Machines, Refused, Registration } from '../machines/machines.ts';
 import { Census, type Counted } from './census.ts';
 import { holdersOf } from './holders.ts';
 import type { PilotMetrics } from './metrics.ts';
@@ -20,8 +22,8 @@ import { PushQueue, type Pushed } from './push-queue.ts';
 
 /** Who may connect as whom. Undefined: anybody, as on the plaintext port. */
 export interface Authenticator {
-  /** The namespace of the caller's service account, or why it is not known. */
-  namespaceOf(peer: GrpcPeer): Promise<{ namespace: string } | { reason: string; unavailable?: boolean }>;
+  /** The caller's service account, or why it is not known. */
+  callerOf(peer: GrpcPeer): Promise<{ identity: WorkloadIdentity } | { reason: string; unavailable?: boolean }>;
 }
 
 export interface ConnectedProxy {
@@ -59,12 +61,14 @@ interface Connection extends Counted, Pushed {}
 export interface DiscoveryDeps {
   readonly generator: Generator;
   readonly metrics: PilotMetrics;
+  /** Registers machines that connect; default: nobody does. */
+  readonly machines?: Pick<Machines, 'admit'>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
-  const { generator, metrics, clock, log } = deps;
+  const { generator, metrics, machines, clock, log } = deps;
   const connections = new Set<Connection>();
   let listed: readonly Connection[] | undefined;
   const queue = new PushQueue<Connection>({
@@ -91,12 +95,12 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const admit = (authenticator: Authenticator | undefined) => async (node: Node, session: AdsSession, peer: GrpcPeer): Promise<AdsAdmission> => {
     const read = readProxy(node);
     if ('error' in read) return { refuse: 'InvalidArgument', reason: read.error };
-    const { proxy } = read;
-    const refusal = authenticator && (await checkCaller(authenticator, proxy, peer));
-    if (refusal) {
-      log.warn('xDS client refused', { proxy: proxy.id, peer: peer.address, reason: refusal.reason });
-      return refusal;
+    const admission = await admitProxy(read.proxy, { authenticator, peer, machines });
+    if ('refuse' in admission) {
+      log.warn('xDS client refused', { proxy: read.proxy.id, peer: peer.address, reason: admission.reason });
+      return admission;
     }
+    const { proxy, registration } = admission;
     const connection: Connection = {
       proxy, session, peer: peer.address, connectedAtMs: clock.now(),
       get settledAt() {
@@ -134,8 +138,10 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
           stalled: () => log.warn('proxy does not answer; going on without it', { proxy: proxy.id }),
         },
         doubts: shared,
+        health: (report) => registration?.health(report),
         closed: () => {
           if (!connections.delete(connection)) return;
+          registration?.left();
           listed = undefined;
           queue.remove(connection);
           metrics.connections(connections.size);
@@ -188,9 +194,17 @@ function programOf({ userAgentName, userAgentVersionType }: Node): string {
 /** Whoever invents programs without end shares the last with others. */
 const MAX_PROGRAMS = 20;
 
-async function checkCaller(authenticator: Authenticator, proxy: Proxy, peer: GrpcPeer): Promise<Extract<AdsAdmission, { refuse: unknown }> | undefined> {
-  const caller = await authenticator.namespaceOf(peer);
-  if ('reason' in caller) return { refuse: caller.unavailable ? 'Unavailable' : 'Unauthenticated', reason: caller.reason };
-  if (caller.namespace === proxy.namespace) return undefined;
-  return { refuse: 'PermissionDenied', reason: `the caller's service account is of namespace ${caller.namespace}, but the node says ${proxy.namespace}` };
+interface Gate {
+  readonly authenticator: Authenticator | undefined;
+  readonly peer: GrpcPeer;
+  readonly machines: DiscoveryDeps['machines'];
+}
+
+/** Whether the caller may be this proxy; of a machine, whether it has its entry now. */
+async function admitProxy(proxy: Proxy, { authenticator, peer, machines }: Gate): Promise<Refused | { proxy: Proxy; registration?: Registration }> {
+  const caller = await authenticator?.callerOf(peer);
+  if (caller && 'reason' in caller) return { refuse: caller.unavailable ? 'Unavailable' : 'Unauthenticated', reason: caller.reason };
+  const identity = caller?.identity;
+  if (identity && identity.namespace !== proxy.namespace) return { refuse: 'PermissionDenied', reason: `the caller's service account is of namespace ${identity.namespace}, but the node says ${proxy.namespace}` };
+  return proxy.machine && machines ? machines.admit(proxy, identity) : { proxy };
 }

@@ -11,6 +11,8 @@ export interface PilotMetrics {
   updated(kind: 'config' | 'eds' | 'svc'): void;
   injected(outcome: 'success' | 'failure' | 'skipped'): void;
   validated(allowed: boolean): void;
+  /** Of a machine that registers itself. */
+  registration(event: 'success' | 'updates' | 'unregister' | 'deletes' | 'errors'): void;
   render(): string;
 }
 
@@ -50,13 +52,18 @@ class Counter {
   }
 }
 
-const WEBHOOK_COUNTERS: readonly (readonly [name: string, help: string])[] = [
+const PLAIN_COUNTERS: readonly (readonly [name: string, help: string])[] = [
   ['sidecar_injection_requests_total', 'Injection requests.'],
   ['sidecar_injection_success_total', 'Pods that got a sidecar.'],
   ['sidecar_injection_failure_total', 'Pods that could not get one.'],
   ['sidecar_injection_skip_total', 'Pods that are not to have one.'],
   ['galley_validation_passed', 'Objects that the validator let pass.'],
   ['galley_validation_failed', 'Objects that the validator refused.'],
+  ['auto_registration_success_total', 'Machines that got an entry.'],
+  ['auto_registration_updates_total', 'Machines that came back to their entry.'],
+  ['auto_registration_unregister_total', 'Machines that have gone.'],
+  ['auto_registration_deletes_total', 'Entries removed, since the machine did not come back.'],
+  ['auto_registration_errors_total', 'Machines that could not be registered, and entries that could not be written.'],
 ];
 
 export function createPilotMetrics(version: string): PilotMetrics {
@@ -67,7 +74,7 @@ export function createPilotMetrics(version: string): PilotMetrics {
   const bytes = new Counter();
   const updates = new Counter();
   const triggers = new Counter();
-  const plain = new Map<string, Counter>(WEBHOOK_COUNTERS.map(([name]) => [name, new Counter()]));
+  const plain = new Map<string, Counter>(PLAIN_COUNTERS.map(([name]) => [name, new Counter()]));
   const pushTime = new Histogram();
   const convergence = new Histogram();
   const gauge = (name: string, help: string, value: number, labels = '') => [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name}${labels} ${value}`];
@@ -89,6 +96,7 @@ export function createPilotMetrics(version: string): PilotMetrics {
       plain.get(`sidecar_injection_${outcome === 'skipped' ? 'skip' : outcome}_total`)?.add('');
     },
     validated: (allowed) => plain.get(allowed ? 'galley_validation_passed' : 'galley_validation_failed')?.add(''),
+    registration: (event) => plain.get(`auto_registration_${event}_total`)?.add(''),
     updated: (kind) => updates.add(`{type="${kind}"}`),
     render: () =>
       [
@@ -102,7 +110,7 @@ export function createPilotMetrics(version: string): PilotMetrics {
         ...bytes.render('pilot_xds_sent_bytes', 'Bytes of responses sent, by type.'),
         ...updates.render('pilot_inbound_updates', 'Changes received from the API server.'),
         ...triggers.render('pilot_push_triggers', 'Pushes, by what caused them.'),
-        ...WEBHOOK_COUNTERS.flatMap(([name, help]) => plain.get(name)?.render(name, help) ?? []),
+        ...PLAIN_COUNTERS.flatMap(([name, help]) => plain.get(name)?.render(name, help) ?? []),
         ...pushTime.render('pilot_xds_push_time', 'Seconds to make and send a push.'),
         ...convergence.render('pilot_proxy_convergence_time', 'Seconds between a change and its push to all proxies.'),
         '',

@@ -46,7 +46,7 @@ interface Entry {
 }
 
 /** What of an object's status depends on the rest of the mesh and not on proxies. */
-type Surroundings = Pick<ObjectFacts, 'isUsable' | 'conflicts' | 'leftOut' | 'missing' | 'ineffective'>;
+type Surroundings = Pick<ObjectFacts, 'isUsable' | 'conflicts' | 'leftOut' | 'missing' | 'ineffective' | 'registered'>;
 
 type Task = 'open' | 'surroundings' | 'counts';
 
@@ -235,7 +235,7 @@ export class StatusBoard {
         ...surroundings, progress,
         generation: object.metadata.generation ?? 0,
         issues: this.#snapshot?.issues.get(origin) ?? [],
-        becomes: isIneffectiveKind(kind) ? 'nothing' : kind === 'ProxyConfig' ? 'pods' : 'resources',
+        becomes: isIneffectiveKind(kind) ? 'nothing' : (BECOMES[kind] ?? 'resources'),
       };
       report({ kind, object, facts, isUrgent });
       return isDone;
@@ -254,9 +254,12 @@ export class StatusBoard {
       conflicts: this.#conflicts.of(origin, snapshot),
       leftOut: reported.filter((l) => l.field === undefined).map((l) => l.reason),
       missing: missingReferences(kind, object, this.#indexes.of(snapshot)),
+      ...(kind === 'WorkloadGroup' ? { registered: this.#indexes.of(snapshot).machinesOf(object) } : {}),
       ineffective: [...fieldsNotInEffect({ kind, spec: object.spec }), ...metadataNotInEffect(kind, object.metadata), ...reported.flatMap((l) => (l.field === undefined ? [] : [{ path: l.field, why: l.reason }]))],
     };
   }
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+
+const BECOMES: Readonly<Record<string, ObjectFacts['becomes']>> = { ProxyConfig: 'pods', WorkloadGroup: 'machines' };

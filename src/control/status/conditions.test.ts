@@ -31,6 +31,7 @@ test('each fact comes to stand in one condition', () => {
     [{ progress: { interested: 4, acknowledged: 1, waitingFor: [], refusals: [{ proxy: 'a', message: 'no' }, { proxy: 'b', message: 'no' }, { proxy: 'c', message: 'never' }] } }, 'Programmed', 'False Refused: acknowledged by 1 of 4 interested proxies; refused by a and 1 more: no; c: never'],
     [{ isUsable: false }, 'Programmed', 'False Invalid: the object is left out; see Accepted'],
     [{ becomes: 'nothing' }, 'Programmed', 'False NotTranslated: nothing is made of objects of this kind; see InEffect'],
+    [{ becomes: 'machines', registered: 2 }, 'Programmed', 'True AtRegistration: in force for machines that register from now on; 2 registered now'],
     [{ becomes: 'pods' }, 'Programmed', 'True AtInjection: in force for pods that are created from now on'],
   ];
   for (const [facts, type, expected] of cases) assert.equal(said(facts, type), expected);

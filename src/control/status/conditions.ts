@@ -67,10 +67,11 @@ function inEffect({ ineffective }: ObjectFacts): Verdict {
   return no('FieldsNotInEffect', listed(ineffective.map(({ path, why }) => `${path}: ${why}`)));
 }
 
-function programmed({ isUsable, becomes, progress }: ObjectFacts): Verdict {
+function programmed({ isUsable, becomes, progress, registered = 0 }: ObjectFacts): Verdict {
   if (becomes === 'nothing') return no('NotTranslated', 'nothing is made of objects of this kind; see InEffect');
   if (!isUsable) return no('Invalid', 'the object is left out; see Accepted');
   if (becomes === 'pods') return yes('AtInjection', 'in force for pods that are created from now on');
+  if (becomes === 'machines') return yes('AtRegistration', `in force for machines that register from now on; ${registered} registered now`);
   const { interested, acknowledged, refusals } = progress;
   if (interested === 0) return yes('NoInterestedProxy', 'no connected proxy uses this object');
   const count = `acknowledged by ${acknowledged} of ${interested} interested proxies`;

@@ -32,7 +32,9 @@ export interface ObjectFacts {
   /** References that lead nowhere, with what there is instead. */
   readonly missing: readonly string[];
   readonly ineffective: readonly IneffectiveField[];
-  /** What objects of this kind come to: resources of proxies, the shape of pods that are created, nothing. */
-  readonly becomes: 'resources' | 'pods' | 'nothing';
+  /** What objects of this kind come to: resources of proxies, the shape of pods that are created, entries of machines that register, nothing. */
+  readonly becomes: 'resources' | 'pods' | 'machines' | 'nothing';
+  /** Of a WorkloadGroup: machines that are registered now. */
+  readonly registered?: number;
   readonly progress: Progress;
 }

@@ -1,4 +1,5 @@
 /** The mesh as objects that refer to others see it. Made when something is to be looked up in a snapshot. */
+import { RegistrationAnnotation } from '../../api/registration.ts';
 import { nearest } from '../../api/schema/check.ts';
 import type { DestinationRule } from '../../api/destination-rule.ts';
 import type { VirtualService } from '../../api/virtual-service.ts';
@@ -40,6 +41,8 @@ export class MeshIndex {
   readonly #byHost: ReadonlyMap<string, readonly MeshService[]>;
   readonly #policies: () => HostPolicyIndex;
   readonly #hints = new Map<string, string>();
+  /** Machines that are connected, by `namespace/name` of their group. */
+  #machines: ReadonlyMap<string, number> | undefined;
 
   constructor(snapshot: MeshSnapshot, policies: () => HostPolicyIndex) {
     this.snapshot = snapshot;
@@ -67,6 +70,12 @@ export class MeshIndex {
     return hint;
   }
 
+  /** How many machines of the group are connected. */
+  machinesOf(group: Stored): number {
+    this.#machines ??= new Map([...Map.groupBy(this.snapshot.objects.get('WorkloadEntry') ?? [], registeredBy)].map(([key, entries]) => [key, entries.length]));
+    return this.#machines.get(objectKey(group)) ?? 0;
+  }
+
   get settings(): MeshSettings {
     return this.snapshot.settings;
   }
@@ -80,4 +89,10 @@ export class MeshIndex {
   policyFor(service: MeshService, namespace: string): HostPolicy | undefined {
     return findHostPolicy(this.#policies(), { namespace, labels: {} }, service, this.settings.config.rootNamespace);
   }
+}
+
+/** Empty of entries that somebody wrote, and of those whose machine has gone. */
+function registeredBy({ metadata }: Stored): string {
+  const { [RegistrationAnnotation.group]: group = '', [RegistrationAnnotation.connectedAt]: connectedAt } = metadata.annotations ?? {};
+  return connectedAt === undefined ? '' : `${metadata.namespace ?? ''}/${group}`;
 }

@@ -30,8 +30,8 @@ export function inboundPorts(context: Context): InboundPort[] {
   if (context.proxy.interception === 'NONE') return [];
   const byPort = new Map<number, InboundPort>();
   for (const service of servicesOf(context)) {
-    for (const { port: servicePort, protocol, targetPort: wanted } of service.ports) {
-      const port = targetPort(wanted, context);
+    for (const { name, port: servicePort, protocol, targetPort: wanted } of service.ports) {
+      const port = context.proxy.ports?.[name] ?? targetPort(wanted, context);
       if (port === undefined || protocol === 'UDP') continue;
       const other = byPort.get(port);
       const own: InboundPort = { port, protocol, service, servicePort };

@@ -44,8 +44,23 @@ export interface Proxy {
   readonly answersDns: boolean;
   /** Canonical names for its own spans and metrics. */
   readonly workloadName: string;
+  /** Of a proxy outside of Kubernetes: the entry that speaks of it, or the group that one is made from when it connects. */
+  readonly machine?: MachineClaim;
+  /** Of a machine, by names of services' ports: where its application serves them. WorkloadEntry.ports */
+  readonly ports?: Readonly<Record<string, number>>;
   /** What its pod says over the mesh's `defaultConfig`, as far as the control plane acts on it. Annotation `proxy.istio.io/config`. */
   readonly own?: ProxyDefaults;
+}
+
+export interface MachineClaim {
+  /** WorkloadGroup of its namespace; AUTO_REGISTER_GROUP of the node. Empty: it has an entry. */
+  readonly group: string;
+  /** WorkloadEntry of its namespace that is there already; WORKLOAD_ENTRY of the node. Empty: it is to be registered. */
+  readonly entry: string;
+  /** NETWORK of the node. */
+  readonly network: string;
+  /** Its agent tells how the application is: the proxy configuration has a readinessProbe. */
+  readonly isProbed: boolean;
 }
 
 /** Names of filters of Istio's build that make a difference to what a proxy gets. */
@@ -93,9 +108,18 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
       metadata: labelsOf(metadata),
       answersDns: /^(true|1)$/i.test(text(metadata['DNS_CAPTURE'])),
       workloadName: text(metadata['WORKLOAD_NAME']),
+      ...machineClaim(metadata),
       ...ownConfig(labelsOf(metadata['ANNOTATIONS'])['proxy.istio.io/config']),
     },
   };
+}
+
+function machineClaim(metadata: JsonObject): { machine?: MachineClaim } {
+  const [group, entry] = [text(metadata['AUTO_REGISTER_GROUP']), text(metadata['WORKLOAD_ENTRY'])];
+  if (group === '' && entry === '') return {};
+  const config = metadata['PROXY_CONFIG'];
+  const isProbed = typeof config === 'object' && config !== null && !Array.isArray(config) && typeof config['readinessProbe'] === 'object';
+  return { machine: { group, entry: group === '' ? entry : '', network: text(metadata['NETWORK']), isProbed } };
 }
 
 /** The rest is between the pod and its proxy. */

@@ -1,5 +1,5 @@
 /** For tests: a client that speaks delta or state-of-the-world xDS and keeps what it was told. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, type JsonObject } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, type ChannelCredentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import {
   DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema,
@@ -8,7 +8,7 @@ import {
 
 export interface TestNode {
   id: string;
-  metadata?: Record<string, string | Record<string, string>>;
+  metadata?: JsonObject;
   extensions?: { name: string }[];
 }
 
