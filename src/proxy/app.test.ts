@@ -29,6 +29,7 @@ import { TypeUrl } from '../xds/type-urls.ts';
 import { createProxyApp } from './app.ts';
 import { decodeSettings } from './bootstrap/decode-settings.ts';
 
+const ALL = { clusters: 'all', resources: true } as const;
 const CLUSTER = 'outbound|80||web.default.svc.cluster.local';
 const raw = { requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: (b: Buffer) => b, responseDeserialize: (b: Buffer) => b };
 const pack = <D extends DescMessage>(schema: D, init: MessageInitShape<D>) => anyPack(schema, create(schema, init));
@@ -100,7 +101,7 @@ async function startSidecar(t: TestContext, control: { port: number; rootPem: st
     return { status: response.status, body: await response.text() };
   };
   const call = async (path: string) => {
-    const bound = app.runtime.snapshot().listeners.find((l) => l.name === 'out')?.bound ?? assert.fail('the listener is not bound');
+    const bound = (await app.runtime.look(ALL)).listeners.find((l) => l.name === 'out')?.bound ?? assert.fail('the listener is not bound');
     const response = await fetch(`http://127.0.0.1:${bound.port}${path}`, { headers: { host: 'web' } });
     return [response.status, await response.text()] as const;
   };
@@ -140,7 +141,7 @@ test('draining lets the request under way finish and makes the proxy unready', a
   const { app, page, call } = await startSidecar(t, control, makeDirectory(t));
   await eventually(async () => assert.equal((await page('readiness', '/healthz/ready')).status, 200));
   const slow = call('/slow');
-  await eventually(() => assert.equal(app.runtime.snapshot().activeRequests, 1));
+  await eventually(async () => assert.equal((await app.runtime.look(ALL)).activeRequests, 1));
   const drained = app.drain();
   assert.deepEqual(await page('readiness', '/healthz/ready'), { status: 503, body: 'the proxy is draining\n' });
   assert.equal((await page('admin', '/ready')).body, 'DRAINING\n');
@@ -168,10 +169,10 @@ test('a sidecar of a real control plane gets the virtual hosts of its routes one
   t.after(() => control.stop());
   const { app, page } = await startSidecar(t, control, makeDirectory(t));
   await eventually(async () => assert.deepEqual(await page('readiness', '/healthz/ready'), { status: 200, body: '' }));
-  const names = app.runtime.snapshot().resources.get(TypeUrl.VirtualHost)?.map((r) => r.name).sort();
+  const names = (await app.runtime.look(ALL)).resources.get(TypeUrl.VirtualHost)?.map((r) => r.name).sort();
   assert.deepEqual(names, ['80/shop.default.svc.cluster.local:80', '80/web.default.svc.cluster.local:80']);
   assert.deepEqual(control.discovery.connections().flatMap((c) => c.refusals()), []);
-  const routes = app.runtime.snapshot().resources.get(TypeUrl.Route)?.find((r) => r.name === '80');
+  const routes = (await app.runtime.look(ALL)).resources.get(TypeUrl.Route)?.find((r) => r.name === '80');
   const message = fromBinary(RouteConfigurationSchema, routes?.value ?? assert.fail('no routes'));
   assert.deepEqual(message.virtualHosts.map((host) => host.name).sort(), ['allow_any', 'shop.default.svc.cluster.local:80', 'web.default.svc.cluster.local:80']);
 });

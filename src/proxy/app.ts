@@ -1,9 +1,10 @@
 /** The composition root of sidecar and gateway: bootstrap → identity → configuration → data path → admin pages. */
+import { availableParallelism } from 'node:os';
 import { sleep, systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { LogLevels, createLog } from '../base/log.ts';
-import type { Log } from '../base/log.ts';
+import type { Log, LogLevel } from '../base/log.ts';
 import { createAdsClient } from '../xds/client/ads-client.ts';
 import type { AdsClient } from '../xds/client/ads-client.ts';
 import { createLastGoodFile } from '../xds/client/last-good-file.ts';
@@ -19,13 +20,12 @@ import { encodeNode, OWN_ANNOUNCEMENT } from './bootstrap/xds-node.ts';
 import type { Announcement } from './bootstrap/xds-node.ts';
 import type { DnsProxy } from './dns/dns-proxy.ts';
 import { openWorkloadDns } from './dns/workload-dns.ts';
-import type { BindOptions, ProxyRuntime, Rejected, ResourceUpdate } from './runtime-contract.ts';
-import { createRuntime } from './runtime.ts';
+import type { BindOptions, ProxyRuntime, Rejected, ResourceUpdate, StateWanted } from './runtime-contract.ts';
 import type { SignedWorkload } from './secrets/signing-client.ts';
 import { createWorkloadSecrets } from './secrets/workload-secrets.ts';
 import type { WorkloadSecrets } from './secrets/workload-secrets.ts';
-import { createPeerCodec } from './telemetry/peer-codec.ts';
-import { Telemetry } from './telemetry/telemetry.ts';
+import { ThreadedTraffic } from './threads/threaded-traffic.ts';
+import { LocalTraffic, type Traffic, type TrafficDeps } from './traffic.ts';
 
 export interface ProxyAppOptions {
   readonly settings: ProxySettings;
@@ -42,6 +42,10 @@ export interface ProxyAppOptions {
   readonly certificate?: () => Promise<SignedWorkload>;
   /** Longest wait of an access-log line; default 50 ms. */
   readonly logFlushMs?: number;
+  /** The program that threads are started with, when settings ask for more than one; default: that of this process. */
+  readonly threadEntry?: string;
+  /** Called when the proxy cannot go on; default: it is thrown. */
+  readonly onFailed?: (error: Error) => void;
   /** Called when an admin page asks the process to end. */
   readonly onQuit?: () => void;
 }
@@ -70,10 +74,9 @@ export function createProxyApp(options: ProxyAppOptions): ProxyApp {
 
 class App implements ProxyApp, ProxyView {
   readonly settings: ProxySettings;
-  readonly telemetry: Telemetry;
   readonly secrets: WorkloadSecrets;
   readonly levels: LogLevels;
-  readonly runtime: ProxyRuntime;
+  readonly #traffic: Traffic;
   readonly startedMs: number;
   readonly ports = new Map<PortName, number>();
   readonly #clock: Clock;
@@ -98,28 +101,24 @@ class App implements ProxyApp, ProxyView {
     for (const [scope, level] of settings.logLevels) this.levels.set(scope, level);
     this.#log = options.log ?? createLog(this.levels);
     this.#onQuit = options.onQuit ?? (() => {});
-    this.telemetry = new Telemetry({ settings, env: options.env ?? {}, log: this.#log.scope('telemetry'), clock, logFlushMs: options.logFlushMs });
     this.secrets = createWorkloadSecrets({ request: options.certificate ?? (() => requestOwnCertificate(settings)), policy: settings.identity, log: this.#log.scope('identity'), clock });
-    this.runtime = createRuntime({
-      outcomes: this.telemetry,
-      secrets: this.secrets,
-      peer: createPeerCodec(settings.workload, settings.nodeId),
-      tracer: this.telemetry.tracer,
-      clock,
-      log: this.#log.scope('proxy'),
-      bind: options.bind ?? {},
-      node: { id: settings.nodeId, cluster: settings.nodeCluster, metadata: settings.metadata },
-      maxConnections: settings.maxConnections,
-      maxHandshakes: settings.maxHandshakes,
-      env: options.env ?? {},
-    });
+    this.#traffic = this.#createTraffic({ settings, secrets: this.secrets, clock, log: this.#log, levels: this.levels, env: options.env ?? {}, bind: options.bind, logFlushMs: options.logFlushMs }, options);
     const announcement = options.announcement ?? OWN_ANNOUNCEMENT;
     this.#wholeTypes = wholeTypes(announcement, settings);
     this.#ads = this.#createAds(announcement);
     this.#pages = this.#createPages();
   }
 
+  get runtime(): ProxyRuntime {
+    return this.#traffic.runtime;
+  }
+
+  get threads(): number {
+    return this.#traffic.threads;
+  }
+
   async start(): Promise<void> {
+    this.#traffic.start();
     this.runtime.onInterest((typeUrl, names) => {
       if (!this.#wholeTypes.includes(typeUrl)) this.#ads.setNames(typeUrl, names);
     });
@@ -154,15 +153,23 @@ class App implements ProxyApp, ProxyView {
 
   async close(): Promise<void> {
     this.secrets.close();
-    await Promise.all([this.#ads.close(), this.#dns?.close(), this.runtime.close(), this.telemetry.close(), ...this.#pages.map(([, service]) => service.close())]);
+    await Promise.all([this.#ads.close(), this.#dns?.close(), this.#traffic.close(), ...this.#pages.map(([, service]) => service.close())]);
   }
 
   now(): number {
     return this.#clock.now();
   }
 
-  snapshot() {
-    return this.runtime.snapshot();
+  look(wanted: StateWanted) {
+    return this.#traffic.look(wanted);
+  }
+
+  resetCounters(): void {
+    this.#traffic.resetCounters();
+  }
+
+  setLogLevel(scope: string, level: LogLevel): void {
+    this.#traffic.setLogLevel(scope, level);
   }
 
   ads() {
@@ -190,7 +197,7 @@ class App implements ProxyApp, ProxyView {
     return this.#dns;
   }
 
-  metrics(): string {
+  metrics(): Promise<string> {
     return dataPathMetrics(this);
   }
 
@@ -219,8 +226,21 @@ class App implements ProxyApp, ProxyView {
   async #drain(): Promise<void> {
     this.announceEnd();
     await this.runtime.drain(this.settings.role === 'router' ? this.settings.drainMs : 0);
-    await this.telemetry.close();
+    await this.#traffic.endTelemetry();
     this.#log.info('drained');
+  }
+
+  #createTraffic(deps: TrafficDeps, { threadEntry = process.argv[1] ?? '', onFailed = raise }: ProxyAppOptions): Traffic {
+    const threads = deps.settings.concurrency || availableParallelism();
+    if (threads === 1) return new LocalTraffic(deps);
+    return new ThreadedTraffic(deps, {
+      threads,
+      entry: threadEntry,
+      onFailed: (error) => {
+        this.#log.error('a thread of the proxy has failed; the proxy ends', { error });
+        onFailed(error);
+      },
+    });
   }
 
   #createAds(announcement: Announcement): AdsClient {
@@ -255,6 +275,10 @@ class App implements ProxyApp, ProxyView {
 function wholeTypes({ extensions }: Announcement, { dns }: ProxySettings): readonly string[] {
   const isOurs = extensions.includes(TAKES_VIRTUAL_HOSTS);
   return [TypeUrl.Cluster, ...(isOurs ? [TypeUrl.Endpoints] : []), TypeUrl.Listener, ...(isOurs ? [TypeUrl.VirtualHost] : []), ...(dns.captures ? [TypeUrl.NameTable] : [])];
+}
+
+function raise(error: Error): never {
+  throw error;
 }
 
 function lastError(ads: AdsClient): string {

@@ -3,14 +3,19 @@
  * Nothing that carries a request is cut off: the pod's grace period is the only deadline. */
 import { sleep, type Clock } from '../base/clock.ts';
 
-/** What is there to end. */
-export interface Served {
+/** Who is there. */
+export interface Presence {
   /** Connections of clients, idle or not. */
   readonly openConnections: number;
-  /** Monotonic ms; -Infinity: never. */
-  readonly lastAcceptedAt: number;
-  /** Ends connections that have carried no request since. @param before monotonic ms */
-  closeIdle(before: number): void;
+  /** Since the last client came; Infinity: nobody has. */
+  readonly sinceAcceptedMs: number;
+}
+
+/** What is there to end. */
+export interface Served {
+  presence(): Presence | Promise<Presence>;
+  /** Ends connections that have carried no request for so long. */
+  closeIdle(idleMs: number): void;
 }
 
 /** An idle connection is the client's to close: a request may be on its way on it. Clients in the mesh do so as soon as they
@@ -60,10 +65,11 @@ export async function awaitQuiet(served: Served, clock: Clock, acceptMs: number)
   const started = clock.monotonic();
   let lastOpen = -Infinity;
   for (;;) {
+    if (clock.monotonic() - started >= IDLE_PATIENCE_MS) served.closeIdle(IDLE_PATIENCE_MS);
+    const { openConnections, sinceAcceptedMs } = await served.presence();
     const now = clock.monotonic();
-    if (now - started >= IDLE_PATIENCE_MS) served.closeIdle(now - IDLE_PATIENCE_MS);
-    if (served.openConnections > 0) lastOpen = now;
-    if (now - started >= acceptMs && now - Math.max(lastOpen, served.lastAcceptedAt) >= QUIET_MS) return;
+    if (openConnections > 0) lastOpen = now;
+    if (now - started >= acceptMs && Math.min(now - lastOpen, sinceAcceptedMs) >= QUIET_MS) return;
     await sleep(clock, POLL_MS);
   }
 }

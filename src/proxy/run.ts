@@ -3,8 +3,11 @@ import { errorText } from '../base/errors.ts';
 import { createProxyApp } from './app.ts';
 import { loadSettings } from './bootstrap/load-settings.ts';
 import type { ProxySettings } from './bootstrap/settings.ts';
+import { THREAD_ARGUMENTS } from './threads/thread.ts';
+import { runThread } from './threads/thread-main.ts';
 
 export async function runProxy(argv: readonly string[]): Promise<void> {
+  if (argv[1] === THREAD_ARGUMENTS[1]) return runThread();
   let settings: ProxySettings;
   try {
     settings = await loadSettings(argv, process.env);
@@ -20,7 +23,7 @@ export async function runProxy(argv: readonly string[]): Promise<void> {
     // The pod's grace period is the only deadline: the kubelet ends what takes longer.
     void app.drain().then(() => app.close()).finally(() => process.exit(0));
   };
-  const app = createProxyApp({ settings, env: process.env, onQuit: end });
+  const app = createProxyApp({ settings, env: process.env, onQuit: end, onFailed: () => process.exit(1) });
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
   try {

@@ -1,9 +1,11 @@
 /** The face of the data path towards the rest of the sidecar: configuration in, state out. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Incoming, Presence } from './ending.ts';
 import type { OutcomeSink } from './outcome.ts';
 import type { PeerMetadataCodec } from './peer-metadata.ts';
 import type { SecretSource } from './secret-source.ts';
+import type { SharedState } from './threads/shared-state.ts';
 import type { Tracer } from './tracing.ts';
 
 export interface ResourceUpdate {
@@ -57,6 +59,8 @@ export interface RuntimeDeps {
   readonly maxConnections?: number;
   /** TLS handshakes with clients in progress at once, over all listeners; default 2000. */
   readonly maxHandshakes?: number;
+  /** What this thread has in common with others that serve the same listeners; absent: it is the only one. */
+  readonly shared?: SharedState;
   /** Of this process, for plugins that are given variables of it; default: none. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -105,6 +109,16 @@ export interface ListenerState {
   /** Where it is bound; undefined for listeners that only receive redirected connections. */
   readonly bound?: SocketAddress;
   readonly activeConnections: number;
+  /** Connections accepted since the start. */
+  readonly accepted: number;
+  /** Of each thread, when there are several. */
+  readonly threads?: readonly { readonly activeConnections: number; readonly accepted: number }[];
+}
+
+/** What of the state is worth its cost: values of resources and clusters that nobody has called are many in a big mesh. */
+export interface StateWanted {
+  readonly clusters: 'all' | 'called' | 'none';
+  readonly resources: boolean;
 }
 
 export interface ProxyState {
@@ -137,5 +151,16 @@ export interface ProxyRuntime {
   drain(acceptMs?: number): Promise<void>;
   /** Ends everything now. */
   close(): Promise<void>;
+  look(wanted: StateWanted): ProxyState | Promise<ProxyState>;
+}
+
+/** The data path of one thread, whose state is there at once. */
+export interface DataPath extends ProxyRuntime {
   snapshot(): ProxyState;
+  incoming(): Incoming;
+  presence(): Presence;
+  /** Ends connections that have carried no request for so long. */
+  closeIdle(idleMs: number): void;
+  /** Stops accepting; resolves when every connection has ended. */
+  stop(): Promise<void>;
 }

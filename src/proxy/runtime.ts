@@ -4,7 +4,7 @@ import { bytesField, concat } from '../xds/wire.ts';
 import { errorText } from '../base/errors.ts';
 import { ClusterStore } from './config/cluster-store.ts';
 import { decode, ResourceType } from './config/decode.ts';
-import { awaitQuiet, awaitSilence } from './ending.ts';
+import { awaitQuiet, awaitSilence, type Incoming, type Presence } from './ending.ts';
 import { routeCompiler } from './config/http-manager.ts';
 import { ListenerStore } from './config/listener-store.ts';
 import { ResourceTable } from './config/resource-table.ts';
@@ -16,9 +16,9 @@ import { ConnectionLimit } from './net/connection-limit.ts';
 import { Handshakes } from './net/handshakes.ts';
 import { createOriginalDestination, type OriginalDestination } from './net/original-dst.ts';
 import { createSecretStore, type SecretStore } from './net/secret-store.ts';
-import type { ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
+import type { DataPath, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
 
-export type { BindOptions, ProxyNode, ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
+export type { BindOptions, DataPath, ProxyNode, ProxyRuntime, ProxyState, Rejected, ResourceUpdate, RuntimeDeps } from './runtime-contract.ts';
 
 const SWEEP_MS = 1000;
 /** Field number of RouteConfiguration.virtual_hosts. */
@@ -27,11 +27,11 @@ const TYPES = [ResourceType.Listener, ResourceType.Route, ResourceType.VirtualHo
 /** Secrets that the workload makes itself or reads from files; the control plane is not asked for them. */
 const OWN_SECRET = /^(?:default|ROOTCA|file-root:.*|file-cert:.*|file-crl:.*)$/;
 
-export function createRuntime(deps: RuntimeDeps): ProxyRuntime {
+export function createRuntime(deps: RuntimeDeps): DataPath {
   return new Runtime(deps);
 }
 
-class Runtime implements ProxyRuntime {
+class Runtime implements DataPath {
   readonly #deps: RuntimeDeps;
   readonly #secrets: SecretStore;
   readonly #clusters: ClusterStore;
@@ -54,9 +54,9 @@ class Runtime implements ProxyRuntime {
     const { clock, secrets, outcomes, tracer, peer, log, bind, node } = deps;
     const random = deps.random ?? Math.random;
     this.#secrets = createSecretStore(secrets);
-    this.#clusters = new ClusterStore({ clock, random, secrets: this.#secrets }, () => {});
+    this.#clusters = new ClusterStore({ clock, random, secrets: this.#secrets, shared: deps.shared }, () => {});
     const clusters = { get: (name: string) => this.#clusters.get(name) };
-    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', end: this.#end, handshakes: new Handshakes(deps.maxHandshakes), date: createDateSource(clock) };
+    const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', end: this.#end, handshakes: new Handshakes(deps.maxHandshakes), ticketSecret: deps.shared?.ticketSecret, date: createDateSource(clock) };
     const plugins = new WasmPlugins({ clock, clusters, log: log.scope('wasm'), node, env: deps.env ?? {} });
     this.#filters = { clock, random, peer, clusters, plugins };
     this.#routes = new RouteStore(routeCompiler(this.#filters));
@@ -65,7 +65,7 @@ class Runtime implements ProxyRuntime {
       secrets: this.#secrets,
       bind,
       log,
-      limit: deps.maxConnections === undefined ? undefined : new ConnectionLimit(deps.maxConnections),
+      limit: deps.maxConnections === undefined ? undefined : new ConnectionLimit(deps.maxConnections, deps.shared?.slots.acquire('connections')),
       onPortFree: (name) => {
         for (const listener of this.#freed) listener(name);
       },
@@ -142,13 +142,29 @@ class Runtime implements ProxyRuntime {
   }
 
   silence(limitMs: number): Promise<void> {
-    return awaitSilence(() => this.#listeners.incoming(), { clock: this.#deps.clock, limitMs });
+    return awaitSilence(() => this.incoming(), { clock: this.#deps.clock, limitMs });
   }
 
   async drain(acceptMs = 0): Promise<void> {
     this.announceEnd();
-    await awaitQuiet(this.#listeners, this.#deps.clock, acceptMs);
-    await this.#listeners.drain();
+    await awaitQuiet(this, this.#deps.clock, acceptMs);
+    await this.stop();
+  }
+
+  incoming(): Incoming {
+    return this.#listeners.incoming();
+  }
+
+  presence(): Presence {
+    return { openConnections: this.#listeners.openConnections, sinceAcceptedMs: this.#deps.clock.monotonic() - this.#listeners.lastAcceptedAt };
+  }
+
+  closeIdle(idleMs: number): void {
+    this.#listeners.closeIdle(this.#deps.clock.monotonic() - idleMs);
+  }
+
+  stop(): Promise<void> {
+    return this.#listeners.drain();
   }
 
   async close(): Promise<void> {
@@ -158,6 +174,11 @@ class Runtime implements ProxyRuntime {
     this.#listeners.close();
     this.#clusters.close();
     this.#secrets.close();
+  }
+
+  /** Nothing is worked out before it is read. */
+  look(): ProxyState {
+    return this.snapshot();
   }
 
   snapshot(): ProxyState {

@@ -17,21 +17,24 @@ const DAY_MS = 86_400_000;
 const isJson = (request: PageRequest) => request.query.get('format') === 'json';
 
 /** All metrics of the data path as Prometheus text. */
-export const dataPathMetrics = (view: ProxyView): string => expose(view.telemetry.registry.families()) + exposeEnvoyStats(collectEnvoyStats(view, 'called'));
+export async function dataPathMetrics(view: ProxyView): Promise<string> {
+  const look = await view.look({ clusters: 'called', resources: false });
+  return expose(look.counts.families) + exposeEnvoyStats(collectEnvoyStats(view, look, 'called'));
+}
 
-export const metricsPage = (view: ProxyView): Page => ({ type: PROMETHEUS_TYPE, body: dataPathMetrics(view) });
+export const metricsPage = async (view: ProxyView): Promise<Page> => ({ type: PROMETHEUS_TYPE, body: await dataPathMetrics(view) });
 
 export function adminRoutes(view: ProxyView): Route[] {
   const routes: Route[] = [
     { path: '/certs', handle: () => json(certificates(view)) },
-    { path: '/clusters', handle: (r) => (isJson(r) ? json(clustersJson(view.snapshot().clusters)) : text(clustersText(view.snapshot().clusters))) },
+    { path: '/clusters', handle: (r) => clusters(view, r) },
     { path: '/config_dump', handle: (r) => configDump(view, r) },
     { path: '/drain_listeners', isMutation: true, handle: () => startDrain(view) },
     { path: '/healthcheck/fail', isMutation: true, handle: () => setHealth(view, true) },
     { path: '/healthcheck/ok', isMutation: true, handle: () => setHealth(view, false) },
     { path: '/hot_restart_version', handle: () => text('disabled\n') },
     { path: '/init_dump', handle: () => json({ unready_targets_dumps: [] }) },
-    { path: '/listeners', handle: (r) => (isJson(r) ? json(listenersJson(view.snapshot().listeners)) : text(listenersText(view.snapshot().listeners))) },
+    { path: '/listeners', handle: (r) => listeners(view, r) },
     { path: '/logging', handle: (r) => logging(view, r) },
     { path: '/memory', handle: () => json(memory()) },
     { path: '/quitquitquit', isMutation: true, handle: () => quit(view) },
@@ -46,13 +49,24 @@ export function adminRoutes(view: ProxyView): Route[] {
   return [{ path: '/', handle: help }, { path: '/help', handle: help }, ...routes];
 }
 
+async function clusters(view: ProxyView, request: PageRequest): Promise<Page> {
+  const { state } = await view.look({ clusters: 'all', resources: false });
+  return isJson(request) ? json(clustersJson(state.clusters)) : text(clustersText(state.clusters));
+}
+
+async function listeners(view: ProxyView, request: PageRequest): Promise<Page> {
+  const { state } = await view.look({ clusters: 'none', resources: false });
+  return isJson(request) ? json(listenersJson(state.listeners)) : text(listenersText(state.listeners));
+}
+
 async function configDump(view: ProxyView, request: PageRequest): Promise<Page> {
   const pattern = request.query.get('name_regex');
   const name = pattern === null ? undefined : readRegex(pattern);
   if (name === 'bad') return text(`name_regex is not a regular expression: ${pattern}\n`, 400);
   // Tens of schemas that nothing else needs: loaded when somebody asks.
   const [{ buildConfigDump }, { configTypes }] = await Promise.all([import('./config-dump.ts'), import('./type-registry.ts')]);
-  return json(buildConfigDump(view, configTypes(), { resource: request.query.get('resource') ?? undefined, nameRegex: name, includeEds: request.query.has('include_eds') }));
+  const { state } = await view.look({ clusters: 'none', resources: true });
+  return json(buildConfigDump(view, configTypes(), { resources: state.resources, resource: request.query.get('resource') ?? undefined, nameRegex: name, includeEds: request.query.has('include_eds') }));
 }
 
 function readRegex(pattern: string): RegExp | 'bad' {
@@ -63,14 +77,14 @@ function readRegex(pattern: string): RegExp | 'bad' {
   }
 }
 
-function stats(view: ProxyView, request: PageRequest): Page {
+async function stats(view: ProxyView, request: PageRequest): Promise<Page> {
   const { query } = request;
   if (query.get('format') === 'prometheus') return metricsPage(view);
   const pattern = query.get('filter');
   const filter = pattern === null ? undefined : readRegex(pattern);
   if (filter === 'bad') return text(`filter is not a regular expression: ${pattern}\n`, 400);
   const select = { filter, usedOnly: query.has('usedonly') };
-  const all = collectEnvoyStats(view, 'all');
+  const all = collectEnvoyStats(view, await view.look({ clusters: 'all', resources: false }), 'all');
   return isJson(request) ? json(statsJson(all, select)) : text(statsText(all, select));
 }
 
@@ -87,7 +101,7 @@ async function serverInfo(view: ProxyView): Promise<JsonObject> {
     version: `lateen/${ISTIO_API_VERSION}/Node ${process.versions.node}`,
     state: view.state(),
     hot_restart_version: 'disabled',
-    command_line_options: { concurrency: 1, mode: 'Serve', log_level: view.levels.get(''), service_node: settings.nodeId, service_cluster: settings.nodeCluster, drain_time: `${settings.drainMs / 1000}s` },
+    command_line_options: { concurrency: view.threads, mode: 'Serve', log_level: view.levels.get(''), service_node: settings.nodeId, service_cluster: settings.nodeCluster, drain_time: `${settings.drainMs / 1000}s` },
     node: nodeJson(view),
     uptime_current_epoch: uptime,
     uptime_all_epochs: uptime,
@@ -119,7 +133,7 @@ function logging(view: ProxyView, request: PageRequest): Page {
   for (const [scope = '', name = ''] of changes) {
     const level = parseLogLevel(name);
     if (!level) return text(`"${name}" is not a level; use ${LOG_LEVELS.join(', ')}\n`, 400);
-    view.levels.set(scope, level);
+    view.setLogLevel(scope, level);
   }
   return text(`active loggers:\n${view.levels.entries().map(([scope, level]) => `  ${scope === '' ? 'default' : scope}: ${level}\n`).join('')}`);
 }
@@ -145,11 +159,6 @@ function quit(view: ProxyView): Page {
 }
 
 function resetCounters(view: ProxyView): Page {
-  for (const family of view.telemetry.registry.families()) {
-    for (const { cell } of family.series()) {
-      if ('value' in cell && family.kind === 'counter') cell.value = 0;
-    }
-  }
-  view.telemetry.clusters.reset();
+  view.resetCounters();
   return text('OK\n');
 }

@@ -46,7 +46,7 @@ function makeState(): ProxyState {
     clusters: [cluster],
     calledClusters: [cluster],
     clusterCounts: { total: 1, warming: 0 },
-    listeners: [{ name: 'virtualOutbound', bound: { address: '0.0.0.0', port: 15_001 }, activeConnections: 0 }, { name: '0.0.0.0_9080', activeConnections: 0 }],
+    listeners: [{ name: 'virtualOutbound', bound: { address: '0.0.0.0', port: 15_001 }, activeConnections: 0, accepted: 0 }, { name: '0.0.0.0_9080', activeConnections: 0, accepted: 0 }],
     activeRequests: 1,
   };
 }
@@ -56,12 +56,14 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
   const ca = createAuthority({ commonName: 'root', lifetimeMs: 1e10 });
   const leaf = ca.issue({ sans: { uri: ['spiffe://cluster.local/ns/ns/sa/default'] }, lifetimeMs: 86_400_000 * 3, usages: ['server', 'client'] });
   const calls: string[] = [];
+  const levels = new LogLevels();
+  const telemetry = new Telemetry({ settings, log: silentLog });
   const view: ProxyView & { reason: string | undefined } = {
-    settings, levels: new LogLevels(), startedMs: Date.now() - 5000, reason: undefined,
-    telemetry: new Telemetry({ settings, log: silentLog }),
+    settings, levels, startedMs: Date.now() - 5000, reason: undefined,
     secrets: { current: () => ({ certificatePem: leaf.certificatePem, rootPem: ca.certificatePem, receivedMs: Date.now() }), renewals: 1 },
     now: () => Date.now(),
-    snapshot: makeState,
+    threads: 1, resetCounters() {}, setLogLevel: (scope, level) => levels.set(scope, level),
+    look: async () => ({ state: makeState(), counts: telemetry.state() }),
     ads: () => ({ connected: true, connects: 1, updates: 3, rejects: 1 }),
     dns: () => ({ counters: { requests: 3, upstreamRequests: 2, failures: 1 }, list: () => [{ host: 'reviews.default.svc.cluster.local', v4: ['10.96.0.7'], v6: 0 }] }),
     state: () => 'LIVE',

@@ -5,7 +5,7 @@ import { AnySchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { NodeSchema } from '../../xds/generated/envoy/config/core/v3/base_pb.js';
 import { encodeNode } from '../bootstrap/xds-node.ts';
-import type { ResourceState } from '../runtime-contract.ts';
+import type { ProxyState, ResourceState } from '../runtime-contract.ts';
 import { ROOT_SECRET, WORKLOAD_SECRET } from '../secrets/workload-secrets.ts';
 import type { ProxyView } from './proxy-view.ts';
 
@@ -17,11 +17,12 @@ export interface ConfigDumpQuery {
   /** Only resources whose name matches. */
   readonly nameRegex?: RegExp | undefined;
   readonly includeEds: boolean;
+  readonly resources: ProxyState['resources'];
 }
 
 /** Names are the proto's (`dynamic_active_clusters`), as Envoy prints them. */
 export function buildConfigDump(view: ProxyView, types: Registry, query: ConfigDumpQuery): JsonObject {
-  const printer = new Printer(view, types, query.nameRegex);
+  const printer = new Printer(view, types, query);
   const dumps: JsonObject[] = [bootstrapDump(view), printer.clusters()];
   if (query.includeEds) dumps.push(printer.endpoints());
   dumps.push(printer.listeners(), { '@type': `${ADMIN}.ScopedRoutesConfigDump` }, printer.routes(), printer.secrets(), { '@type': `${ADMIN}.EcdsConfigDump` });
@@ -50,14 +51,14 @@ export const nodeJson = (view: ProxyView): JsonValue => toJson(NodeSchema, fromB
 class Printer {
   readonly #view: ProxyView;
   readonly #types: Registry;
-  readonly #state;
+  readonly #state: ProxyState['resources'];
   readonly #name: RegExp | undefined;
 
-  constructor(view: ProxyView, types: Registry, name: RegExp | undefined) {
+  constructor(view: ProxyView, types: Registry, { resources, nameRegex }: ConfigDumpQuery) {
     this.#view = view;
     this.#types = types;
-    this.#state = view.snapshot().resources;
-    this.#name = name;
+    this.#state = resources;
+    this.#name = nameRegex;
   }
 
   clusters(): JsonObject {

@@ -1,7 +1,8 @@
 /** The counts that people look for under Envoy's names, made from the state of the proxy when they are asked for. */
-import type { ClusterState } from '../runtime-contract.ts';
+import type { ClusterState, ListenerState } from '../runtime-contract.ts';
+import type { ClusterCount } from '../telemetry/cluster-counters.ts';
 import { renderLabels } from '../telemetry/registry.ts';
-import type { ProxyView } from './proxy-view.ts';
+import type { Look, ProxyView } from './proxy-view.ts';
 
 export interface EnvoyStat {
   /** Envoy's dotted name: `cluster.NAME.upstream_rq_total`. */
@@ -16,8 +17,7 @@ export interface EnvoyStat {
 const STATE_NUMBER = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
 
 /** @param clusters `called`: what nobody has called has nothing to count, and a mesh may have thousands of them */
-export function collectEnvoyStats(view: ProxyView, clusters: 'all' | 'called'): EnvoyStat[] {
-  const state = view.snapshot();
+export function collectEnvoyStats(view: ProxyView, { state, counts }: Look, clusters: 'all' | 'called'): EnvoyStat[] {
   const ads = view.ads();
   const memory = process.memoryUsage();
   const stats: EnvoyStat[] = [];
@@ -28,7 +28,7 @@ export function collectEnvoyStats(view: ProxyView, clusters: 'all' | 'called'): 
   plain('cluster_manager.cds.update_success', ads.updates, 'counter');
   plain('cluster_manager.cds.update_rejected', ads.rejects, 'counter');
   plain('listener_manager.total_listeners_active', state.listeners.length);
-  plain('listener_manager.workers_started', 1);
+  plain('listener_manager.workers_started', view.threads);
   plain('control_plane.connected_state', ads.connected ? 1 : 0);
   plain('http.downstream_rq_active', state.activeRequests);
   plain('server.live', view.state() === 'LIVE' ? 1 : 0);
@@ -36,16 +36,25 @@ export function collectEnvoyStats(view: ProxyView, clusters: 'all' | 'called'): 
   plain('server.uptime', Math.floor((view.now() - view.startedMs) / 1000));
   plain('server.memory_allocated', memory.heapUsed);
   plain('server.memory_physical_size', memory.rss);
-  plain('tracing.opentelemetry.spans_sent', view.telemetry.spans.sent, 'counter');
-  plain('tracing.opentelemetry.spans_dropped', view.telemetry.spans.dropped, 'counter');
-  plain('access_log.lines_dropped', view.telemetry.accessLog.dropped, 'counter');
-  for (const cluster of clusters === 'all' ? state.clusters : state.calledClusters) stats.push(...clusterStats(view, cluster));
+  plain('tracing.opentelemetry.spans_sent', counts.spans.sent, 'counter');
+  plain('tracing.opentelemetry.spans_dropped', counts.spans.dropped, 'counter');
+  plain('access_log.lines_dropped', counts.linesDropped, 'counter');
+  for (const cluster of clusters === 'all' ? state.clusters : state.calledClusters) stats.push(...clusterStats(cluster, counts.clusters.get(cluster.name)));
+  // Names of listeners are many and tell a time series little; who asks for all of them wants to see how the threads share.
+  if (clusters === 'all') for (const [stat, value, kind] of state.listeners.flatMap(listenerStats)) plain(stat, value, kind);
   return stats;
 }
 
-function clusterStats(view: ProxyView, cluster: ReturnType<ProxyView['snapshot']>['clusters'][number]): EnvoyStat[] {
+/** Envoy: `listener.ADDRESS.worker_N.*`. */
+function listenerStats({ name, threads = [] }: ListenerState): [stat: string, value: number, kind: EnvoyStat['kind']][] {
+  return threads.flatMap(({ activeConnections, accepted }, thread): [string, number, EnvoyStat['kind']][] => [
+    [`listener.${name}.worker_${thread}.downstream_cx_active`, activeConnections, 'gauge'],
+    [`listener.${name}.worker_${thread}.downstream_cx_total`, accepted, 'counter'],
+  ]);
+}
+
+function clusterStats(cluster: ClusterState, count: ClusterCount | undefined): EnvoyStat[] {
   const { name, hosts, open, overflows, ejections } = cluster;
-  const count = view.telemetry.clusters.get(name);
   const sum = (read: (host: (typeof hosts)[number]) => number) => hosts.reduce((total, host) => total + read(host), 0);
   const of = (stat: string, value: number, kind: EnvoyStat['kind']): EnvoyStat => ({ name: `cluster.${name}.${stat}`, metric: `envoy_cluster_${stat}`, labels: { cluster_name: name }, value, kind });
   const stats = [

@@ -1,10 +1,10 @@
 /** What the admin pages look at and what they may do. The composition root implements it. */
-import type { LogLevels } from '../../base/log.ts';
+import type { LogLevel, LogLevels } from '../../base/log.ts';
 import type { AdsStatus } from '../../xds/client/ads-client.ts';
 import type { ProxySettings } from '../bootstrap/settings.ts';
-import type { ProxyState } from '../runtime-contract.ts';
+import type { ProxyState, StateWanted } from '../runtime-contract.ts';
 import type { WorkloadSecrets } from '../secrets/workload-secrets.ts';
-import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { TelemetryState } from '../telemetry/telemetry-state.ts';
 
 export type ServerState = 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING' | 'INITIALIZING';
 
@@ -31,18 +31,26 @@ export interface StatusView {
   quit(): void;
 }
 
+/** The data path at one moment. */
+export interface Look {
+  readonly state: ProxyState;
+  readonly counts: TelemetryState;
+}
+
 export interface ProxyView extends StatusView {
   readonly settings: ProxySettings;
-  readonly telemetry: Telemetry;
   readonly secrets: Pick<WorkloadSecrets, 'current' | 'renewals'>;
   readonly levels: LogLevels;
   /** ms since the epoch. */
   readonly startedMs: number;
   now(): number;
-  snapshot(): ProxyState;
+  look(wanted: StateWanted): Promise<Look>;
+  resetCounters(): void;
+  setLogLevel(scope: string, level: LogLevel): void;
+  /** That serve clients. */
+  readonly threads: number;
   ads(): AdsStatus;
   state(): ServerState;
-  metrics(): string;
   notReady(): string | undefined;
   /** Answers readiness with 503 although all is well. */
   failHealth(fail: boolean): void;

@@ -25,6 +25,8 @@ const MAX_CONNECTIONS = 'overload.global_downstream_max_connections';
 const MAX_HANDSHAKES = 'lateen.max_downstream_tls_handshakes';
 /** Istio's. */
 const MOST_CONNECTIONS = 2_147_483_647;
+/** More would be a mistake, and each costs 10 MB and more. */
+const MOST_THREADS = 256;
 const PLAINTEXT_PORT = 15_010;
 const SECURE_PORT = 15_012;
 /** Envoy's and zap's level names → ours. */
@@ -61,10 +63,17 @@ export function decodeSettings(input: BootstrapInput): ProxySettings {
     listenerDrainMs: reader.duration('drainDuration', config['drainDuration'], 45_000),
     maxConnections: reader.checkNumber(`runtimeValues.${MAX_CONNECTIONS}`, asObject(config['runtimeValues'])[MAX_CONNECTIONS], { fallback: MOST_CONNECTIONS, min: 0, max: MOST_CONNECTIONS }),
     maxHandshakes: reader.checkNumber(`runtimeValues.${MAX_HANDSHAKES}`, asObject(config['runtimeValues'])[MAX_HANDSHAKES], { fallback: DEFAULT_MOST_HANDSHAKES, min: 1, max: MOST_CONNECTIONS }),
+    concurrency: readConcurrency(config, reader),
     exitWhenIdle: reader.flag('EXIT_ON_ZERO_ACTIVE_CONNECTIONS'),
   };
   if (reader.problems.length > 0) throw new BootstrapError(reader.problems);
   return Object.freeze(settings);
+}
+
+function readConcurrency(config: JsonObject, reader: SettingsReader): number {
+  const asked = reader.checkNumber('concurrency', config['concurrency'], { fallback: 1, min: 0, max: MOST_THREADS });
+  if (!Number.isInteger(asked)) reader.problems.push(`concurrency: ${JSON.stringify(config['concurrency'])} is not a whole number of threads`);
+  return asked;
 }
 
 function roleOf(argv: readonly string[], reader: SettingsReader): ProxyRole {

@@ -121,6 +121,8 @@ export interface ProxySettings {
   readonly maxConnections: number;
   /** TLS handshakes with clients in progress at once; default 2000. `runtimeValues`: `lateen.max_downstream_tls_handshakes`; Envoy has no such limit. */
   readonly maxHandshakes: number;
+  /** Threads that serve clients; 0: one for each core. Istio: concurrency; default 1, since each costs memory. */
+  readonly concurrency: number;
   /** EXIT_ON_ZERO_ACTIVE_CONNECTIONS. */
   readonly exitWhenIdle: boolean;
 }

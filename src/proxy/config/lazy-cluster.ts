@@ -3,6 +3,7 @@
 import type { ClusterState } from '../runtime-contract.ts';
 import { type ClusterDeps, UpstreamCluster } from '../upstream/cluster.ts';
 import { secretNames } from '../net/tls-settings.ts';
+import { hashText, xxHash64 } from '../upstream/hash.ts';
 import type { ClusterSettings } from '../upstream/settings.ts';
 import { compileCluster, compileEndpoints } from './clusters.ts';
 import { decode } from './decode.ts';
@@ -12,6 +13,8 @@ const NONE: readonly string[] = [];
 export class LazyCluster {
   readonly #deps: ClusterDeps;
   #value: Uint8Array;
+  /** As it was told first, where threads must know that they mean the same one. */
+  readonly #first: Uint8Array | undefined;
   /** Name of its endpoints, when they are told apart from it. */
   readonly service: string | undefined;
   readonly secretNames: readonly string[];
@@ -25,11 +28,12 @@ export class LazyCluster {
     const { discovery } = settings;
     this.#deps = deps;
     this.#value = value;
+    this.#first = deps.shared && value;
     this.service = discovery.kind === 'eds' ? discovery.service : undefined;
     const secrets = settings.transportMatches.flatMap(({ transport }) => secretNames(transport.tls)).concat(secretNames(settings.transport.tls));
     this.secretNames = secrets.length === 0 ? NONE : secrets;
     // Others wait for what DNS says of it.
-    if (discovery.kind === 'dns') this.#made = new UpstreamCluster(settings, deps);
+    if (discovery.kind === 'dns') this.#made = new UpstreamCluster(settings, deps, this.#version());
   }
 
   /** Encoded, as it was told last. */
@@ -88,8 +92,12 @@ export class LazyCluster {
     this.#made?.destroy();
   }
 
+  #version(): string {
+    return this.#first === undefined ? '' : hashText(xxHash64(Buffer.from(this.#first).toString('latin1')));
+  }
+
   #make(): UpstreamCluster {
-    const cluster = new UpstreamCluster(compileCluster(decode('cluster', this.#value)), this.#deps);
+    const cluster = new UpstreamCluster(compileCluster(decode('cluster', this.#value)), this.#deps, this.#version());
     if (this.#endpoints) takeEndpoints(cluster, this.#endpoints);
     else if (this.#onWarm) cluster.whenWarm(this.#onWarm);
     return cluster;

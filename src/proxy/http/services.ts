@@ -22,6 +22,8 @@ export interface ProxyServices {
   /** Whether this workload is about to end. */
   readonly end: { readonly isAnnounced: boolean };
   readonly handshakes: Handshakes;
+  /** What TLS tickets of all threads are made with; absent: each TLS server makes its own. */
+  readonly ticketSecret?: Uint8Array;
   /** Value for the Date header, remade once a second. */
   date(): string;
 }

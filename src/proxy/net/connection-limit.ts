@@ -1,25 +1,28 @@
 /** How many clients may be connected at once, over all listeners. Envoy: envoy.resource_monitors.global_downstream_max_connections. */
 import type { Socket } from 'node:net';
+import type { SharedSlot } from '../threads/shared-state.ts';
 
 export class ConnectionLimit {
   readonly #most: number;
-  #open = 0;
+  /** One number: with the other threads, if there are any. */
+  readonly #open: Int32Array;
   /** Connections that were closed at once. Envoy: listener.downstream_global_cx_overflow. */
   refused = 0;
 
-  constructor(most: number) {
+  constructor(most: number, slot?: SharedSlot) {
     this.#most = most;
+    this.#open = slot?.counts ?? new Int32Array(1);
   }
 
   /** @returns false when it is one too many; it has been closed then */
   admit(socket: Socket): boolean {
-    if (this.#open >= this.#most) {
+    if (Atomics.load(this.#open, 0) >= this.#most) {
       this.refused++;
       socket.destroy();
       return false;
     }
-    this.#open++;
-    socket.once('close', () => this.#open--);
+    Atomics.add(this.#open, 0, 1);
+    socket.once('close', () => Atomics.sub(this.#open, 0, 1));
     return true;
   }
 }

@@ -117,7 +117,7 @@ export class ListenerRuntime {
   }
 
   state(): ListenerState {
-    return { name: this.settings.name, bound: this.#port?.bound, activeConnections: this.openConnections };
+    return { name: this.settings.name, bound: this.#port?.bound, activeConnections: this.openConnections, accepted: this.#accepted };
   }
 
   get openConnections(): number {

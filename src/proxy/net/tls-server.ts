@@ -1,5 +1,5 @@
 /** TLS towards clients: takes a raw connection whose hello was read, gives back the decrypted one with the client's identity. */
-import { constants, type X509Certificate } from 'node:crypto';
+import { constants, createHash, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -57,9 +57,10 @@ interface Accepting {
 export interface TlsServices {
   readonly clock: Clock;
   readonly handshakes: Handshakes;
+  readonly ticketSecret?: Uint8Array;
 }
 
-export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource, { clock, handshakes }: TlsServices): TlsTerminator {
+export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: SecretSource, { clock, handshakes, ticketSecret }: TlsServices): TlsTerminator {
   const holder: TlsContextHolder = createTlsContextHolder(settings, secrets);
   const waiting = new Map<string, Accepting>();
   let servers: Servers | undefined;
@@ -94,6 +95,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
       rejectUnauthorized: settings.trust !== undefined && settings.requireClientCertificate && !settings.acceptsUntrusted,
       ...(material.contextFor ? { SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) => done(null, material.contextFor?.(name)) } : {}),
       // A resumed session would skip what a renewed trust bundle says.
+      ticketKeys: ticketSecret && ticketKeys(ticketSecret, material.options),
       secureOptions: (material.options.secureOptions ?? 0) | (verify ? constants.SSL_OP_NO_TICKET : 0),
     };
     const withAlpn = makeServer({ ...options, ALPNCallback: ({ protocols }) => settings.alpn.find((name) => protocols.includes(name)) });
@@ -125,6 +127,11 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
     },
     close: () => holder.close(),
   };
+}
+
+/** The same in all threads, and of no use where the certificate is another. Node: 48 bytes. */
+function ticketKeys(secret: Uint8Array, { cert, key }: TlsOptions): Buffer {
+  return createHash('sha384').update(secret).update(JSON.stringify([cert, key])).digest();
 }
 
 function settle(socket: TLSSocket, settings: DownstreamTlsSettings, entry: Accepting): void {

@@ -14,6 +14,8 @@ export interface ClusterCount {
 /** Clusters are bounded by configuration; a configuration that replaces its clusters for ever is not. */
 const MAX_CLUSTERS = 5000;
 
+export const blankCount = (): ClusterCount => ({ codes: new Map(), requests: 0, retries: 0, timeouts: 0, connectFailures: 0, pendingOverflow: 0 });
+
 export class ClusterCounters {
   readonly #byName = new Map<string, ClusterCount>();
   readonly #byDestination = new WeakMap<Destination, ClusterCount>();
@@ -37,6 +39,10 @@ export class ClusterCounters {
     return this.#byName.get(cluster);
   }
 
+  entries(): Iterable<[name: string, count: ClusterCount]> {
+    return this.#byName;
+  }
+
   reset(): void {
     for (const count of this.#byName.values()) {
       count.codes.clear();
@@ -51,7 +57,7 @@ export class ClusterCounters {
       return known;
     }
     if (this.#byName.size >= MAX_CLUSTERS) return undefined;
-    const made: ClusterCount = { codes: new Map(), requests: 0, retries: 0, timeouts: 0, connectFailures: 0, pendingOverflow: 0 };
+    const made = blankCount();
     this.#byName.set(destination.cluster, made);
     this.#byDestination.set(destination, made);
     return made;

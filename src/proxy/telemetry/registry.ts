@@ -39,7 +39,11 @@ export class Family<T> {
 
   /** @param values in the order of the label names; an empty value leaves the label out, as Prometheus reads it anyway */
   resolve(...values: readonly string[]): T {
-    const labels = renderLabels(this.labelNames, values);
+    return this.at(renderLabels(this.labelNames, values));
+  }
+
+  /** @param labels as `Series` has them */
+  at(labels: string): T {
     const known = this.#series.get(labels);
     if (known) return known.cell;
     if (this.#series.size >= this.#max) return this.#overflow();

@@ -11,6 +11,7 @@ import { ClusterCounters } from './cluster-counters.ts';
 import type { IstioMetrics } from './istio-metrics.ts';
 import { Registry } from './registry.ts';
 import { createStandardMetrics } from './standard-metrics.ts';
+import type { TelemetryState } from './telemetry-state.ts';
 import { SpanSink } from './tracing/span-sink.ts';
 import { createTracer } from './tracing/tracer.ts';
 import type { SpanTransport } from './tracing/transport.ts';
@@ -67,6 +68,21 @@ export class Telemetry implements OutcomeSink {
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  state(): TelemetryState {
+    const { sent, dropped } = this.spans;
+    return { families: this.registry.families(), clusters: this.clusters, spans: { sent, dropped }, linesDropped: this.accessLog.dropped };
+  }
+
+  /** Envoy: /reset_counters. */
+  resetCounters(): void {
+    for (const family of this.registry.families()) {
+      for (const { cell } of family.series()) {
+        if ('value' in cell && family.kind === 'counter') cell.value = 0;
+      }
+    }
+    this.clusters.reset();
   }
 
   async close(): Promise<void> {

@@ -30,7 +30,7 @@ import { WasmSchema } from '../../xds/generated/envoy/extensions/filters/http/wa
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { ResourceType } from '../config/decode.ts';
 import type { HttpOutcome, Outcome, OutcomeSink, TcpOutcome } from '../outcome.ts';
-import { createRuntime, type ProxyRuntime, type Rejected, type RuntimeDeps } from '../runtime.ts';
+import { createRuntime, type DataPath, type Rejected, type RuntimeDeps } from '../runtime.ts';
 
 const registry = createRegistry(
   HttpConnectionManagerSchema, RouterSchema, TcpProxySchema, HTTPFaultSchema, GrpcWebSchema, ExtAuthzSchema, CorsSchema, CorsPolicySchema, RBACSchema, RBACPerRouteSchema, NetworkRbacSchema, JwtAuthenticationSchema, LocalRateLimitSchema,
@@ -57,7 +57,7 @@ export interface Resources {
 }
 
 export interface TestProxy {
-  readonly runtime: ProxyRuntime;
+  readonly runtime: DataPath;
   readonly outcomes: readonly Outcome[];
   readonly http: readonly HttpOutcome[];
   readonly tcp: readonly TcpOutcome[];

@@ -7,7 +7,8 @@ import { formatAddress } from '../net/format-address.ts';
 import { createTlsContextHolder } from '../net/tls-context.ts';
 import type { ClusterState, SocketAddress } from '../runtime-contract.ts';
 import type { SecretSource } from '../secret-source.ts';
-import { Breakers } from './breakers.ts';
+import type { SharedSlot, SharedState } from '../threads/shared-state.ts';
+import { type Breakers, OwnBreakers, SharedBreakers } from './breakers.ts';
 import { Host, type HostConfig, NO_LOCALITY } from './host.ts';
 import { HostPool } from './host-pool.ts';
 import type { UpstreamProtocol } from './pool-settings.ts';
@@ -24,6 +25,8 @@ export interface ClusterDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly secrets: SecretSource;
+  /** With other threads that have the same clusters. */
+  readonly shared?: SharedState;
 }
 
 export interface HostChoice {
@@ -66,13 +69,17 @@ export class UpstreamCluster {
   #sweep: Timer | undefined;
   #stopDns: (() => void) | undefined;
   #closed = false;
+  /** What is open of it in all threads. */
+  readonly #slot: SharedSlot | undefined;
   #warm: boolean;
   #onWarm: (() => void)[] = [];
 
-  constructor(settings: ClusterSettings, deps: ClusterDeps) {
+  /** @param version tells it from others of its name: threads that have the same one share its limits */
+  constructor(settings: ClusterSettings, deps: ClusterDeps, version = '') {
     this.settings = settings;
     this.#deps = deps;
-    this.breakers = new Breakers(settings.limits);
+    this.#slot = deps.shared?.slots.acquire(`cluster ${settings.name} ${version}`);
+    this.breakers = this.#slot ? new SharedBreakers(settings.limits, this.#slot) : new OwnBreakers(settings.limits);
     this.#set = this.#makeSet();
     this.#raw = createRawTransport(deps.clock);
     this.#transport = this.#makeTransport(settings.transport);
@@ -245,6 +252,7 @@ export class UpstreamCluster {
     this.#stopDns?.();
     if (this.settings.discovery.kind === 'dns') this.#tellWaiting();
     this.outliers.close();
+    this.#slot?.release();
     for (const host of this.#hosts.values()) dropPools(host);
     this.#transport.close();
     for (const { transport } of this.#matched) transport.close();

@@ -5,7 +5,7 @@ import { FakeClock } from '../../testkit/fake-clock.ts';
 import { Headers } from '../../codec/headers.ts';
 import type { RequestHead, ResponseSink, UpstreamStream } from '../../codec/stream.ts';
 import { makeHost } from '../testkit/hosts.ts';
-import { Breakers, type BreakerLimits, DEFAULT_LIMITS } from './breakers.ts';
+import { OwnBreakers, type BreakerLimits, DEFAULT_LIMITS } from './breakers.ts';
 import type { ConnectListener } from './connect-attempt.ts';
 import { HostPool } from './host-pool.ts';
 import type { ConnectionLifetime, PoolSettings, PoolWaiter } from './pool-settings.ts';
@@ -74,7 +74,7 @@ function setUp(options: { lifetime?: Partial<ConnectionLifetime>; limits?: Parti
   const transport = new FakeTransport();
   const host = makeHost(1);
   host.transport = transport;
-  const breakers = new Breakers({ ...DEFAULT_LIMITS, ...options.limits });
+  const breakers = new OwnBreakers({ ...DEFAULT_LIMITS, ...options.limits });
   const pool = new HostPool(host, { protocol: options.protocol ?? 'http1', target: TARGET, lifetime: { ...LIFETIME, ...options.lifetime } }, { clock, breakers });
   const ask = () => {
     const request = new Request();

@@ -1,0 +1,160 @@
+/** A proxy process with two threads, fed by the real control plane. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { startTestControlPlane } from '../../agent/test-control-plane.ts';
+import { eventually } from '../../testkit/eventually.ts';
+import { call, deadPort, exchangeBytes, httpUpstream } from '../../testkit/loopback.ts';
+
+const CONNECTIONS = 64;
+
+const meshOf = (gatewayPort: number, upstreamPort: number, policy: string) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: gateway, namespace: istio-system}
+spec: {template: {metadata: {labels: {istio: gateway, app: gateway}}, spec: {containers: []}}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: web, namespace: default}
+spec: {hosts: [web.mesh], location: MESH_EXTERNAL, resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], endpoints: [{address: 127.0.0.1, ports: {http: ${upstreamPort}}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web, namespace: default}
+spec: {host: web.mesh, trafficPolicy: ${policy}}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: istio-system}
+spec: {selector: {istio: gateway}, servers: [{port: {number: ${gatewayPort}, name: http, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: istio-system}
+spec: {hosts: ["*"], gateways: [edge], http: [{retries: {attempts: 0}, route: [{destination: {host: web.mesh}}]}]}
+`;
+
+interface Started {
+  readonly port: number;
+  readonly process: ChildProcess;
+  readonly errors: () => string;
+  admin(path: string, method?: string): Promise<string>;
+  stat(name: RegExp): Promise<number[]>;
+}
+
+async function startGateway(t: TestContext, upstream: number, options: { policy?: string; proxyConfig?: Record<string, unknown> } = {}): Promise<Started> {
+  const [port, adminPort, readiness] = [await deadPort(t), await deadPort(t), await deadPort(t)];
+  const control = await startTestControlPlane({ mesh: meshOf(port, upstream, options.policy ?? '{}'), identity: 'spiffe://cluster.local/ns/istio-system/sa/gateway' });
+  t.after(() => control.stop());
+  const dir = mkdtempSync(join(tmpdir(), 'threads-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'token'), 'the-token');
+  writeFileSync(join(dir, 'root.pem'), control.rootPem);
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', '--v8-pool-size=1', 'dist/proxy.js', 'proxy', 'router'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      PATH: process.env['PATH'], POD_NAME: 'gateway-abc-0', POD_NAMESPACE: 'istio-system', INSTANCE_IP: '10.244.0.2', SERVICE_ACCOUNT: 'gateway', ISTIO_META_WORKLOAD_NAME: 'gateway',
+      LATEEN_TOKEN_FILE: join(dir, 'token'), XDS_ROOT_CA: join(dir, 'root.pem'), LATEEN_DATA_DIR: join(dir, 'data'), LATEEN_POD_INFO_DIR: podInfo(dir), ENVOY_STATUS_PORT: String(readiness), ENVOY_PROMETHEUS_PORT: '0',
+      PROXY_CONFIG: JSON.stringify({ proxyAdminPort: adminPort, statusPort: 0, concurrency: 2, discoveryAddress: `localhost:${control.port}`, terminationDrainDuration: '0s', ...options.proxyConfig }),
+    },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const page = async (at: number, path: string, method = 'GET') => {
+    const answer = await call(at, { path, method });
+    return answer.status === 200 ? answer.body : assert.fail(`${path}: ${answer.status} ${answer.body} ${errors}`);
+  };
+  await eventually(() => page(readiness, '/healthz/ready'), { timeoutMs: 30_000, everyMs: 50 });
+  const admin = (path: string, method?: string) => page(adminPort, path, method);
+  return {
+    port, process: child, errors: () => errors, admin,
+    stat: async (name) => [...(await admin('/stats')).matchAll(/^(\S+): (\d+)$/gm)].filter(([, key = '']) => name.test(key)).map(([, , value]) => Number(value)),
+  };
+}
+
+function podInfo(dir: string): string {
+  writeFileSync(join(dir, 'labels'), 'app="gateway"\nistio="gateway"\n');
+  return dir;
+}
+
+const CLOSED = 'GET / HTTP/1.1\r\nhost: web.mesh\r\nconnection: close\r\n\r\n';
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+
+test('both threads serve, and what they count is told as one', async (t) => {
+  const upstream = await httpUpstream(t, (_, response) => void response.end('hello'));
+  const gateway = await startGateway(t, upstream);
+  assert.deepEqual(await gateway.stat(/^listener_manager\.workers_started$/), [2]);
+  const answers = await Promise.all(Array.from({ length: CONNECTIONS }, () => exchangeBytes(gateway.port, CLOSED)));
+  for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[\s\S]*hello/);
+  const each = await gateway.stat(/^listener\..*\.worker_\d\.downstream_cx_total$/);
+  assert.equal(each.length, 2);
+  assert.equal(sum(each), CONNECTIONS);
+  assert.ok(each.every((count) => count > 0), `connections of each thread: ${each.join(', ')}`);
+  const metrics = await gateway.admin('/stats/prometheus');
+  assert.deepEqual([...metrics.matchAll(/^istio_requests_total\{.* (\d+)$/gm)].map(([, count]) => Number(count)), [CONNECTIONS]);
+  assert.deepEqual([...metrics.matchAll(/^istio_request_duration_milliseconds_count\{.* (\d+)$/gm)].map(([, count]) => Number(count)), [CONNECTIONS]);
+  assert.match(metrics, /^istio_build\{.*\} 1$/m);
+  assert.deepEqual(await gateway.stat(/web\.mesh.*upstream_rq_total$/), [CONNECTIONS]);
+  assert.match(await gateway.admin('/config_dump'), /web\.mesh/);
+  assert.match(await gateway.admin('/server_info'), /"concurrency": 2/);
+});
+
+test('requests in flight in every thread are answered before the proxy ends', async (t) => {
+  const held: (() => void)[] = [];
+  const upstream = await httpUpstream(t, (_, response) => void held.push(() => response.end('late')));
+  const gateway = await startGateway(t, upstream);
+  const answers = Array.from({ length: 16 }, () => call(gateway.port, { headers: { host: 'web.mesh' } }));
+  await eventually(() => assert.equal(held.length, answers.length));
+  const ended = once(gateway.process, 'exit');
+  gateway.process.kill('SIGTERM');
+  await eventually(() => assert.match(gateway.errors(), /the end is announced/));
+  // Who comes now is served too, and told to go.
+  const late = call(gateway.port, { headers: { host: 'web.mesh' } });
+  await eventually(() => assert.equal(held.length, answers.length + 1));
+  for (const answer of held) answer();
+  for (const { status, headers } of await Promise.all([...answers, late])) assert.deepEqual([status, headers.connection], [200, 'close']);
+  assert.deepEqual(await ended, [0, null]);
+});
+
+test('limits of a destination are for all threads together', async (t) => {
+  const held: (() => void)[] = [];
+  const upstream = await httpUpstream(t, (_, response) => void held.push(() => response.end()));
+  const gateway = await startGateway(t, upstream, { policy: '{connectionPool: {http: {http2MaxRequests: 8}}}' });
+  let refused = 0;
+  // One after the other, since threads that ask at the same instant may each take the last place.
+  const answers: Promise<void>[] = [];
+  for (let i = 0; i < CONNECTIONS; i++) {
+    const before = held.length + refused;
+    answers.push(call(gateway.port, { headers: { host: 'web.mesh' } }).then(({ status }) => void (status === 503 ? refused++ : undefined)));
+    await eventually(() => assert.equal(held.length + refused, before + 1));
+  }
+  assert.equal(held.length, 8);
+  for (const answer of held) answer();
+  await Promise.all(answers);
+  assert.equal(refused, CONNECTIONS - 8);
+});
+
+test('clients connected at once are counted over all threads', async (t) => {
+  const upstream = await httpUpstream(t, (_, response) => void response.end());
+  const gateway = await startGateway(t, upstream, { proxyConfig: { runtimeValues: { 'overload.global_downstream_max_connections': '6' } } });
+  let open = 0;
+  for (let i = 0; i < 24; i++) {
+    const socket = connect(gateway.port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    const isOpen = new Promise<boolean>((resolve) => {
+      socket.on('error', () => resolve(false));
+      socket.on('close', () => resolve(false));
+      socket.once('data', () => resolve(true));
+    });
+    socket.write('GET / HTTP/1.1\r\nhost: web.mesh\r\n\r\n');
+    if (await isOpen) open++;
+  }
+  assert.equal(open, 6);
+});
