@@ -13,6 +13,7 @@ import { connectDiscovery, requestOwnCertificate } from '../proxy/bootstrap/cont
 import type { ProxySettings } from '../proxy/bootstrap/settings.ts';
 import type { DnsProxy } from '../proxy/dns/dns-proxy.ts';
 import { openWorkloadDns } from '../proxy/dns/workload-dns.ts';
+import { createHealthChecker, type HealthChecker } from '../proxy/health/health-checker.ts';
 import { createWorkloadSecrets, type WorkloadSecrets } from '../proxy/secrets/workload-secrets.ts';
 import { expose } from '../proxy/telemetry/exposition.ts';
 import { createPeerCodec } from '../proxy/telemetry/peer-codec.ts';
@@ -81,6 +82,7 @@ class App implements Agent, StatusView {
   readonly #lines: OutcomeLines;
   readonly #paths: { readonly config: string; readonly socket: string; readonly outcomes: string };
   readonly #pages: readonly (readonly [PageName, HttpService])[];
+  readonly #health: HealthChecker | undefined;
   #pipe: OutcomePipe | undefined;
   #dns: DnsProxy | undefined;
   #ending = false;
@@ -116,6 +118,8 @@ class App implements Agent, StatusView {
       log: log.scope('envoy'),
       onGivenUp: options.onGivenUp,
     });
+    const { readinessProbe: probe, instanceIp } = settings;
+    if (probe) this.#health = createHealthChecker({ probe, instanceIp, notReady: () => this.notReady(), report: (report) => this.#relay.reportHealth(report), clock, log: log.scope('health') });
     this.#pages = this.#createPages();
   }
 
@@ -134,6 +138,7 @@ class App implements Agent, StatusView {
     this.#pipe = openOutcomePipe(outcomes, (line) => this.#lines.take(line));
     for (const [name, service] of this.#pages) this.ports.set(name, await service.start());
     this.#envoy.start();
+    this.#health?.start();
     this.#log.info('agent started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(performance.now()) });
   }
 
@@ -141,6 +146,7 @@ class App implements Agent, StatusView {
     if (this.#ending) return;
     this.#ending = true;
     this.#endAnnounced.resolve();
+    this.#health?.end('the proxy is draining');
     this.#admin.post('/drain_listeners?inboundonly&graceful&skip_exit').catch((error: unknown) => this.#log.warn('Envoy cannot be told of the end', { error: errorText(error) }));
   }
 
@@ -159,6 +165,7 @@ class App implements Agent, StatusView {
 
   async close(): Promise<void> {
     this.#secrets.close();
+    this.#health?.close();
     this.#sds.close();
     await this.#envoy.close();
     this.#relay.close();
@@ -218,6 +225,7 @@ class App implements Agent, StatusView {
 
   async #drain(): Promise<void> {
     this.#log.info('draining');
+    this.#health?.end('the proxy is draining');
     this.#ending = true;
     await drainEnvoy({ admin: this.#admin, acceptMs: this.settings.role === 'router' ? this.settings.drainMs : 0, clock: this.#clock, log: this.#log });
     this.#log.info('drained');

@@ -9,6 +9,7 @@ import { snapshotOf } from '../control/registry/snapshot-builder.ts';
 import { yamlMesh } from '../control/registry/testing/yaml-mesh.ts';
 import { createDiscovery, type Discovery } from '../control/serve/discovery.ts';
 import { Generator } from '../control/generate/generator.ts';
+import type { Machines } from '../control/machines/machines.ts';
 import { createPilotMetrics } from '../control/serve/metrics.ts';
 import { unary } from '../grpc/call.ts';
 import { createGrpcServer } from '../grpc/server.ts';
@@ -30,13 +31,14 @@ export interface TestControlPlaneOptions {
   readonly ca?: Authority;
   readonly port?: number;
   readonly identity: string;
+  readonly machines?: Pick<Machines, 'admit'>;
 }
 
 export const testAuthority = (): Authority => createAuthority({ commonName: 'root', lifetimeMs: 3_600_000 });
 
-export async function startTestControlPlane({ mesh, identity, ca = testAuthority(), port = 0 }: TestControlPlaneOptions): Promise<TestControlPlane> {
+export async function startTestControlPlane({ mesh, identity, machines, ca = testAuthority(), port = 0 }: TestControlPlaneOptions): Promise<TestControlPlane> {
   const tls = ca.issue({ sans: { dns: ['localhost'] }, lifetimeMs: 3_600_000, usages: ['server'] });
-  const discovery = createDiscovery({ generator: new Generator(snapshotOf(yamlMesh(mesh))), metrics: createPilotMetrics('test'), clock: systemClock, log: silentLog });
+  const discovery = createDiscovery({ generator: new Generator(snapshotOf(yamlMesh(mesh))), metrics: createPilotMetrics('test'), machines, clock: systemClock, log: silentLog });
   const tokens: string[] = [];
   const authority = unary(async (request, peer) => {
     tokens.push(peer.metadata('authorization') ?? '');

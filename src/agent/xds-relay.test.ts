@@ -6,7 +6,8 @@ import { test, type TestContext } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { createGrpcServer } from '../grpc/server.ts';
-import { openDelta } from '../control/serve/testing/ads-client.ts';
+import { openDelta, type TestNode } from '../control/serve/testing/ads-client.ts';
+import type { Machines } from '../control/machines/machines.ts';
 import { eventually } from '../testkit/eventually.ts';
 import { createGrpcChannel } from '../xds/client/grpc-channel.ts';
 import { createLastGoodFile } from '../xds/client/last-good-file.ts';
@@ -31,7 +32,7 @@ const NODE = { id: 'sidecar~10.244.0.2~web-abc-0.default~default.svc.cluster.loc
 const IDENTITY = 'spiffe://cluster.local/ns/default/sa/default';
 
 /** A relay with names of its own, on a socket, and an Envoy that speaks to it. */
-async function start(t: TestContext, dir: string, control: () => Pick<TestControlPlane, 'port' | 'rootPem'>) {
+async function start(t: TestContext, dir: string, control: () => Pick<TestControlPlane, 'port' | 'rootPem'>, node: TestNode = NODE) {
   const names: string[] = [];
   const held = new HeldConfiguration(createLastGoodFile({ path: join(dir, 'last-good'), log: silentLog }));
   await held.load();
@@ -57,7 +58,7 @@ async function start(t: TestContext, dir: string, control: () => Pick<TestContro
   };
   t.after(close);
   const envoy = () => {
-    const client = openDelta({ address: `unix:${socket}`, node: NODE });
+    const client = openDelta({ address: `unix:${socket}`, node });
     t.after(() => client.close());
     client.send({ typeUrl: TypeUrl.Cluster });
     client.send({ typeUrl: TypeUrl.Listener });
@@ -123,4 +124,24 @@ test('without the control plane and with nothing held, Envoy is told why', async
   const relay = await start(t, makeDirectory(t), () => ({ port: 1, rootPem: testAuthority().certificatePem }));
   const client = relay.envoy();
   await eventually(() => assert.match(client.inbox.error?.details ?? '', /ECONNREFUSED|lost/));
+});
+
+test('how the application of a machine is goes the same way, and is said again when the control plane has been away', async (t) => {
+  const dir = makeDirectory(t);
+  const told: string[] = [];
+  const machines: Pick<Machines, 'admit'> = { admit: async (proxy) => ({ proxy, registration: { health: ({ isHealthy, message }) => void told.push(isHealthy ? 'well' : message), left: () => void told.push('left') } }) };
+  const ca = testAuthority();
+  const control = await startTestControlPlane({ mesh: MESH, identity: IDENTITY, ca, machines });
+  const relay = await start(t, dir, () => control, { ...NODE, metadata: { ...NODE.metadata, AUTO_REGISTER_GROUP: 'vms' } });
+  relay.relay.reportHealth({ isHealthy: true, message: '' });
+  const envoy = relay.envoy();
+  await envoy.inbox.find((r) => r.typeUrl === TypeUrl.Listener);
+  await eventually(() => assert.deepEqual(told, ['well']));
+  relay.relay.reportHealth({ isHealthy: false, message: 'refused' });
+  await eventually(() => assert.deepEqual(told, ['well', 'refused']));
+  envoy.close();
+  await eventually(() => assert.deepEqual(told, ['well', 'refused', 'left']));
+  await relay.envoy().inbox.find((r) => r.typeUrl === TypeUrl.Listener);
+  await eventually(() => assert.deepEqual(told, ['well', 'refused', 'left', 'refused']));
+  control.stop();
 });

@@ -14,6 +14,7 @@ import { DeltaSession, type DeltaResponse, type DeltaUpdate, type RejectedResour
 import type { GrpcStatus, GrpcStream } from '../grpc/client-call.ts';
 import type { GrpcChannel } from '../xds/client/grpc-channel.ts';
 import { DeltaDiscoveryRequestSchema, type DeltaDiscoveryRequest } from '../xds/generated/envoy/service/discovery/v3/discovery_pb.js';
+import { healthRequest, type HealthReport } from '../xds/health.ts';
 import { AdsSession } from '../xds/session.ts';
 import type { HeldConfiguration } from './held-configuration.ts';
 
@@ -44,6 +45,8 @@ export interface XdsRelay {
   /** Applies what is held of the agent's own. */
   start(): void;
   status(): RelayStatus;
+  /** Tells how the application is, on Envoy's stream: now, and again on each new one. */
+  reportHealth(report: HealthReport): void;
   close(): void;
 }
 
@@ -51,7 +54,7 @@ export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
   const { own, held } = deps;
   const session = new DeltaSession();
   for (const typeUrl of own?.typeUrls ?? []) session.subscribeAll(typeUrl);
-  const shared: Shared = { deps, session, status: { connected: false, connects: 0, rejects: 0, lastError: undefined }, backoff: createBackoff({ baseMs: 100, maxMs: 5000 }) };
+  const shared: Shared = { deps, session, health: undefined, status: { connected: false, connects: 0, rejects: 0, lastError: undefined }, backoff: createBackoff({ baseMs: 100, maxMs: 5000 }) };
   const streams = new Set<RelayedStream>();
   const serve = (call: GrpcCall): GrpcReceiver => {
     const stream = new RelayedStream(call, shared, () => void streams.delete(stream));
@@ -69,6 +72,10 @@ export function createXdsRelay(deps: XdsRelayDeps): XdsRelay {
       }
     },
     status: () => ({ ...shared.status }),
+    reportHealth(report) {
+      shared.health = report;
+      for (const stream of streams) stream.tellHealth();
+    },
     close() {
       for (const stream of streams) stream.end('the agent ends');
     },
@@ -79,6 +86,7 @@ interface Shared {
   /** Of the agent's own types. */
   readonly session: DeltaSession;
   readonly deps: XdsRelayDeps;
+  health: HealthReport | undefined;
   readonly status: { connected: boolean; connects: number; rejects: number; lastError: string | undefined };
   readonly backoff: ReturnType<typeof createBackoff>;
 }
@@ -115,6 +123,12 @@ class RelayedStream implements GrpcReceiver {
     if (this.#isOver) return;
     this.#finish();
     this.#call.end(reason === undefined ? undefined : { code: GrpcCode.Unavailable, details: reason });
+  }
+
+  /** Once Envoy has said who we are. */
+  tellHealth(): void {
+    const { health } = this.#shared;
+    if (health && this.#hasAsked) this.#upstream?.send(encodeDeltaRequest(healthRequest(health)));
   }
 
   ended(): void {
@@ -170,6 +184,7 @@ class RelayedStream implements GrpcReceiver {
     if (this.#hasAsked) return;
     this.#hasAsked = true;
     for (const request of this.#shared.session.open()) this.#upstream.send(encodeDeltaRequest(request));
+    this.tellHealth();
   }
 
   #onMessage(bytes: Buffer): void {

@@ -22,7 +22,7 @@ export const PROXY_NOT_IN_EFFECT: readonly Ineffective[] = [
   { field: 'statNameLength', why: 'names of statistics are never cut' },
   { field: 'statsCompression', why: 'statistics are sent as they are' },
   { field: 'image', why: 'there is one image of the proxy; the annotation sidecar.istio.io/proxyImage sets another one for a pod' },
-  { field: 'readinessProbe', why: 'the annotations readiness.status.sidecar.istio.io/… set the probe' },
+  { field: 'readinessProbe', why: 'pods have probes of their own, and a machine gets the one of its WorkloadGroup' },
   { field: 'caCertificatesPem', why: 'proxies trust the root that istiod distributes' },
   { field: 'privateKeyProvider', why: 'keys are in the proxy’s memory, not in other hardware' },
   { field: 'proxyHeaders.metadataExchangeHeaders', why: 'workloads of the mesh always tell each other who they are' },

@@ -57,6 +57,7 @@ async function startControlPlane(t: TestContext, upstreamPort: number) {
   const ca = createAuthority({ commonName: 'root', lifetimeMs: 3_600_000 });
   const tls = ca.issue({ sans: { dns: ['localhost'] }, lifetimeMs: 3_600_000, usages: ['server'] });
   const known = resources(upstreamPort);
+  const health: string[] = [];
   const server = new Server();
   server.addService({
     Create: { path: '/istio.v1.auth.IstioCertificateService/CreateCertificate', requestStream: false, responseStream: false, ...raw },
@@ -71,6 +72,7 @@ async function startControlPlane(t: TestContext, upstreamPort: number) {
       stream.on('error', () => {});
       stream.on('data', (bytes: Buffer) => {
         const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
+        if (request.typeUrl === TypeUrl.Health) return void health.push(request.errorDetail?.message ?? 'well');
         if (request.responseNonce !== '') return;
         stream.write(Buffer.from(toBinary(DeltaDiscoveryResponseSchema, create(DeltaDiscoveryResponseSchema, { typeUrl: request.typeUrl, nonce: request.typeUrl, resources: known.get(request.typeUrl) ?? [] }))));
       });
@@ -79,7 +81,7 @@ async function startControlPlane(t: TestContext, upstreamPort: number) {
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createSsl(null, [{ private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certificatePem) }]), (error, bound) => (error ? reject(error) : resolve(bound))));
   t.after(() => server.forceShutdown());
-  return { port, rootPem: ca.certificatePem, stop: () => server.forceShutdown() };
+  return { port, rootPem: ca.certificatePem, health, stop: () => server.forceShutdown() };
 }
 
 const startUpstream = (t: TestContext): Promise<number> => httpUpstream(t, (request, response) => void setTimeout(() => response.end(`you asked for ${request.url}`), request.url === '/slow' ? 100 : 0));
@@ -175,4 +177,26 @@ test('a sidecar of a real control plane gets the virtual hosts of its routes one
   const routes = (await app.runtime.look(ALL)).resources.get(TypeUrl.Route)?.find((r) => r.name === '80');
   const message = fromBinary(RouteConfigurationSchema, routes?.value ?? assert.fail('no routes'));
   assert.deepEqual(message.virtualHosts.map((host) => host.name).sort(), ['allow_any', 'shop.default.svc.cluster.local:80', 'web.default.svc.cluster.local:80']);
+});
+
+test('the proxy of a machine tells the control plane how the application is, from its readiness to its end', async (t) => {
+  const control = await startControlPlane(t, await startUpstream(t));
+  let status = 200;
+  const port = await httpUpstream(t, (_request, response) => response.writeHead(status).end());
+  const config = { proxyAdminPort: 0, statusPort: 0, discoveryAddress: `localhost:${control.port}`, readinessProbe: { periodSeconds: 1, failureThreshold: 1, httpGet: { port } } };
+  const { app } = await startSidecar(t, control, makeDirectory(t), { ISTIO_META_AUTO_REGISTER_GROUP: 'vms', PROXY_CONFIG: JSON.stringify(config) });
+  // The first probe may come before there is a certificate: then it says so.
+  const told = () => control.health.filter((news) => !/^no|not complete|not connected/.test(news));
+  await eventually(() => assert.deepEqual(told(), ['well']), { timeoutMs: 5_000 });
+  status = 503;
+  await eventually(() => assert.deepEqual(told(), ['well', 'the application answered 503']), { timeoutMs: 5_000 });
+  app.announceEnd();
+  await eventually(() => assert.deepEqual(told(), ['well', 'the application answered 503', 'the proxy is draining']));
+});
+
+test('of a pod the kubelet finds out: its proxy does not probe', () => {
+  const config = { proxyAdminPort: 0, readinessProbe: { tcpSocket: { port: 80 } } };
+  const env = { POD_NAME: 'a', POD_NAMESPACE: 'default', INSTANCE_IP: '127.0.0.1', PROXY_CONFIG: JSON.stringify(config) };
+  const probeOf = (more: object) => decodeSettings({ argv: ['proxy', 'sidecar'], env: { ...env, ...more }, labels: new Map(), annotations: new Map() }).readinessProbe?.method.kind;
+  assert.deepEqual([probeOf({}), probeOf({ ISTIO_META_AUTO_REGISTER_GROUP: 'vms' }), probeOf({ ISTIO_META_WORKLOAD_ENTRY: 'vm' })], [undefined, 'tcp', 'tcp']);
 });

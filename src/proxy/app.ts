@@ -19,6 +19,7 @@ import type { ProxySettings } from './bootstrap/settings.ts';
 import { encodeNode, OWN_ANNOUNCEMENT } from './bootstrap/xds-node.ts';
 import type { Announcement } from './bootstrap/xds-node.ts';
 import type { DnsProxy } from './dns/dns-proxy.ts';
+import type { HealthChecker } from './health/health-checker.ts';
 import { openWorkloadDns } from './dns/workload-dns.ts';
 import type { BindOptions, ProxyRuntime, Rejected, ResourceUpdate, StateWanted } from './runtime-contract.ts';
 import type { SignedWorkload } from './secrets/signing-client.ts';
@@ -86,6 +87,7 @@ class App implements ProxyApp, ProxyView {
   readonly #pages: readonly (readonly [PageName, HttpService])[];
   readonly #onQuit: () => void;
   #dns: DnsProxy | undefined;
+  #health: HealthChecker | undefined;
   #healthFailed = false;
   #ending = false;
   readonly #endAnnounced = Promise.withResolvers<void>();
@@ -129,6 +131,7 @@ class App implements ProxyApp, ProxyView {
       this.#ads.start(),
       ...this.#pages.map(async ([name, service]) => void this.ports.set(name, await service.start())),
     ]);
+    await this.#startHealth();
     this.#log.info('proxy started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(performance.now()) });
   }
 
@@ -136,6 +139,7 @@ class App implements ProxyApp, ProxyView {
     if (this.#ending) return;
     this.#ending = true;
     this.#endAnnounced.resolve();
+    this.#health?.end('the proxy is draining');
     this.#log.info('the end is announced to clients');
     this.runtime.announceEnd();
   }
@@ -153,6 +157,7 @@ class App implements ProxyApp, ProxyView {
 
   async close(): Promise<void> {
     this.secrets.close();
+    this.#health?.close();
     await Promise.all([this.#ads.close(), this.#dns?.close(), this.#traffic.close(), ...this.#pages.map(([, service]) => service.close())]);
   }
 
@@ -215,6 +220,14 @@ class App implements ProxyApp, ProxyView {
     if (!opened) return;
     this.#dns = opened.proxy;
     this.ports.set('dns', opened.port);
+  }
+
+  async #startHealth(): Promise<void> {
+    const { readinessProbe: probe, instanceIp } = this.settings;
+    if (!probe) return;
+    const { createHealthChecker } = await import('./health/health-checker.ts');
+    this.#health = createHealthChecker({ probe, instanceIp, notReady: () => this.notReady(), report: (report) => this.#ads.reportHealth(report), clock: this.#clock, log: this.#log.scope('health') });
+    this.#health.start();
   }
 
   #apply(update: ResourceUpdate): readonly Rejected[] | Promise<readonly Rejected[]> {

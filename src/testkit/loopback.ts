@@ -54,7 +54,7 @@ export async function tcpUpstream(t: TestContext, onConnection: (socket: Socket)
   });
 }
 
-function listen(t: TestContext, server: Server, closeAll: () => void): Promise<number> {
+export function listen(t: TestContext, server: Server, closeAll: () => void): Promise<number> {
   t.after(() => {
     closeAll();
     server.close();

@@ -8,6 +8,7 @@ import { GrpcCode } from '../grpc/errors.ts';
 import { decodeDeltaRequest, decodeSotwRequest, type Decoded } from './request-codec.ts';
 import { type Node, NodeSchema } from './generated/envoy/config/core/v3/base_pb.js';
 import type { DeltaRequest } from './delta.ts';
+import type { HealthReport } from './health.ts';
 import type { Doubts } from './refusals.ts';
 import { AdsSession, type SessionEvents } from './session.ts';
 import type { SotwRequest } from './sotw.ts';
@@ -26,12 +27,6 @@ export interface AdsClient {
 }
 
 export type AdsAdmission = { readonly client: AdsClient } | { readonly refuse: 'Unauthenticated' | 'PermissionDenied' | 'InvalidArgument' | 'FailedPrecondition' | 'Unavailable'; readonly reason: string };
-
-export interface HealthReport {
-  readonly isHealthy: boolean;
-  /** Why not. */
-  readonly message: string;
-}
 
 export interface AdsServerDeps {
   /** Decides on the first request of a stream, which carries the node. */

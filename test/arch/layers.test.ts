@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/proxy': ['src/base', 'src/codec', 'src/xds', 'src/pki'],
   // Envoy instead of our data path: only what stands around a data path.
   'src/agent': [
-    'src/base', 'src/grpc', 'src/xds', 'src/proxy/admin', 'src/proxy/bootstrap', 'src/proxy/dns', 'src/proxy/secrets', 'src/proxy/telemetry',
+    'src/base', 'src/grpc', 'src/xds', 'src/proxy/admin', 'src/proxy/bootstrap', 'src/proxy/dns', 'src/proxy/health', 'src/proxy/secrets', 'src/proxy/telemetry',
     'src/proxy/commands.ts', 'src/proxy/ending.ts', 'src/proxy/outcome.ts', 'src/proxy/peer-metadata.ts', 'src/proxy/secret-source.ts',
   ],
   'src/observe': ['src/base', 'src/kube'],

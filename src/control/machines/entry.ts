@@ -5,7 +5,7 @@ import type { WorkloadEntry } from '../../api/workload-entry.ts';
 import type { WorkloadGroup } from '../../api/workload-group.ts';
 import type { Condition, Stored } from '../../kube/object.ts';
 import type { WorkloadIdentity } from '../../pki/spiffe.ts';
-import type { HealthReport } from '../../xds/ads-server.ts';
+import type { HealthReport } from '../../xds/health.ts';
 import type { Locality } from '../registry/model.ts';
 import type { Proxy } from '../translate/proxy.ts';
 

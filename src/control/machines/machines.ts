@@ -11,7 +11,8 @@ import { isAlreadyExists, isConflict, isNotFound, PatchType, type KubeClient } f
 import type { Informer } from '../../kube/informer.ts';
 import { objectKey, type Stored } from '../../kube/object.ts';
 import type { WorkloadIdentity } from '../../pki/spiffe.ts';
-import type { AdsAdmission, HealthReport } from '../../xds/ads-server.ts';
+import type { AdsAdmission } from '../../xds/ads-server.ts';
+import type { HealthReport } from '../../xds/health.ts';
 import { judge } from '../registry/acceptance.ts';
 import { parseLocality } from '../registry/workloads.ts';
 import type { MachineClaim, Proxy } from '../translate/proxy.ts';

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { LOG_LEVELS } from '../../base/log.ts';
 import type { LogLevel } from '../../base/log.ts';
+import { readReadinessProbe } from '../health/readiness-probe.ts';
 import { DEFAULT_MOST_HANDSHAKES } from '../net/handshakes.ts';
 import { nodeMetadata } from './node-metadata.ts';
 import { BootstrapError, ProxyRole } from './settings.ts';
@@ -59,6 +60,8 @@ export function decodeSettings(input: BootstrapInput): ProxySettings {
     logLevels: readLogLevels(input.argv, reader),
     appProbes: readProbes(reader),
     appMetrics: readAppMetrics(reader),
+    // Of a pod the kubelet finds out.
+    readinessProbe: isMachine(reader.metadata()) ? readReadinessProbe(config['readinessProbe'], reader) : undefined,
     drainMs: reader.duration('terminationDrainDuration', config['terminationDrainDuration'] ?? input.env['TERMINATION_DRAIN_DURATION'], 5000),
     listenerDrainMs: reader.duration('drainDuration', config['drainDuration'], 45_000),
     maxConnections: reader.checkNumber(`runtimeValues.${MAX_CONNECTIONS}`, asObject(config['runtimeValues'])[MAX_CONNECTIONS], { fallback: MOST_CONNECTIONS, min: 0, max: MOST_CONNECTIONS }),
@@ -75,6 +78,9 @@ function readConcurrency(config: JsonObject, reader: SettingsReader): number {
   if (!Number.isInteger(asked)) reader.problems.push(`concurrency: ${JSON.stringify(config['concurrency'])} is not a whole number of threads`);
   return asked;
 }
+
+/** Istio: the node's metadata that makes a workload a machine of a WorkloadGroup, or of a WorkloadEntry. */
+const isMachine = (metadata: Readonly<Record<string, string>>): boolean => (metadata['AUTO_REGISTER_GROUP'] ?? metadata['WORKLOAD_ENTRY']) !== undefined;
 
 function roleOf(argv: readonly string[], reader: SettingsReader): ProxyRole {
   const [command, role] = argv;

@@ -1,6 +1,7 @@
 /** Everything a sidecar or gateway is told at its start, decoded once and never changed. */
 import { MeshError } from '../../base/errors.ts';
 import type { LogLevel } from '../../base/log.ts';
+import type { ReadinessProbe } from '../health/readiness-probe.ts';
 
 export class BootstrapError extends MeshError<'PROXY_BOOTSTRAP'> {
   /** One sentence for each mistake. */
@@ -113,6 +114,8 @@ export interface ProxySettings {
   /** By path, e.g. `/app-health/web/readyz`; ISTIO_KUBE_APP_PROBERS. */
   readonly appProbes: ReadonlyMap<string, AppProbe>;
   readonly appMetrics: AppMetrics | undefined;
+  /** Of a machine outside of Kubernetes: how to find out whether the application is well; readinessProbe. */
+  readonly readinessProbe: ReadinessProbe | undefined;
   /** Longest wait for requests in flight at the end; terminationDrainDuration, 5 s. */
   readonly drainMs: number;
   /** Of Envoy: how long connections go on that a listener had before it was changed; drainDuration, 45 s. */

@@ -9,6 +9,7 @@ import { decodeDeltaResponse, encodeDeltaRequest } from './delta-codec.ts';
 import { DeltaSession } from './delta-session.ts';
 import type { DeltaRequest, DeltaResponse, DeltaUpdate, RejectedResource } from './delta-session.ts';
 import type { GrpcStatus, GrpcStream } from '../../grpc/client-call.ts';
+import { healthRequest, type HealthReport } from '../health.ts';
 import type { GrpcChannel } from './grpc-channel.ts';
 import type { LastGoodFile } from './last-good-file.ts';
 
@@ -47,6 +48,8 @@ export interface AdsClient {
   setNames(typeUrl: string, names: ReadonlySet<string>): void;
   /** For a resource that was refused for a reason that is gone. */
   askAgain(typeUrl: string, name: string): void;
+  /** Tells how the application is: now, and again on each new stream. */
+  reportHealth(report: HealthReport): void;
   status(): AdsStatus;
   close(): Promise<void>;
 }
@@ -63,6 +66,7 @@ class DeltaAdsClient implements AdsClient {
   #channel: GrpcChannel | undefined;
   #stream: GrpcStream | undefined;
   #isFirst = true;
+  #health: HealthReport | undefined;
   /** Responses of a type that wait for what they led to; answered in their order. */
   readonly #unanswered = new Map<string, Promise<void>>();
   #retry: Timer | undefined;
@@ -100,6 +104,11 @@ class DeltaAdsClient implements AdsClient {
     if (request) this.#send(request);
   }
 
+  reportHealth(report: HealthReport): void {
+    this.#health = report;
+    if (this.#stream) this.#send(healthRequest(report));
+  }
+
   status(): AdsStatus {
     return { ...this.#status };
   }
@@ -134,6 +143,7 @@ class DeltaAdsClient implements AdsClient {
     this.#stream = stream;
     this.#status.connects += 1;
     for (const request of this.#session.open()) this.#send(request);
+    if (this.#health) this.#send(healthRequest(this.#health));
   }
 
   #send(request: DeltaRequest): void {
