@@ -163,4 +163,6 @@ export interface DataPath extends ProxyRuntime {
   closeIdle(idleMs: number): void;
   /** Stops accepting; resolves when every connection has ended. */
   stop(): Promise<void>;
+  /** Another thread has ejected hosts of a cluster, or let them in again. */
+  takeEjections(cluster: string): void;
 }

@@ -9,6 +9,7 @@ import { routeCompiler } from './config/http-manager.ts';
 import { ListenerStore } from './config/listener-store.ts';
 import { ResourceTable } from './config/resource-table.ts';
 import { RouteStore } from './config/route-store.ts';
+import { createBucketMaker } from './filters/bucket-maker.ts';
 import type { FilterDeps } from './filters/registry.ts';
 import { WasmPlugins } from './filters/wasm.ts';
 import { createDateSource, type ProxyServices } from './http/services.ts';
@@ -58,7 +59,7 @@ class Runtime implements DataPath {
     const clusters = { get: (name: string) => this.#clusters.get(name) };
     const services: ProxyServices = { clock, random, outcomes, tracer, clusters, ownAddress: node.id.split('~')[1] ?? '', end: this.#end, handshakes: new Handshakes(deps.maxHandshakes), ticketSecret: deps.shared?.ticketSecret, date: createDateSource(clock) };
     const plugins = new WasmPlugins({ clock, clusters, log: log.scope('wasm'), node, env: deps.env ?? {} });
-    this.#filters = { clock, random, peer, clusters, plugins };
+    this.#filters = { clock, random, peer, clusters, plugins, buckets: createBucketMaker(clock, deps.shared?.slots) };
     this.#routes = new RouteStore(routeCompiler(this.#filters));
     this.#listeners = new ListenerStore({
       services,
@@ -161,6 +162,10 @@ class Runtime implements DataPath {
 
   closeIdle(idleMs: number): void {
     this.#listeners.closeIdle(this.#deps.clock.monotonic() - idleMs);
+  }
+
+  takeEjections(cluster: string): void {
+    this.#clusters.takeEjections(cluster);
   }
 
   stop(): Promise<void> {

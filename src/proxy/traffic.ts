@@ -7,6 +7,7 @@ import type { BindOptions, DataPath, ProxyRuntime, StateWanted } from './runtime
 import { createRuntime } from './runtime.ts';
 import type { SecretSource } from './secret-source.ts';
 import { createPeerCodec } from './telemetry/peer-codec.ts';
+import { openSharedPath } from './telemetry/access-log/line-writer.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import type { SharedState } from './threads/shared-state.ts';
 
@@ -47,7 +48,7 @@ export class LocalTraffic implements Traffic {
   constructor(deps: TrafficDeps, among?: { readonly count: number; readonly shared: SharedState }) {
     const { settings, secrets, clock, log, env, bind = {} } = deps;
     this.#levels = deps.levels;
-    this.telemetry = new Telemetry({ settings, env, log: log.scope('telemetry'), clock, logFlushMs: deps.logFlushMs });
+    this.telemetry = new Telemetry({ settings, env, log: log.scope('telemetry'), clock, logFlushMs: deps.logFlushMs, openLog: among && openSharedPath });
     this.runtime = createRuntime({
       outcomes: this.telemetry,
       secrets,

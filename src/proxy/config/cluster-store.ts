@@ -71,6 +71,12 @@ export class ClusterStore {
     this.#endpoints.delete(name);
   }
 
+  /** Another thread has ejected hosts of it, or let them in again. */
+  takeEjections(name: string): void {
+    this.#active.get(name)?.takeEjections();
+    this.#warming.get(name)?.takeEjections();
+  }
+
   warm(name: string): boolean {
     return !this.#warming.has(name) && this.#active.get(name)?.warm !== false;
   }

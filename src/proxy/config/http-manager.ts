@@ -103,7 +103,15 @@ function compileRouteSource(message: HttpConnectionManager, context: ManagerCont
 }
 
 export function routeCompiler(filters: FilterDeps): RouteCompiler {
-  return { perFilter: (name, config) => compilePerRoute(name, config, filters), random: filters.random };
+  const compiler: RouteCompiler = {
+    perFilter: (name, config) => compilePerRoute(name, config, filters),
+    within(name, bytes) {
+      const buckets = filters.buckets.within(name, bytes);
+      return buckets === filters.buckets ? compiler : routeCompiler({ ...filters, buckets });
+    },
+    random: filters.random,
+  };
+  return compiler;
 }
 
 function compileFilters(message: HttpConnectionManager, deps: FilterDeps): HttpFilter[] {

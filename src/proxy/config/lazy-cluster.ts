@@ -57,6 +57,10 @@ export class LazyCluster {
     return this.#made !== undefined;
   }
 
+  takeEjections(): void {
+    this.#made?.takeEjections();
+  }
+
   /** Knows its hosts (there may be none). */
   get warm(): boolean {
     return this.#made ? this.#made.warm : this.service === undefined || this.#endpoints !== undefined;

@@ -41,7 +41,8 @@ export class ListenerStore {
 
   /** @throws ConfigError */
   set(name: string, value: Uint8Array): void {
-    const settings = compileListener(decode('listener', value), this.#deps.context);
+    const { context } = this.#deps;
+    const settings = compileListener(decode('listener', value), { ...context, filters: { ...context.filters, buckets: context.filters.buckets.within(name, value) } });
     const holder = this.#holderOf(settings, name);
     if (holder !== undefined) throw new ConfigError(`has the address ${settings.address.address}:${settings.address.port} of listener ${holder}`);
     const entry = this.#listeners.get(name) ?? { active: undefined, pending: undefined, port: undefined };

@@ -46,7 +46,8 @@ export class RouteStore {
       this.#apart.delete(name);
       return;
     }
-    const hosts = new Map([...(this.#hosts.get(name) ?? [])].map(([host, one]) => [host, new LazyHost(one, edits(message), this.#compiler)]));
+    const compiler = this.#compiler.within?.(name) ?? this.#compiler;
+    const hosts = new Map([...(this.#hosts.get(name) ?? [])].map(([host, one]) => [host, new LazyHost(one, edits(message), compiler)]));
     this.#apart.set(name, { message, own, hosts, table: undefined });
     this.#whole.delete(name);
   }
@@ -61,7 +62,7 @@ export class RouteStore {
   setHost(name: string, value: Uint8Array): void {
     const { table, host } = parts(name);
     const apart = this.#apart.get(table);
-    const named = new LazyHost(value, apart ? edits(apart.message) : NO_EDITS, this.#compiler);
+    const named = new LazyHost(value, apart ? edits(apart.message) : NO_EDITS, this.#compiler.within?.(table) ?? this.#compiler);
     this.#hosts.getOrInsertComputed(table, () => new Map()).set(host, value);
     if (!apart) return;
     apart.hosts.set(host, named);

@@ -28,6 +28,8 @@ export interface RouteTable extends VirtualHostIndex {
 export interface RouteCompiler {
   /** Compiles one entry of `typed_per_filter_config`. */
   perFilter(name: string, config: Any): unknown;
+  /** For a part that is compiled as a whole: see BucketMaker. Absent: no filter needs it. */
+  within?(name: string, bytes?: Uint8Array): RouteCompiler;
   readonly random: () => number;
 }
 
@@ -36,7 +38,8 @@ const NOT_FOUND_CODES: readonly number[] = [503, 404, 500];
 
 export function compileRoutes(message: RouteConfiguration, compiler: RouteCompiler): RouteTable {
   const table = edits(message);
-  const virtualHosts = message.virtualHosts.map((host) => new LazyHost(sourceBytes(host), table, compiler));
+  const own = compiler.within?.(message.name) ?? compiler;
+  const virtualHosts = message.virtualHosts.map((host) => new LazyHost(sourceBytes(host), table, own));
   const index = indexVirtualHosts(virtualHosts, message.ignorePortInHostMatching);
   return { name: message.name, virtualHosts, find: index.find };
 }
@@ -95,7 +98,8 @@ export class LazyHost implements NamedHost {
   }
 
   #compile(): VirtualHost {
-    return compileHost(decode('virtualHost', this.#bytes()), this.#table, this.#compiler);
+    const bytes = this.#bytes();
+    return compileHost(decode('virtualHost', bytes), this.#table, this.#compiler.within?.('host', bytes) ?? this.#compiler);
   }
 
   #bytes(): Uint8Array {

@@ -1,13 +1,13 @@
 /** Token buckets per filter or route, and within them by descriptors. Envoy: envoy.filters.http.local_ratelimit. */
 import type { LocalRateLimit } from '../../xds/generated/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.js';
 import type { TokenBucket as BucketMessage } from '../../xds/generated/envoy/type/v3/token_bucket_pb.js';
-import type { Clock } from '../../base/clock.ts';
 import { ConfigError } from '../errors.ts';
 import type { FilterContext, HttpFilter } from '../http/filter.ts';
 import { compileHeaderEdits, type HeaderEdits } from '../route/header-edits.ts';
 import { durationMs, fraction } from '../route/numbers.ts';
 import { descriptorText } from '../route/rate-limits.ts';
-import { TokenBucket } from './token-bucket.ts';
+import type { BucketMaker } from './bucket-maker.ts';
+import type { TokenBucket } from './token-bucket.ts';
 
 export interface RateLimitSettings {
   readonly bucket: TokenBucket | undefined;
@@ -29,13 +29,13 @@ export interface RateLimitSettings {
 
 const HOST_RULES: readonly RateLimitSettings['hostRules'][] = ['override', 'include', 'ignore'];
 
-export function compileLocalRateLimit(message: LocalRateLimit, clock: Clock): RateLimitSettings {
+export function compileLocalRateLimit(message: LocalRateLimit, buckets: BucketMaker): RateLimitSettings {
   if (message.localClusterRateLimit) throw new ConfigError('local_ratelimit: local_cluster_rate_limit is not supported');
   if (message.localRateLimitPerDownstreamConnection) throw new ConfigError('local_ratelimit: local_rate_limit_per_downstream_connection is not supported');
   const status = message.status?.code as number | undefined;
   return {
-    bucket: message.tokenBucket && compileBucket(message.tokenBucket, clock),
-    descriptors: new Map(message.descriptors.flatMap(({ entries, tokenBucket }) => (tokenBucket ? [[descriptorText(entries.map(({ key, value }) => [key, value])), compileBucket(tokenBucket, clock)] as const] : []))),
+    bucket: message.tokenBucket && compileBucket(message.tokenBucket, buckets),
+    descriptors: new Map(message.descriptors.flatMap(({ entries, tokenBucket }) => (tokenBucket ? [[descriptorText(entries.map(({ key, value }) => [key, value])), compileBucket(tokenBucket, buckets)] as const] : []))),
     alwaysTakes: message.alwaysConsumeDefaultTokenBucket ?? true,
     stage: message.stage,
     hostRules: HOST_RULES[message.vhRateLimits] ?? 'override',
@@ -50,10 +50,10 @@ export function compileLocalRateLimit(message: LocalRateLimit, clock: Clock): Ra
   };
 }
 
-function compileBucket(message: BucketMessage, clock: Clock): TokenBucket {
+function compileBucket(message: BucketMessage, buckets: BucketMaker): TokenBucket {
   const intervalMs = durationMs(message.fillInterval) ?? 0;
   if (intervalMs < 50) throw new ConfigError('local_ratelimit: token_bucket.fill_interval must be at least 50 ms');
-  return new TokenBucket(message.maxTokens, { tokens: message.tokensPerFill ?? 1, intervalMs }, clock);
+  return buckets.make(message.maxTokens, { tokens: message.tokensPerFill ?? 1, intervalMs });
 }
 
 /** What the answer is told of. */

@@ -15,6 +15,7 @@ import { createJwtFilter, compileJwtPerRoute } from './jwt.ts';
 import { compileLocalRateLimit, createLocalRateLimitFilter } from './local-rate-limit.ts';
 import { createPeerMetadataFilter } from './peer-metadata.ts';
 import { createHttpRbacFilter, compileRbacPerRoute } from './rbac-http.ts';
+import type { BucketMaker } from './bucket-maker.ts';
 import type { WasmPlugins } from './wasm.ts';
 
 export interface FilterDeps {
@@ -23,6 +24,7 @@ export interface FilterDeps {
   readonly peer: PeerMetadataCodec;
   readonly clusters: ClusterLookup;
   readonly plugins: WasmPlugins;
+  readonly buckets: BucketMaker;
 }
 
 type Create = (config: Any, deps: FilterDeps, name: string) => HttpFilter | undefined;
@@ -34,7 +36,7 @@ const FILTERS: Readonly<Record<string, Create>> = {
   'envoy.extensions.filters.http.cors.v3.Cors': (_config, _deps, name) => createCorsFilter(name),
   'envoy.extensions.filters.http.rbac.v3.RBAC': (config, _deps, name) => createHttpRbacFilter(name, unpack('httpRbac', config)),
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': (config, deps, name) => createJwtFilter(name, unpack('jwt', config), deps),
-  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps, name) => createLocalRateLimitFilter(name, compileLocalRateLimit(unpack('localRateLimit', config), deps.clock)),
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps, name) => createLocalRateLimitFilter(name, compileLocalRateLimit(unpack('localRateLimit', config), deps.buckets)),
   'envoy.extensions.filters.http.set_filter_state.v3.Config': (config, _deps, name) => acceptFilterState(name, unpack('setFilterState', config)),
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': (_config, _deps, name) => createGrpcWebFilter(name),
   'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig': (_config, deps, name) => createResolveHostFilter(name, deps),
@@ -56,7 +58,7 @@ const PER_ROUTE: Readonly<Record<string, (config: Any, deps: FilterDeps) => unkn
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': (config) => compileCorsPolicy(unpack('corsPolicy', config)),
   'envoy.extensions.filters.http.rbac.v3.RBACPerRoute': (config) => compileRbacPerRoute(unpack('rbacPerRoute', config)),
   'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig': (config) => compileJwtPerRoute(unpack('jwtPerRoute', config)),
-  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps) => compileLocalRateLimit(unpack('localRateLimit', config), deps.clock),
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': (config, deps) => compileLocalRateLimit(unpack('localRateLimit', config), deps.buckets),
 };
 
 /** Message types of all configurations that are read here: `src/control/patch/own-proxy.ts` names them to the control plane. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { FakeClock } from '../../testkit/fake-clock.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { OwnBucket } from './token-bucket.ts';
 
 test('a bucket fills steadily, and tells what is left and when there is a token again', async () => {
   const clock = new FakeClock();
-  const bucket = new TokenBucket(3, { tokens: 3, intervalMs: 60_000 }, clock);
+  const bucket = new OwnBucket(3, { tokens: 3, intervalMs: 60_000 }, clock);
   assert.deepEqual([bucket.remaining, bucket.resetS], [3, 0]);
   assert.deepEqual([1, 2, 3, 4].map(() => bucket.take()), [true, true, true, false]);
   assert.deepEqual([bucket.remaining, bucket.resetS], [0, 20]);

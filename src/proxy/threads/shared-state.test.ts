@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '../../testkit/fake-clock.ts';
+import { createBucketMaker } from '../filters/bucket-maker.ts';
+import { makeHost } from '../testkit/hosts.ts';
 import { DEFAULT_LIMITS, SharedBreakers } from '../upstream/breakers.ts';
+import { createOutlierDetector } from '../upstream/outlier.ts';
+import { SharedMemory } from '../upstream/outlier-memory.ts';
 import { createSlotMemory, type SharedSlot, SharedSlots } from './shared-state.ts';
 
 /** As two threads see the same memory. */
@@ -57,4 +62,64 @@ test('limits are for what all threads have open, what is told is each thread’s
   assert.deepEqual([b.canRequest, a.canQueue], [true, true]);
   b.limits = { ...limits, retryBudget: { share: 0.5, minimum: 0 } };
   assert.equal(b.maxRetries, 0.5);
+});
+
+test('a bucket of one configuration is one in all threads, others are others', async () => {
+  const [here, there] = two();
+  const clock = new FakeClock();
+  const fill = { tokens: 1, intervalMs: 1000 };
+  const [a, b] = [createBucketMaker(clock, here).within('listener', Buffer.from('v1')), createBucketMaker(clock, there).within('listener', Buffer.from('v1'))];
+  const [first, second] = [a.make(3, fill), a.make(3, fill)];
+  const same = b.make(3, fill);
+  assert.deepEqual([first.take(), same.take(), first.take(), same.take(), first.take()], [true, true, true, false, false]);
+  assert.deepEqual([same.remaining, same.resetS, second.take()], [0, 1, true]);
+  assert.equal(createBucketMaker(clock, there).within('listener', Buffer.from('v2')).make(3, fill).remaining, 3);
+  await clock.advance(1000);
+  assert.deepEqual([same.take(), first.take()], [true, false]);
+});
+
+test('a host fails in a row whichever thread calls it, is out for all once, and comes back for all once', async () => {
+  const clock = new FakeClock();
+  const settings = {
+    consecutive5xx: 4, enforcing5xx: 1, consecutiveGateway: 0, enforcingGateway: 0, splitLocal: false, consecutiveLocal: 3, enforcingLocal: 1,
+    intervalMs: 1000, baseEjectionMs: 3000, maxEjectionMs: 300_000, maxEjectionPercent: 100, alwaysEjectOne: false, monitors: [],
+  };
+  const threads = two().map((slots) => {
+    const hosts = [makeHost(1), makeHost(2)];
+    for (const host of hosts) host.keepIn(new SharedMemory(held(slots.acquire(`host ${host.key}`))));
+    const thread = { hosts, changes: 0, detector: createOutlierDetector(settings, { clock, random: () => 0, hosts: () => hosts, changed: () => void thread.changes++ }) };
+    return thread;
+  });
+  const [here = assert.fail(), there = assert.fail()] = threads;
+  const answer = ({ hosts, detector }: typeof here, status: number) => detector.onStatus(hosts[0] ?? assert.fail(), status);
+  for (const thread of [here, there, here]) answer(thread, 500);
+  answer(there, 200);
+  for (const thread of [here, there, here]) answer(thread, 500);
+  assert.equal(here.hosts[0]?.ejected, false);
+  answer(there, 500);
+  assert.deepEqual([here.hosts[0]?.ejected, there.hosts[0]?.ejected, here.hosts[1]?.ejected], [true, true, false]);
+  assert.deepEqual([here.detector.counts.enforced, there.detector.counts.enforced], [0, 1]);
+  assert.equal(here.hosts[0]?.state(clock.monotonic()).ejection?.cause, 'consecutive_5xx');
+  await clock.advance(3000);
+  assert.deepEqual([here.hosts[0]?.ejected, there.hosts[0]?.ejected, here.changes + there.changes], [false, false, 2]);
+  assert.equal(here.hosts[0]?.outlier.backOff, 1);
+  // Each interval forgives one ejection, not one in each thread.
+  for (let i = 0; i < 4; i++) answer(here, 500);
+  for (let i = 0; i < 4; i++) answer(there, 500);
+  assert.deepEqual([here.hosts[0]?.outlier.ejections, here.hosts[0]?.outlier.backOff], [2, 2]);
+  await clock.advance(7000);
+  assert.equal(there.hosts[0]?.outlier.backOff, 1);
+  for (const { detector } of threads) detector.close();
+});
+
+test('shares of successes are those of all threads since a thread has looked', () => {
+  const [here, there] = two().map((slots) => new SharedMemory(held(slots.acquire('host'))));
+  if (!here || !there) return assert.fail();
+  here.intervalTotal++;
+  there.intervalTotal++;
+  there.intervalSuccess++;
+  assert.deepEqual([here.intervalTotal, there.intervalTotal, here.intervalSuccess], [2, 2, 1]);
+  here.intervalTotal = 0;
+  there.intervalTotal++;
+  assert.deepEqual([here.intervalTotal, there.intervalTotal], [1, 3]);
 });

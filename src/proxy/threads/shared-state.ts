@@ -7,6 +7,8 @@ export interface SharedState {
   readonly slots: SharedSlots;
   /** Keys of TLS tickets are made from it, so that a session goes on in another thread. */
   readonly ticketSecret: Uint8Array;
+  /** Tells the others that this thread has ejected hosts of a cluster, or let them in again. */
+  tellEjections(cluster: string): void;
 }
 
 /** A few numbers under one key. */
@@ -24,10 +26,9 @@ export interface SharedSlot {
 export const OPEN = 4;
 
 const CAPACITY = 32_768;
-/** 32-bit words: references, key (two), lock, counts, and values in the same place as the counts that are not open. */
-const WORDS = 16;
-const [REFERENCES, KEY, LOCK, COUNTS] = [0, 1, 3, 4];
-const FIRST_VALUE = COUNTS + OPEN;
+/** 32-bit words: references, key (two), lock, counts, and values of two words each. */
+const WORDS = 32;
+const [REFERENCES, KEY, LOCK, COUNTS, VALUES] = [0, 1, 3, 4, 20];
 /** Slots that are looked at for a key. */
 const REACH = 256;
 const SPINS = 100;
@@ -78,8 +79,8 @@ export class SharedSlots {
     const words = this.#words;
     const bytes = (word: number) => (at + word) * Int32Array.BYTES_PER_ELEMENT;
     return {
-      counts: new Int32Array(this.#memory, bytes(COUNTS), WORDS - COUNTS),
-      values: new Float64Array(this.#memory, bytes(FIRST_VALUE), (WORDS - FIRST_VALUE) / 2),
+      counts: new Int32Array(this.#memory, bytes(COUNTS), VALUES - COUNTS),
+      values: new Float64Array(this.#memory, bytes(VALUES), (WORDS - VALUES) / 2),
       locked: (run) => locked(words, at + LOCK, run),
       release: () => locked(words, 0, () => void (words[at + REFERENCES] = Math.max(0, (words[at + REFERENCES] ?? 0) - 1))),
     };

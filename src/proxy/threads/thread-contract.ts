@@ -29,6 +29,7 @@ export interface ThreadCalls {
   setSecret(name: string, secret: TlsSecret | undefined): void;
   setLogLevel(scope: string, level: LogLevel): void;
   look(wanted: StateWanted): ThreadLook;
+  takeEjections(cluster: string): void;
   resetCounters(): void;
   announceEnd(): void;
   incoming(): Incoming;
@@ -52,6 +53,8 @@ export type ThreadMessage =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly error: unknown }
   | { readonly kind: 'interest'; readonly typeUrl: string; readonly names: ReadonlySet<string> }
+  /** It has ejected hosts, or let them in again. */
+  | { readonly kind: 'ejections'; readonly cluster: string }
   | { readonly kind: 'port-free'; readonly listener: string }
   | { readonly kind: 'ready' };
 

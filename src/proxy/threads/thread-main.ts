@@ -40,7 +40,7 @@ function createThread({ settings, count, slotMemory, ticketSecret, logLevels, lo
   const levels = new LogLevels();
   for (const [scope, level] of logLevels) levels.set(scope, level);
   const secrets = new ToldSecrets();
-  const traffic = new LocalTraffic({ settings, secrets, clock, levels, log: createLog(levels), env: process.env, logFlushMs }, { count, shared: { slots: new SharedSlots(slotMemory), ticketSecret } });
+  const traffic = new LocalTraffic({ settings, secrets, clock, levels, log: createLog(levels), env: process.env, logFlushMs }, { count, shared: { slots: new SharedSlots(slotMemory), ticketSecret, tellEjections: (cluster) => say({ kind: 'ejections', cluster }) } });
   const { runtime, telemetry } = traffic;
   runtime.onInterest((typeUrl, names) => say({ kind: 'interest', typeUrl, names }));
   runtime.onPortFree((listener) => say({ kind: 'port-free', listener }));
@@ -56,6 +56,7 @@ function createThread({ settings, count, slotMemory, ticketSecret, logLevels, lo
     setSecret: (name, secret) => secrets.set(name, secret),
     setLogLevel: (scope, level) => traffic.setLogLevel(scope, level),
     look: (wanted) => ({ state: stateOf(runtime.snapshot(), wanted), counts: reportOf({ ...telemetry.state(), clusters: telemetry.clusters }) }),
+    takeEjections: (cluster) => runtime.takeEjections(cluster),
     resetCounters: () => traffic.resetCounters(),
     announceEnd: () => runtime.announceEnd(),
     incoming: () => runtime.incoming(),

@@ -36,9 +36,18 @@ export class ThreadedRuntime implements ProxyRuntime {
   }
 
   onNews(thread: number, news: ThreadNews): void {
-    if (news.kind === 'ready') this.#ready.add(thread);
-    else if (news.kind === 'interest') this.#takeInterest(thread, news.typeUrl, news.names);
-    else if (thread === 0) for (const listener of this.#freed) listener(news.listener);
+    switch (news.kind) {
+      case 'ready':
+        return void this.#ready.add(thread);
+      case 'interest':
+        return this.#takeInterest(thread, news.typeUrl, news.names);
+      case 'ejections':
+        for (const [i, other] of this.#threads.entries()) if (i !== thread) other.tell('takeEjections', news.cluster);
+        return;
+      case 'port-free':
+        // The first asks for it; the others never had it refused.
+        for (const listener of this.#freed) listener(news.listener);
+    }
   }
 
   /** How it went is told by `bound`. */

@@ -141,6 +141,17 @@ test('limits of a destination are for all threads together', async (t) => {
   assert.equal(refused, CONNECTIONS - 8);
 });
 
+test('a host that failed in a row, whichever thread called it, is out for both', async (t) => {
+  const upstream = await httpUpstream(t, (_, response) => void response.writeHead(500).end());
+  const gateway = await startGateway(t, upstream, { policy: '{outlierDetection: {consecutive5xxErrors: 12, interval: 1h, baseEjectionTime: 1h, maxEjectionPercent: 100}}' });
+  const statuses = async () => (await Promise.all(Array.from({ length: 16 }, () => exchangeBytes(gateway.port, CLOSED)))).map((answer) => Number(answer.split(' ')[1]));
+  await eventually(async () => assert.ok((await statuses()).every((status) => status === 503), 'nobody is left who could answer'), { timeoutMs: 10_000 });
+  // Each thread by itself would have ejected it once.
+  assert.deepEqual(await gateway.stat(/web\.mesh.*ejections_enforced_total$/), [1]);
+  assert.deepEqual(await gateway.stat(/web\.mesh.*ejections_active$/), [1]);
+  assert.match(await gateway.admin('/clusters'), /web\.mesh.*::health_flags::\/failed_outlier_check/);
+});
+
 test('clients connected at once are counted over all threads', async (t) => {
   const upstream = await httpUpstream(t, (_, response) => void response.end());
   const gateway = await startGateway(t, upstream, { proxyConfig: { runtimeValues: { 'overload.global_downstream_max_connections': '6' } } });

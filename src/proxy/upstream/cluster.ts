@@ -16,6 +16,7 @@ import { HostSet } from './host-set.ts';
 import type { Hash64 } from './hash.ts';
 import { NamedHosts } from './named-hosts.ts';
 import { createOutlierDetector, NO_DETECTION, type OutlierDetector } from './outlier.ts';
+import { type OutlierMemory, OwnMemory, SharedMemory } from './outlier-memory.ts';
 import { resolveHosts } from './dns.ts';
 import type { ClusterSettings, TransportSettings } from './settings.ts';
 import { createTlsTransport } from './tls-transport.ts';
@@ -71,6 +72,7 @@ export class UpstreamCluster {
   #closed = false;
   /** What is open of it in all threads. */
   readonly #slot: SharedSlot | undefined;
+  readonly #version: string;
   #warm: boolean;
   #onWarm: (() => void)[] = [];
 
@@ -78,6 +80,7 @@ export class UpstreamCluster {
   constructor(settings: ClusterSettings, deps: ClusterDeps, version = '') {
     this.settings = settings;
     this.#deps = deps;
+    this.#version = version;
     this.#slot = deps.shared?.slots.acquire(`cluster ${settings.name} ${version}`);
     this.breakers = this.#slot ? new SharedBreakers(settings.limits, this.#slot) : new OwnBreakers(settings.limits);
     this.#set = this.#makeSet();
@@ -100,7 +103,10 @@ export class UpstreamCluster {
     this.#set = this.#makeSet();
     if (!isDeepStrictEqual(outlier, settings.outlier)) {
       this.outliers.close();
-      for (const host of this.#hosts.values()) host.pardon();
+      for (const host of this.#hosts.values()) {
+        if (this.#deps.shared) host.keepIn(this.#memory(host.key));
+        host.pardon();
+      }
       this.outliers = this.#makeDetector();
     }
     this.#rebuild();
@@ -113,7 +119,20 @@ export class UpstreamCluster {
   #makeDetector(): OutlierDetector {
     const { clock, random } = this.#deps;
     const { outlier } = this.settings;
-    return outlier ? createOutlierDetector(outlier, { clock, random, hosts: () => [...this.#hosts.values()], changed: () => this.#rebuild() }) : NO_DETECTION;
+    return outlier ? createOutlierDetector(outlier, { clock, random, hosts: () => [...this.#hosts.values()], changed: () => {
+      this.#rebuild();
+      this.#deps.shared?.tellEjections(this.name);
+    } }) : NO_DETECTION;
+  }
+
+  #memory(host: string): OutlierMemory {
+    const slot = this.settings.outlier && this.#deps.shared?.slots.acquire(`host ${this.name} ${this.#version} ${host}`);
+    return slot ? new SharedMemory(slot) : new OwnMemory();
+  }
+
+  /** Another thread has ejected hosts, or let them in again. */
+  takeEjections(): void {
+    this.#rebuild();
   }
 
   /** Hosts come to be as they are asked for. */
@@ -156,12 +175,13 @@ export class UpstreamCluster {
         known.transport = transport;
         next.set(key, known);
       } else {
-        next.set(key, new Host(config, transport));
+        next.set(key, new Host(config, transport, this.#memory(key)));
       }
     }
     for (const [key, host] of this.#hosts) {
       if (next.has(key)) continue;
       host.removed = true;
+      host.leave();
       dropPools(host);
     }
     this.#hosts = next;
@@ -253,7 +273,10 @@ export class UpstreamCluster {
     if (this.settings.discovery.kind === 'dns') this.#tellWaiting();
     this.outliers.close();
     this.#slot?.release();
-    for (const host of this.#hosts.values()) dropPools(host);
+    for (const host of this.#hosts.values()) {
+      host.leave();
+      dropPools(host);
+    }
     this.#transport.close();
     for (const { transport } of this.#matched) transport.close();
   }
@@ -316,7 +339,7 @@ export class UpstreamCluster {
     let host = this.#hosts.get(key);
     if (!host) {
       const config: HostConfig = { address, hostname, weight: 1, priority: 0, locality: NO_LOCALITY, localityWeight: 0, health: 'HEALTHY', metadata: {} };
-      host = new Host(config, this.#transportFor(config));
+      host = new Host(config, this.#transportFor(config), this.#memory(key));
       this.#hosts.set(key, host);
       this.#sweepLater();
     }
@@ -337,7 +360,10 @@ export class UpstreamCluster {
           if (pool.isEmpty) host.pools.delete(name);
         }
         // Original destinations are remembered only while connected.
-        if (this.#makesHosts && host.activeConnections === 0 && host.activeRequests === 0) this.#hosts.delete(key);
+        if (this.#makesHosts && host.activeConnections === 0 && host.activeRequests === 0) {
+          host.leave();
+          this.#hosts.delete(key);
+        }
       }
       this.#scheduleSweep();
     });

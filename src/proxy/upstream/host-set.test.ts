@@ -41,7 +41,8 @@ const POLICIES = [
 for (const policy of POLICIES) {
   test(`${policy.kind}: unhealthy and ejected hosts get nothing while enough are healthy`, () => {
     const bad = makeHost(9, sick);
-    const ejected = Object.assign(makeHost(10), { ejected: true });
+    const ejected = makeHost(10);
+    ejected.outlier.ejected = true;
     assert.equal(sum(spread([...several(1, 4), bad, ejected], { policy }), [bad, ejected]), 0);
   });
 

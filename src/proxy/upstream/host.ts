@@ -4,7 +4,7 @@ import type { PeerMetadata } from '../outcome.ts';
 import { workloadMetadata } from '../peer-metadata.ts';
 import type { HostState, SocketAddress } from '../runtime-contract.ts';
 import type { HostPool } from './host-pool.ts';
-import type { EjectionCause } from './outlier.ts';
+import { forget, type OutlierMemory, OwnMemory } from './outlier-memory.ts';
 import type { UpstreamTransport } from './transport.ts';
 
 export interface Locality {
@@ -28,28 +28,6 @@ export interface HostConfig {
   readonly metadata: Readonly<Record<string, JsonObject>>;
 }
 
-/** What an outlier detector keeps of a host. Times are monotonic ms. */
-export interface OutlierMemory {
-  /** Of the last ejection. */
-  cause: EjectionCause | undefined;
-  ejectedAtMs: number;
-  lengthMs: number;
-  releasedAtMs: number;
-  /** Ejections that still weigh on the length of the next. */
-  backOff: number;
-  consecutive5xx: number;
-  consecutiveGateway: number;
-  consecutiveLocal: number;
-  /** Errors in a row, per monitor. */
-  readonly monitored: number[];
-  intervalTotal: number;
-  intervalSuccess: number;
-}
-
-const blankMemory = (): OutlierMemory => ({
-  cause: undefined, ejectedAtMs: 0, lengthMs: 0, releasedAtMs: 0, backOff: 0, consecutive5xx: 0, consecutiveGateway: 0, consecutiveLocal: 0, monitored: [], intervalTotal: 0, intervalSuccess: 0,
-});
-
 /** One endpoint with what happened to it. It outlives updates that keep its address. */
 export class Host {
   /** `ip:port` */
@@ -58,13 +36,10 @@ export class Host {
   transport: UpstreamTransport;
   activeRequests = 0;
   activeConnections = 0;
-  ejected = false;
   /** Monotonic ms since when it may get traffic: where slow start begins. */
   healthySinceMs: number | undefined;
-  /** Since the start. */
-  ejections = 0;
   readonly counters = { total: 0, success: 0, error: 0, connectFail: 0, connections: 0 };
-  outlier = blankMemory();
+  outlier: OutlierMemory;
   /** Pools by protocol, made when first used. */
   readonly pools = new Map<string, HostPool>();
   /** Monotonic ms until which others are preferred, because somebody found nobody there. */
@@ -73,10 +48,15 @@ export class Host {
   removed = false;
   #peer: PeerMetadata | undefined;
 
-  constructor(config: HostConfig, transport: UpstreamTransport) {
+  constructor(config: HostConfig, transport: UpstreamTransport, outlier: OutlierMemory = new OwnMemory()) {
     this.key = formatAddress(config.address);
     this.config = config;
     this.transport = transport;
+    this.outlier = outlier;
+  }
+
+  get ejected(): boolean {
+    return this.outlier.ejected;
   }
 
   /** Speaks the mesh's mutual TLS. Istio: endpoint metadata `tlsMode: istio`. */
@@ -91,8 +71,18 @@ export class Host {
 
   /** What other rules have held against it counts no more. */
   pardon(): void {
-    this.ejected = false;
-    this.outlier = blankMemory();
+    forget(this.outlier);
+  }
+
+  /** What is known of it is kept there from now on. */
+  keepIn(memory: OutlierMemory): void {
+    this.outlier.close();
+    this.outlier = memory;
+  }
+
+  /** It has left its cluster: what its last requests say of it is nobody's concern. */
+  leave(): void {
+    this.keepIn(new OwnMemory());
   }
 
   /** May receive traffic when the cluster is not in panic. */
@@ -104,7 +94,7 @@ export class Host {
   state(now: number): HostState {
     const { address, weight, priority, locality, health } = this.config;
     return {
-      address, weight, priority, locality, edsHealth: health, ejected: this.ejected, ejections: this.ejections,
+      address, weight, priority, locality, edsHealth: health, ejected: this.ejected, ejections: this.outlier.ejections,
       ...(this.ejected && this.outlier.cause ? { ejection: { cause: this.outlier.cause, leftMs: Math.max(0, this.outlier.ejectedAtMs + this.outlier.lengthMs - now) } } : {}),
       activeRequests: this.activeRequests, activeConnections: this.activeConnections, counters: { ...this.counters },
     };

@@ -136,7 +136,7 @@ test('quiet intervals forgive', async (t) => {
   await clock.advance(5000);
   fail(0, 3);
   assert.equal(host(0).outlier.lengthMs, 1000);
-  assert.equal(host(0).ejections, 2);
+  assert.equal(host(0).outlier.ejections, 2);
 });
 
 test('a success rate far below the others stands out', () => {

@@ -87,14 +87,19 @@ export function createOutlierDetector(settings: OutlierSettings, deps: OutlierDe
     }
     if (random() >= enforcing) return;
     const { outlier } = host;
+    const isFirst = outlier.exclusively(() => {
+      if (outlier.ejected) return false;
+      outlier.ejected = true;
+      outlier.ejections++;
+      outlier.cause = cause;
+      outlier.ejectedAtMs = clock.monotonic();
+      if (outlier.backOff * settings.baseEjectionMs < longestMs + settings.baseEjectionMs) outlier.backOff++;
+      outlier.lengthMs = Math.min(settings.baseEjectionMs * outlier.backOff, longestMs);
+      return true;
+    });
+    if (!isFirst) return;
     counts.enforced++;
     counts.byCause.set(cause, (counts.byCause.get(cause) ?? 0) + 1);
-    host.ejected = true;
-    host.ejections++;
-    outlier.cause = cause;
-    outlier.ejectedAtMs = clock.monotonic();
-    if (outlier.backOff * settings.baseEjectionMs < longestMs + settings.baseEjectionMs) outlier.backOff++;
-    outlier.lengthMs = Math.min(settings.baseEjectionMs * outlier.backOff, longestMs);
     deps.changed();
   };
 
@@ -133,23 +138,22 @@ export function createOutlierDetector(settings: OutlierSettings, deps: OutlierDe
     if (count >= monitor.threshold) eject(host, 'listed_codes', monitor.enforcing);
   };
 
-  const release = (host: Host): void => {
-    const { outlier } = host;
-    host.ejected = false;
-    outlier.releasedAtMs = clock.monotonic();
-    outlier.consecutive5xx = outlier.consecutiveGateway = outlier.consecutiveLocal = 0;
-    outlier.monitored.length = 0;
-  };
+  /** @returns false when its time is not over */
+  const release = ({ outlier }: Host, now: number): boolean =>
+    outlier.exclusively(() => {
+      if (!outlier.ejected || now - outlier.ejectedAtMs < outlier.lengthMs) return false;
+      outlier.ejected = false;
+      outlier.releasedAtMs = now;
+      outlier.consecutive5xx = outlier.consecutiveGateway = outlier.consecutiveLocal = 0;
+      outlier.monitored.length = 0;
+      return true;
+    });
 
   const tick = (): void => {
     const now = clock.monotonic();
     const hosts = deps.hosts();
     let changed = false;
-    for (const host of hosts) {
-      if (!host.ejected || now - host.outlier.ejectedAtMs < host.outlier.lengthMs) continue;
-      release(host);
-      changed = true;
-    }
+    for (const host of hosts) if (release(host, now)) changed = true;
     if (changed) deps.changed();
     for (const { host, cause, enforcing } of statisticalOutliers(hosts, settings)) eject(host, cause, enforcing);
     for (const host of hosts) {
@@ -157,7 +161,7 @@ export function createOutlierDetector(settings: OutlierSettings, deps: OutlierDe
       outlier.intervalTotal = 0;
       outlier.intervalSuccess = 0;
       // A quiet interval forgives one ejection.
-      if (!host.ejected && outlier.backOff > 0 && now - outlier.releasedAtMs >= settings.intervalMs) outlier.backOff--;
+      if (!host.ejected && outlier.backOff > 0 && now - outlier.releasedAtMs >= settings.intervalMs && outlier.mayForgive(now, settings.intervalMs)) outlier.backOff--;
     }
     schedule();
   };

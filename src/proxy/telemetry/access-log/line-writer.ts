@@ -72,9 +72,16 @@ export function createLineWriter(put: (batch: string, done: () => void) => void,
 }
 
 /** The file of a path; `/dev/stdout` and `/dev/stderr` are the process's own, without opening them again. */
-export function openPath(path: string): (batch: string, done: () => void) => void {
+export const openPath = (path: string): Put => open(path, writeAll);
+
+/** The same where several threads write: lines are never torn. */
+export const openSharedPath = (path: string): Put => open(path, writePieces);
+
+type Put = (batch: string, done: () => void) => void;
+
+function open(path: string, writeOut: (fd: number, bytes: Buffer, done: () => void) => void): Put {
   const fd = path === '/dev/stdout' ? 1 : path === '/dev/stderr' ? 2 : undefined;
-  if (fd !== undefined) return (batch, done) => writeAll(fd, Buffer.from(batch), done);
+  if (fd !== undefined) return (batch, done) => writeOut(fd, Buffer.from(batch), done);
   const stream = createWriteStream(path, { flags: 'a' });
   // A path that cannot be written costs the log, not the proxy.
   stream.on('error', () => {});
@@ -88,4 +95,15 @@ function writeAll(fd: number, bytes: Buffer, done: () => void): void {
     if (error || count >= bytes.length) return done();
     writeAll(fd, bytes.subarray(count), done);
   });
+}
+
+/** What a pipe takes in one piece or not at all. POSIX: PIPE_BUF; Linux has 4096. */
+const PIECE_BYTES = 4096;
+
+function writePieces(fd: number, bytes: Buffer, done: () => void): void {
+  if (bytes.length <= PIECE_BYTES) return writeAll(fd, bytes, done);
+  const newline = bytes.lastIndexOf('\n', PIECE_BYTES - 1);
+  // A line that is longer than a piece goes out as it is.
+  const end = newline >= 0 ? newline + 1 : bytes.indexOf('\n') + 1 || bytes.length;
+  writeAll(fd, bytes.subarray(0, end), () => (end < bytes.length ? writePieces(fd, bytes.subarray(end), done) : done()));
 }
