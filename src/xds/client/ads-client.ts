@@ -4,10 +4,11 @@ import { systemClock } from '../../base/clock.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { runCold } from '../../base/run-cold.ts';
 import { createBackoff } from './backoff.ts';
 import { decodeDeltaResponse, encodeDeltaRequest } from './delta-codec.ts';
 import { DeltaSession } from './delta-session.ts';
-import type { DeltaRequest, DeltaResponse, DeltaUpdate, RejectedResource } from './delta-session.ts';
+import type { DeltaRequest, DeltaResource, DeltaResponse, DeltaUpdate, RejectedResource } from './delta-session.ts';
 import type { GrpcStatus, GrpcStream } from '../../grpc/client-call.ts';
 import { healthRequest, type HealthReport } from '../health.ts';
 import type { GrpcChannel } from './grpc-channel.ts';
@@ -81,15 +82,14 @@ class DeltaAdsClient implements AdsClient {
   }
 
   async start(): Promise<void> {
-    const loaded = (await this.#deps.lastGood?.load()) ?? new Map();
+    const loaded = (await this.#deps.lastGood?.load()) ?? new Map<string, DeltaResource[]>();
     // The order of a push: what others refer to comes first, and interest in the rest follows from it.
     const order = [...this.#deps.wildcardTypes, ...[...loaded.keys()].filter((t) => !this.#deps.wildcardTypes.includes(t))];
     for (const typeUrl of order) {
       const resources = loaded.get(typeUrl) ?? [];
       if (resources.length === 0) continue;
-      const update = this.#session.receive({ typeUrl, nonce: '', resources, removed: [] });
-      const refused = new Set((await this.#deps.apply(update)).map((r) => r.name));
-      this.#session.restore(typeUrl, update.upserted.filter((r) => !refused.has(r.name)));
+      const bytes = resources.reduce((sum, { value }) => sum + value.length, 0);
+      await runCold(bytes, () => this.#restore(typeUrl, resources));
     }
     this.#connect();
   }
@@ -121,6 +121,16 @@ class DeltaAdsClient implements AdsClient {
     await this.#deps.lastGood?.close();
   }
 
+  #restore(typeUrl: string, resources: readonly DeltaResource[]): void | Promise<void> {
+    const update = this.#session.receive({ typeUrl, nonce: '', resources, removed: [] });
+    const note = (rejected: readonly RejectedResource[]) => {
+      const refused = new Set(rejected.map((r) => r.name));
+      this.#session.restore(typeUrl, update.upserted.filter((r) => !refused.has(r.name)));
+    };
+    const rejected = this.#deps.apply(update);
+    return rejected instanceof Promise ? rejected.then(note) : note(rejected);
+  }
+
   #connect(): void {
     this.#deps.connect().then(
       ({ channel, headers }) => {
@@ -135,7 +145,9 @@ class DeltaAdsClient implements AdsClient {
     this.#channel = channel;
     this.#isFirst = true;
     const stream = channel.open(DELTA_ADS_PATH, headers, {
-      onMessage: (message) => this.#stream === stream && this.#receive(message),
+      onMessage: (message) => {
+        if (this.#stream === stream) runCold(message.length, () => this.#receive(message));
+      },
       onEnd: (status) => {
         if (this.#stream === stream) this.#ended(status);
       },

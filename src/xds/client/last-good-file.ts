@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import { makeDirectory, readBytes, removeFile, renameFile, writeToFile } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
+import { runCold } from '../../base/run-cold.ts';
 import { decodeDeltaResponse, encodeResources } from './delta-codec.ts';
 import type { DeltaResource, DeltaUpdate } from './delta-session.ts';
 import { FrameReader, encodeFrame } from '../../grpc/frames.ts';
@@ -39,7 +40,7 @@ export function createLastGoodFile(options: LastGoodFileOptions): LastGoodFile {
 
   const flush = (): void => {
     timer = undefined;
-    const content = Buffer.concat(Array.from(held, ([typeUrl, resources]) => encodeFrame(encodeResources(typeUrl, resources.values()))));
+    const content = runCold(bytesOf(held), () => Buffer.concat(Array.from(held, ([typeUrl, resources]) => encodeFrame(encodeResources(typeUrl, resources.values())))));
     writing = writing.then(() => replace(path, content, maxBytes)).catch((error: unknown) => log.warn('cannot keep the last good configuration', { path, error: errorText(error) }));
   };
   return {
@@ -67,11 +68,18 @@ export function createLastGoodFile(options: LastGoodFileOptions): LastGoodFile {
   };
 }
 
+function bytesOf(held: ReadonlyMap<string, ReadonlyMap<string, DeltaResource>>): number {
+  let bytes = 0;
+  for (const resources of held.values()) for (const { value } of resources.values()) bytes += value.length;
+  return bytes;
+}
+
 async function read(path: string, maxBytes: number, log: Log): Promise<Map<string, DeltaResource[]>> {
   try {
-    const messages = new FrameReader(maxBytes).push(await readBytes(path));
+    const bytes = await readBytes(path);
+    const messages = new FrameReader(maxBytes).push(bytes);
     if (typeof messages === 'string') throw new Error(messages);
-    return new Map(messages.map(decodeDeltaResponse).map((m) => [m.typeUrl, [...m.resources]]));
+    return runCold(bytes.length, () => new Map(messages.map(decodeDeltaResponse).map((m) => [m.typeUrl, [...m.resources]])));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') log.warn('the last good configuration cannot be read; starting without it', { path, error: errorText(error) });
     return new Map();
