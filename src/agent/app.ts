@@ -100,11 +100,11 @@ class App implements Agent, StatusView {
     const log = (this.#log = options.log ?? createLog(levels));
     const file = (name: string) => join(settings.files.data, name);
     this.#paths = { config: file('envoy.json'), socket: file('agent.sock'), outcomes: file('outcomes') };
-    this.#secrets = createWorkloadSecrets({ request: () => requestOwnCertificate(settings), policy: settings.identity, log: log.scope('identity'), clock });
+    this.#secrets = createWorkloadSecrets({ request: (held) => requestOwnCertificate(settings, () => held), policy: settings.identity, log: log.scope('identity'), clock });
     this.#sds = createSecretService({ secrets: this.#secrets, clock });
     this.#held = new HeldConfiguration(createLastGoodFile({ path: file('last-good.bin'), log: log.scope('xds') }));
     const own = { typeUrls: settings.dns.captures ? [TypeUrl.NameTable] : [], apply: (update: DeltaUpdate) => this.#dns?.apply(update) ?? [] };
-    this.#relay = createXdsRelay({ connect: () => connectDiscovery(settings), held: this.#held, own, clock, log: log.scope('xds') });
+    this.#relay = createXdsRelay({ connect: () => connectDiscovery(settings, () => this.#secrets.held), held: this.#held, own, clock, log: log.scope('xds') });
     this.#server = createGrpcServer({ services: [this.#relay.service, this.#sds.service], clock });
     this.#admin = createEnvoyAdmin(settings.ports.admin);
     const codec = createPeerCodec(settings.workload, settings.nodeId);

@@ -13,6 +13,7 @@ import { upCommand } from './up.ts';
 import { validateCommand } from './validate.ts';
 import { versionCommand } from './version-command.ts';
 import { waitCommand } from './wait/command.ts';
+import { workloadCommand } from './workload/command.ts';
 
 export function buildProgram(): Command {
   const program = new Command('lateen')
@@ -31,5 +32,5 @@ export function buildProgram(): Command {
 
 /** Where istioctl keeps commands that people type with `x`. */
 function experimentalCommand(): Command {
-  return new Command('experimental').aliases(['x', 'exp']).description('commands that istioctl has under this name').addCommand(waitCommand());
+  return new Command('experimental').aliases(['x', 'exp']).description('commands that istioctl has under this name').addCommand(waitCommand()).addCommand(workloadCommand());
 }

@@ -103,7 +103,7 @@ class App implements ProxyApp, ProxyView {
     for (const [scope, level] of settings.logLevels) this.levels.set(scope, level);
     this.#log = options.log ?? createLog(this.levels);
     this.#onQuit = options.onQuit ?? (() => {});
-    this.secrets = createWorkloadSecrets({ request: options.certificate ?? (() => requestOwnCertificate(settings)), policy: settings.identity, log: this.#log.scope('identity'), clock });
+    this.secrets = createWorkloadSecrets({ request: options.certificate ?? ((held) => requestOwnCertificate(settings, () => held)), policy: settings.identity, log: this.#log.scope('identity'), clock });
     this.#traffic = this.#createTraffic({ settings, secrets: this.secrets, clock, log: this.#log, levels: this.levels, env: options.env ?? {}, bind: options.bind, logFlushMs: options.logFlushMs }, options);
     const announcement = options.announcement ?? OWN_ANNOUNCEMENT;
     this.#wholeTypes = wholeTypes(announcement, settings);
@@ -260,7 +260,7 @@ class App implements ProxyApp, ProxyView {
     const { settings } = this;
     const log = this.#log.scope('xds');
     return createAdsClient({
-      connect: () => connectDiscovery(settings),
+      connect: () => connectDiscovery(settings, () => this.secrets.held),
       node: encodeNode(settings, announcement),
       apply: (update) => this.#apply(update),
       lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),

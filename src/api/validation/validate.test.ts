@@ -148,6 +148,7 @@ const CASES: readonly (readonly [string, string, readonly RegExp[]])[] = [
   ['WorkloadEntry', '{address: 10.0.0.1, ports: {http: 80}}', []],
   ['WorkloadEntry', '{labels: {a: b}}', [/E spec.address: Address is required/]],
   ['WorkloadGroup', '{metadata: {labels: {a: b}}}', [/E spec.template: template is required/]],
+  ['WorkloadGroup', '{template: {ports: {http: 70000}}, probe: {tcpSocket: {port: 70001}}}', [/E spec.template.ports.http: .*70000/, /E spec.probe.tcpSocket.port: .*70001/]],
   // Security
   ['PeerAuthentication', '{mtls: {mode: STRICT}}', []],
   ['PeerAuthentication', '{portLevelMtls: {8080: {mode: DISABLE}}}', [/E .*portLevelMtls requires selector/]],

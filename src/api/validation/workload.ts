@@ -19,6 +19,9 @@ export function validateWorkloadGroup(object: WorkloadGroup): Issue[] {
   if (!object.spec?.template) report.at('template').error('template is required');
   checkLabels(report.at('metadata', 'labels'), object.spec?.metadata?.labels);
   checkLabels(report.at('template', 'labels'), object.spec?.template?.labels);
+  for (const [name, port] of Object.entries(object.spec?.template?.ports ?? {})) report.at('template', 'ports', name).refuse(portProblem(port));
+  const { httpGet, tcpSocket, grpc } = object.spec?.probe ?? {};
+  for (const [name, method] of Object.entries({ httpGet, tcpSocket, grpc })) if (method?.port !== undefined) report.at('probe', name, 'port').refuse(portProblem(method.port));
   return report.issues;
 }
 

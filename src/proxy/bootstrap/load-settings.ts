@@ -1,12 +1,17 @@
 /** Reads what decodeSettings needs from the process and the pod's files. */
 import { readText } from '../../base/files.ts';
-import { decodeSettings } from './decode-settings.ts';
+import { argument, decodeSettings } from './decode-settings.ts';
 import type { ProxySettings } from './settings.ts';
 import { parsePodInfo } from './sources.ts';
 import type { Environment } from './sources.ts';
 
 /** @throws BootstrapError with every problem at once */
 export async function loadSettings(argv: readonly string[], env: Environment): Promise<ProxySettings> {
+  const machine = argument(argv, '--machine');
+  if (machine !== undefined) {
+    const { readMachineDirectory } = await import('./machine-directory.ts');
+    return decodeSettings({ argv, annotations: new Map(), ...(await readMachineDirectory(machine, env)) });
+  }
   const directory = env['LATEEN_POD_INFO_DIR'] || '/etc/istio/pod';
   const [labels, annotations, proxyConfig] = await Promise.all([podInfo(`${directory}/labels`), podInfo(`${directory}/annotations`), readYaml(env['PROXY_CONFIG'])]);
   return decodeSettings({ argv, env, labels, annotations, proxyConfig });

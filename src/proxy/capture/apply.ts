@@ -3,12 +3,27 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Family } from './rules.ts';
 import { parseResolvConf } from '../dns/resolv-conf.ts';
+import { parseClusterEnv } from '../bootstrap/cluster-env.ts';
+import { machineCapture } from './machine.ts';
 import { renderCaptureRules, renderCleanup } from './nft.ts';
 import { parseCaptureArguments } from './settings.ts';
 
-/** Runs `istio-iptables …` and returns the exit code. */
+/** Runs `istio-iptables …` and returns the exit code. With `--machine DIR` what there is to say stands in the `cluster.env` there, and arguments go before it. */
 export function runCapture(argv: readonly string[], write: (line: string) => void): number {
-  const parsed = parseCaptureArguments(argv, { env: process.env, nameservers: nameservers() });
+  const at = argv.indexOf('--machine');
+  const directory = at < 0 ? undefined : argv[at + 1];
+  let env: Readonly<Record<string, string | undefined>> = process.env;
+  let flags = argv;
+  if (directory !== undefined) {
+    try {
+      env = { ...parseClusterEnv(readFileSync(`${directory}/cluster.env`, 'utf8')), ...process.env };
+    } catch (error) {
+      write(`capture: cannot read ${directory}/cluster.env: ${error instanceof Error ? error.message : String(error)}\n`);
+      return 2;
+    }
+    flags = [...machineCapture(env), ...argv.toSpliced(at, 2)];
+  }
+  const parsed = parseCaptureArguments(flags, { env, nameservers: nameservers() });
   if (!parsed.ok) {
     write(`capture: ${parsed.problems.join('; ')}\n`);
     return 2;

@@ -1,5 +1,6 @@
 /** Has the control plane sign a key that never leaves this process. Istio: IstioCertificateService/CreateCertificate. */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/errors.ts';
 import { readText } from '../../base/files.ts';
 import { createCsr } from '../../pki/csr.ts';
@@ -8,6 +9,7 @@ import type { WorkloadIdentity } from '../../pki/spiffe.ts';
 import { createGrpcChannel } from '../../xds/client/grpc-channel.ts';
 import { nested, text, writeStruct } from '../../xds/client/wire-struct.ts';
 import type { ServerAddress } from '../bootstrap/settings.ts';
+import { chooseCredentials } from './credentials.ts';
 
 const PATH = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 const CALL_TIMEOUT_MS = 10_000;
@@ -30,16 +32,22 @@ export interface SigningClientOptions {
   /** Read for every request: both are replaced while the pod lives. */
   readonly tokenFile: string;
   readonly rootCertificateFile: string;
+  /** Renewed by itself when the token has run out. */
+  readonly held?: SignedWorkload;
 }
 
 /** @throws SigningError, GrpcError */
 export async function requestCertificate(options: SigningClientOptions): Promise<SignedWorkload> {
-  const [token, mountedRoot] = await Promise.all([readMounted(options.tokenFile, 'the service account token'), readMounted(options.rootCertificateFile, 'the root certificate')]);
+  const { held } = options;
+  const [token, mountedRoot] = await Promise.all([readToken(options), readMounted(options.rootCertificateFile, 'the root certificate')]);
   const { csrPem, keyPem } = createCsr({ sans: { uri: [formatIdentity(options.identity)] } });
-  const channel = createGrpcChannel({ ...options.address, tls: { trustedCaPem: mountedRoot, serverName: options.address.host } });
+  const shown = chooseCredentials(token.trim(), held, systemClock.now());
+  const certificate = shown && 'certificate' in shown ? shown.certificate : undefined;
+  const authorization: Record<string, string> = shown && 'token' in shown ? { authorization: `Bearer ${shown.token}` } : {};
+  const channel = createGrpcChannel({ ...options.address, tls: { trustedCaPem: mountedRoot, serverName: options.address.host, client: certificate } });
   try {
     const message = encodeRequest(csrPem, options);
-    const answer = await channel.unary(PATH, { authorization: `Bearer ${token.trim()}`, clusterid: options.clusterId }, { message, timeoutMs: CALL_TIMEOUT_MS });
+    const answer = await channel.unary(PATH, { ...authorization, clusterid: options.clusterId }, { message, timeoutMs: CALL_TIMEOUT_MS });
     const chain = decodeChain(answer).map((pem) => `${pem.trim()}\n`);
     const root = chain.at(-1);
     if (chain.length < 2 || root === undefined) throw new SigningError('WORKLOAD_CERTIFICATE', `the authority answered with ${chain.length} certificates; expected the leaf, …, the root`);
@@ -74,6 +82,12 @@ function decodeChain(bytes: Uint8Array): string[] {
 function mergeRoots(answered: string, mounted: string): string {
   const extra = mounted.trim();
   return extra.includes(answered.trim()) ? `${extra}\n` : `${answered.trim()}\n${extra}\n`;
+}
+
+/** Whoever has a certificate can do without a token. */
+async function readToken({ tokenFile, held }: SigningClientOptions): Promise<string> {
+  const token = readMounted(tokenFile, 'the service account token');
+  return held ? token.catch(() => '') : token;
 }
 
 async function readMounted(path: string, what: string): Promise<string> {

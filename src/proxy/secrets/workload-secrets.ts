@@ -17,7 +17,7 @@ export const ROOT_SECRET = 'ROOTCA';
 
 export interface WorkloadSecretsDeps {
   /** Has a new key signed. */
-  readonly request: () => Promise<SignedWorkload>;
+  readonly request: (held: SignedWorkload | undefined) => Promise<SignedWorkload>;
   readonly policy: RenewalPolicy;
   readonly log: Log;
   readonly clock?: Clock;
@@ -31,6 +31,8 @@ export interface WorkloadSecrets extends SecretSource {
   ready(): Promise<void>;
   /** Facts for admin pages; undefined before the first certificate. */
   current(): { readonly certificatePem: string; readonly rootPem: string; readonly receivedMs: number } | undefined;
+  /** The certificate with its key, while there is one. */
+  readonly held: SignedWorkload | undefined;
   /** Certificates received since the start. */
   readonly renewals: number;
   close(): void;
@@ -68,7 +70,7 @@ export function createWorkloadSecrets(deps: WorkloadSecretsDeps): WorkloadSecret
     timer.unref();
   };
   const renew = (): void => {
-    deps.request().then(
+    deps.request(held).then(
       (signed) => {
         if (closed) return;
         accept(signed);
@@ -97,6 +99,9 @@ export function createWorkloadSecrets(deps: WorkloadSecretsDeps): WorkloadSecret
     start: renew,
     ready: () => first.promise,
     current: () => held && { certificatePem: held.certificateChainPem, rootPem: held.rootPem, receivedMs: held.receivedMs },
+    get held() {
+      return held;
+    },
     get renewals() {
       return renewals;
     },
