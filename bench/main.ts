@@ -15,11 +15,12 @@ import { policies } from './rows/policies.ts';
 import { propagation } from './rows/propagation.ts';
 import { routeTables } from './rows/routes.ts';
 import { startUp } from './rows/start.ts';
+import { threads } from './rows/threads.ts';
 import { zero } from './rows/zero.ts';
 import { tcpStream, tlsStream } from './rows/stream.ts';
 
 const ROWS: readonly Row[] = [
-  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, policies, hostileClients, idleConnections, propagation, change,
+  startUp, firstRequest, plainHop, manyConnections, mtlsHops, fullHop, threads, http2Hops, grpcHops, tcpStream, tlsStream, latency, memory, bodies, routeTables, policies, hostileClients, idleConnections, propagation, change,
   zero,
 ];
 const wanted = process.argv[2];

@@ -17,9 +17,15 @@ export interface SidecarCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** @param home is made, and gets the configuration
- * @param node the program that runs it */
-export function sidecarCommand(home: string, resources: StaticResources, node = process.execPath): SidecarCommand {
+export interface SidecarOptions {
+  /** The program that runs it. */
+  readonly node?: string;
+  /** Of its ProxyConfig. */
+  readonly concurrency?: number;
+}
+
+/** @param home is made, and gets the configuration */
+export function sidecarCommand(home: string, resources: StaticResources, { node = process.execPath, concurrency = 1 }: SidecarOptions = {}): SidecarCommand {
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'last-good.bin'), Buffer.concat([encoded(ClusterSchema, resources.clusters), encoded(ListenerSchema, resources.listeners)]));
   const image = sidecarImage();
@@ -33,7 +39,7 @@ export function sidecarCommand(home: string, resources: StaticResources, node = 
       NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '',
       POD_NAME: 'bench', POD_NAMESPACE: 'default', INSTANCE_IP: '127.0.0.1', LATEEN_DATA_DIR: home,
       // Nobody listens there; pages get any free port.
-      PROXY_CONFIG: JSON.stringify({ discoveryAddress: '127.0.0.1:1', proxyAdminPort: 0, statusPort: 0 }), ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0',
+      PROXY_CONFIG: JSON.stringify({ discoveryAddress: '127.0.0.1:1', proxyAdminPort: 0, statusPort: 0, concurrency }), ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0',
     },
   };
 }

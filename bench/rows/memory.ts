@@ -53,7 +53,7 @@ function candidates(directory: string): Readonly<Record<string, Prepare>> {
       writeFileSync(join(home, 'envoy.json'), JSON.stringify({ static_resources: resources }));
       return { file: envoy, args: ['-c', join(home, 'envoy.json'), '--concurrency', '1', '--base-id', String(120 + i), '--log-level', 'error', '--disable-hot-restart'], env: {} };
     },
-    Lateen: (home, resources) => sidecarCommand(home, resources, node),
+    Lateen: (home, resources) => sidecarCommand(home, resources, { node }),
   };
 }
 

@@ -117,7 +117,7 @@ export const VAIN: readonly (readonly [row: string, config: object])[] = [
 /** Shown by a test of its own: file, and words of its name. */
 export const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>> = {
   'defaultConfig.proxyStatsMatcher.inclusion{Prefixes,Suffixes,Regexps}': ['src/agent/envoy-bootstrap.test.ts', 'a pod’s annotations, else ProxyConfig, widen what is kept'],
-  'defaultConfig.concurrency': ['src/agent/envoy-bootstrap.test.ts', 'workers of Envoy'],
+  'defaultConfig.concurrency': ['src/control/inject/concurrency.integration.test.ts', 'as many as the mesh says'],
   'defaultConfig.terminationDrainDuration, drainDuration': ['src/proxy/bootstrap/bootstrap.test.ts', 'terminationDrainDuration'],
   'Env feature flags of istiod': ['src/install/render.test.ts', 'variables that istiod does not read are warned of'],
   'networking.istio.io/exportTo': ['src/control/translate/hidden-services.test.ts', 'exportTo'],
