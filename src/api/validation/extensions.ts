@@ -59,10 +59,14 @@ export function validateTelemetry(object: Telemetry): Issue[] {
   return report.issues;
 }
 
+/** src/proxy/bootstrap/decode-settings.ts. */
+const MOST_THREADS = 256;
+
 export function validateProxyConfig(object: ProxyConfigObject): Issue[] {
   const report = new Report();
   checkLabels(report.at('selector', 'matchLabels'), object.spec?.selector?.matchLabels);
   const { concurrency } = object.spec ?? {};
   if (typeof concurrency === 'number' && concurrency < 0) report.at('concurrency').error('concurrency must be greater than or equal to 0');
+  if (typeof concurrency === 'number' && concurrency > MOST_THREADS) report.at('concurrency').warning(`our own proxy starts with at most ${MOST_THREADS} threads, and refuses to start with more`);
   return report.issues;
 }

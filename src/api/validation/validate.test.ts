@@ -178,6 +178,8 @@ const CASES: readonly (readonly [string, string, readonly RegExp[]])[] = [
   ['EnvoyFilter', '{configPatches: [{patch: {}}]}', [/E .*missing applyTo/, /E .*missing patch operation/, /E .*missing patch value/]],
   ['WasmPlugin', '{url: "ftp://a"}', [/E .*url must have schema one of/]],
   ['TrafficExtension', '{}', [/E spec: exactly one of wasm or lua must be set/]],
+  ['ProxyConfig', '{concurrency: 256}', []],
+  ['ProxyConfig', '{concurrency: 257}', [/W .*at most 256 threads/]],
   ['ProxyConfig', '{concurrency: -1}', [/E .*concurrency must be greater/]],
 ];
 

@@ -51,6 +51,13 @@ test('a gateway, plaintext discovery and log levels are read from arguments and 
   assert.deepEqual(s.logLevels, [['', 'warn'], ['xds', 'debug']]);
 });
 
+test('threads are one, or as many as ProxyConfig says', () => {
+  const concurrency = (value: string) => decode({ env: { PROXY_CONFIG: `{"concurrency":${value}}` } }).concurrency;
+  assert.deepEqual([decode().concurrency, concurrency('null'), concurrency('0'), concurrency('3')], [1, 1, 0, 3]);
+  for (const bad of ['-1', '"many"', '1000']) assert.throws(() => concurrency(bad), /concurrency: .* is not a number from 0 to 256/);
+  assert.throws(() => concurrency('1.5'), /concurrency: 1.5 is not a whole number of threads/);
+});
+
 test('the application’s probes and metrics are read', () => {
   const s = decode({ env: { ISTIO_KUBE_APP_PROBERS: '{"/app-health/web/readyz":{"httpGet":{"path":"/ready","port":8080},"timeoutSeconds":2}}', ISTIO_PROMETHEUS_ANNOTATIONS: '{"scrape":"true","path":"","port":"9100"}' } });
   assert.equal(s.appProbes.get('/app-health/web/readyz')?.httpGet?.port, 8080);
