@@ -49,7 +49,6 @@ export type ResetReason =
   | 'connection termination'
   | 'remote reset'
   | 'remote refused stream reset'
-  | 'local reset'
   | 'overflow'
   | 'protocol error';
 

@@ -60,6 +60,8 @@ export interface ConnectionFacts {
   readonly downstreamPeer?: string;
   /** SPIFFE URI of our own certificate on that connection. */
   readonly downstreamOwn?: string;
+  /** Of the filter chain that took it. */
+  readonly chainMetadata?: ConfigMetadata;
 }
 
 export interface UpstreamFacts {
@@ -133,6 +135,8 @@ export interface HttpOutcome {
 }
 
 export interface TcpOutcome {
+  /** Why nobody took the connection, in Envoy's response code details; `details` are those of its end. */
+  readonly refusal?: string;
   readonly kind: 'tcp';
   readonly reporter: Reporter;
   readonly listener: string;

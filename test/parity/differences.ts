@@ -9,6 +9,9 @@ const LATE = 'node:tls lets us look at a client’s certificate after the handsh
 
 const TOO_MANY = 'Envoy resets the stream without a word; we answer 431 as on HTTP/1, so that the client learns what to change';
 
+const REFUSED_FIRST = 'Envoy connects to the application, and reads, before its RBAC filter looks; we refuse first, so that nothing of the application is seen';
+const notConnected = (log: 'log' | 'nextLog'): string[] => ['attempts', 'cluster', 'received', 'upstream'].map((field) => `[0].${log}.${field}`);
+
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   'MUTUAL asks for a certificate that its roots vouch for': { at: ['[1].answer.end'], why: LATE },
   'a client’s names can be limited': { at: ['[0].answer.end'], why: LATE },
@@ -18,10 +21,10 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   },
   'more fields than may be: HTTP/2': { at: ['[0].answer', '[0].log'], why: TOO_MANY },
   'more fields than may be: two proxies, HTTP/2': { at: ['[0].answer', '[0].log'], why: TOO_MANY },
-  'a TCP connection that a policy denies': {
-    at: ['[0].nextLog.attempts', '[0].nextLog.cluster', '[0].nextLog.received', '[0].nextLog.upstream'],
-    why: 'Envoy connects to the application, and reads, before its RBAC filter looks; we refuse first, so that nothing of the application is seen',
-  },
+  'a TCP connection that a policy denies': { at: notConnected('nextLog'), why: REFUSED_FIRST },
+  'own answers: bytes that no policy allows': { at: notConnected('log'), why: REFUSED_FIRST },
+  'own answers: bytes that a policy denies': { at: notConnected('log'), why: REFUSED_FIRST },
+  'own answers: bytes that no policy of a gateway allows': { at: notConnected('log'), why: REFUSED_FIRST },
   'no retries with 0 attempts': {
     at: ['[1]'],
     why: 'a server may close a kept-alive connection just as a request is sent by it: an idempotent request then goes out once more by a new one (RFC 9110 §9.2.2), as clients themselves do; Envoy answers 503',

@@ -233,12 +233,14 @@ class UpstreamHttp2Stream extends Http2Stream implements UpstreamStream {
   }
 
   protected override onBody(chunk: Buffer, end: boolean): void {
+    if (!this.#headSeen) return this.reset(ErrorCode.Protocol);
     const sink = this.#sink;
     if (end) this.#sink = undefined;
     sink?.onData(chunk, end);
   }
 
   protected override onBodyEnd(trailers: Headers | undefined): void {
+    if (!this.#headSeen) return this.reset(ErrorCode.Protocol);
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.onEnd(trailers);
@@ -258,6 +260,6 @@ class UpstreamHttp2Stream extends Http2Stream implements UpstreamStream {
 /** Envoy: StreamResetReason. */
 function resetReason(code: ErrorCode | undefined, byPeer: boolean): ResetReason {
   if (code === undefined) return 'connection termination';
-  if (!byPeer) return 'protocol error';
+  if (!byPeer || code === ErrorCode.Protocol) return 'protocol error';
   return code === ErrorCode.RefusedStream ? 'remote refused stream reset' : 'remote reset';
 }

@@ -16,7 +16,7 @@ export type StableSecurity = Security & { readonly digest: string };
 export function stableTelemetry(context: Context, side: Side, before: StableTelemetry | undefined): StableTelemetry {
   const plan = telemetryPlan(context, side);
   const digest = telemetryDigest(plan);
-  return before?.digest === digest ? before : { ...plan, digest, logs: telemetryDigest({ accessLog: plan.accessLog, outcomes: plan.outcomes, plugins: plan.plugins }) };
+  return before?.digest === digest ? before : { ...plan, digest, logs: telemetryDigest({ accessLog: plan.accessLog, tcpLog: plan.tcpLog, refusals: plan.refusals, outcomes: plan.outcomes, plugins: plan.plugins }) };
 }
 
 export function stableSecurity(context: Context, before: StableSecurity | undefined): StableSecurity {
@@ -33,6 +33,7 @@ const pluginsDigest = (plugins: readonly Plugin[]): string =>
 
 const filtersDigest = (filters: readonly HttpFilterInit[]): string => hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { httpFilters: [...filters] })));
 
-const securityDigest = ({ authn, authz, tcp }: Security): string =>
+const securityDigest = ({ authn, authz, tcp, guards }: Security): string =>
   filtersDigest([...authn, ...authz]) +
-  hash('sha1', toBinary(FilterChainSchema, create(FilterChainSchema, { filters: [...tcp] })));
+  hash('sha1', toBinary(FilterChainSchema, create(FilterChainSchema, { filters: [...tcp] }))) +
+  guards.join();

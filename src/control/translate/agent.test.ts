@@ -45,7 +45,7 @@ function listeners(context = stock()) {
   const telemetry = telemetryPlan(context, 'CLIENT');
   const made = planOutbound(context).plans.map((plan) => buildOutboundListener(plan, context, telemetry));
   const outbound = (port: number) => made.find((l) => l.name.endsWith(`_${port}`)) ?? assert.fail();
-  const inbound = buildInboundListener(inboundPorts(context), { context, telemetry: telemetryPlan(context, 'SERVER'), security: { authn: [], authz: [], tcp: [] } });
+  const inbound = buildInboundListener(inboundPorts(context), { context, telemetry: telemetryPlan(context, 'SERVER'), security: { authn: [], authz: [], tcp: [], guards: [] } });
   return { outbound, inbound };
 }
 

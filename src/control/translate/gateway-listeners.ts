@@ -13,7 +13,7 @@ import { rulesRoutes } from './l4-routes.ts';
 import { cidrRange, Direction, socketAddress, proxyProtocolFilter, sniffed, tlsInspector, type ChainInit } from './listener-parts.ts';
 import type { Security } from './security.ts';
 import { pack } from './message.ts';
-import { BLACKHOLE_CLUSTER } from './names.ts';
+import { BLACKHOLE_CLUSTER, originMetadata } from './names.ts';
 import { namesOf, tcpProxy, type TcpTarget } from './tcp-proxy.ts';
 import type { TelemetryPlan } from './telemetry.ts';
 import { Alpn, edgeServerSocket } from './tls.ts';
@@ -37,12 +37,14 @@ export function buildEdgeListener(plan: EdgeListener, parts: EdgeParts): Listene
     trafficDirection: Direction.outbound,
     listenerFilters: [...(behindProxy ? [proxyProtocolFilter()] : []), ...(isTls ? [tlsInspector()] : [])],
     ...(isTls ? sniffed(parts.context.settings.config) : {}),
+    accessLog: [...parts.telemetry.refusals],
     filterChains: chains,
   });
 }
 
 function edgeChains(chain: EdgeChain, { listener, distinct }: { listener: EdgeListener; distinct: DistinctChains }, parts: EdgeParts): ChainInit[] {
   const { context, telemetry, security } = parts;
+  const metadata = originMetadata(security.guards);
   const [server] = chain.servers;
   if (!server) return [];
   const names = serverNames(server.hosts.map((h) => h.host));
@@ -54,7 +56,7 @@ function edgeChains(chain: EdgeChain, { listener, distinct }: { listener: EdgeLi
   }
   if (chain.kind === 'sni-dnat') {
     const match = { serverNames: serverNames(server.hosts.map((h) => (h.host.startsWith('*') ? h.host : `*.${h.host}`))), transportProtocol: 'tls', applicationProtocols: [...Alpn.mesh] };
-    return [{ filterChainMatch: match, filters: [...security.tcp, { name: 'envoy.filters.network.sni_cluster', configType: { case: 'typedConfig', value: pack(SniClusterSchema) } }, ...tcpFilters([{ cluster: BLACKHOLE_CLUSTER, weight: 1 }], { ...parts, security: { ...security, tcp: [] } })] }];
+    return [{ metadata, filterChainMatch: match, filters: [...security.tcp, { name: 'envoy.filters.network.sni_cluster', configType: { case: 'typedConfig', value: pack(SniClusterSchema) } }, ...tcpFilters([{ cluster: BLACKHOLE_CLUSTER, weight: 1 }], { ...parts, security: { ...security, tcp: [] } })] }];
   }
   const view = { context, port: chain.serverPort, gateways: new Set([server.gateway]) };
   const protocol = chain.kind === 'passthrough' ? 'TLS' : 'TCP';
@@ -66,7 +68,7 @@ function edgeChains(chain: EdgeChain, { listener, distinct }: { listener: EdgeLi
     .map((route) => ({ ...route, serverNames: chain.kind === 'passthrough' ? serverNames(route.serverNames) : chain.kind === 'tls-tcp' ? names : [] }))
     .flatMap((route) => distinct.claim(route))
     .map((route): ChainInit => {
-      return { filterChainMatch: { serverNames: route.serverNames, prefixRanges: route.subnets.map(cidrRange) }, filters: tcpFilters(route.targets, parts), ...(socket ? { transportSocket: socket } : {}) };
+      return { metadata, filterChainMatch: { serverNames: route.serverNames, prefixRanges: route.subnets.map(cidrRange) }, filters: tcpFilters(route.targets, parts), ...(socket ? { transportSocket: socket } : {}) };
     });
 }
 

@@ -82,7 +82,7 @@ spec: {hosts: ["*.example"], gateways: [default/edge], tls: [{match: [${match}],
   const c = context(gateway('{port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ["*"]}') + tls('one', '{sniHosts: [a.example, b.example]}, {sniHosts: [b.example]}') + tls('two', '{sniHosts: [b.example, c.example]}'));
   const [plan] = planEdge(c).listeners;
   assert.ok(plan);
-  const listener = buildEdgeListener(plan, { context: c, telemetry: { accessLog: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [] } });
+  const listener = buildEdgeListener(plan, { context: c, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
   assert.deepEqual(listener?.filterChains.map(({ filterChainMatch }) => filterChainMatch?.serverNames), [['a.example', 'b.example'], ['c.example']]);
 });
 

@@ -37,7 +37,7 @@ test('what a pod says of its own proxy is laid over the mesh’s words, for that
   const own = 'gatewayTopology: {numTrustedProxies: 3}\nproxyHeaders: {xForwardedPort: {enabled: true}}';
   const of = (annotations: Record<string, string>) => {
     const context = contextFor('', { kind: 'router', metadata: { ANNOTATIONS: annotations as never } }, { config });
-    const { configType } = httpManager({ position: 'gateway', statPrefix: 'x', routes: 'x', telemetry: { accessLog: [], outcomes: [], plugins: [] } }, context);
+    const { configType } = httpManager({ position: 'gateway', statPrefix: 'x', routes: 'x', telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] } }, context);
     const manager = fromBinary(HttpConnectionManagerSchema, (configType as { value: { value: Uint8Array } }).value.value);
     return [manager.xffNumTrustedHops, manager.serverName, manager.appendXForwardedPort];
   };

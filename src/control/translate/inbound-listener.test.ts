@@ -35,7 +35,7 @@ const ownTls: Partial<Connection> = { transport: 'tls', alpn: ['h2', 'http/1.1']
 /** `mtls http`, `http`, `tcp`, or `refused`. */
 function outcome(yaml: string, port: number, connection: Partial<Connection>): string {
   const context = contextFor(MESH + yaml, { workload: 'app' });
-  const listener = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [] } });
+  const listener = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
   return describe(findChain(listener, { port, transport: 'raw_buffer', ...connection }));
 }
 
@@ -83,7 +83,7 @@ for (const [name, yaml, port, connection, want] of [
 
 test('what an application says of deliveries is taken away on every port', () => {
   const context = contextFor(MESH, { workload: 'app' });
-  const { filterChains } = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [] } });
+  const { filterChains } = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
   const managers = filterChains.flatMap(({ filters }) => filters.flatMap(({ configType }) => (configType.case === 'typedConfig' ? (anyUnpack(configType.value, HttpConnectionManagerSchema) ?? []) : [])));
   assert.ok(managers.length > 3);
   for (const { routeSpecifier } of managers) assert.deepEqual(routeSpecifier.case === 'routeConfig' ? routeSpecifier.value.responseHeadersToRemove : routeSpecifier.case, ['x-lateen-delivery']);

@@ -91,6 +91,7 @@ export function buildInboundListener(ports: readonly InboundPort[], parts: Inbou
     trafficDirection: Direction.inbound,
     listenerFilters: [originalDestinationFilter(), tlsInspector(), httpInspector()],
     ...sniffed(config),
+    accessLog: [...telemetry.refusals],
     filterChains: [
       {
         name: 'virtualInbound-blackhole',
@@ -119,6 +120,7 @@ export function buildBoundListener(port: InboundPort, parts: InboundParts): List
     trafficDirection: Direction.inbound,
     listenerFilters: [tlsInspector(), httpInspector()],
     ...sniffed(context.settings.config),
+    accessLog: [...parts.telemetry.refusals],
     filterChains: shapes.map((shape) => ({ name: label, ...chain({ shape, servicePort: port.servicePort, cluster: inboundCluster(port.port), label, operation: operation(port) }, parts) })),
   });
 }
@@ -156,6 +158,7 @@ interface ChainPlan {
 function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
   const { shape, destinationPort } = plan;
   return {
+    ...(shape.kind === 'tcp' ? { metadata: originMetadata(parts.security.guards) } : {}),
     filterChainMatch: { destinationPort, transportProtocol: shape.transport, applicationProtocols: [...(shape.alpn ?? [])] },
     ...(shape.terminates ? { transportSocket: meshServerSocket(shape.kind, parts.context.settings.config) } : {}),
     ...(shape.own ? { transportSocket: edgeServerSocket(shape.own, shape.kind, parts.context.settings.config) } : {}),

@@ -97,7 +97,7 @@ function everything(context: Context): Record<string, string> {
   const encoded = <D extends DescMessage>(schema: D, kind: string) => (message: MessageShape<D> & { name: string }) => [`${kind} ${message.name}`, Buffer.from(toBinary(schema, message)).toString('latin1')] as const;
   return Object.fromEntries([
     ...context.scope.services.flatMap((s) => planClusters(context, s)).map((plan) => buildOutboundCluster(plan, context)).map(encoded(ClusterSchema, 'cluster')),
-    ...[...outboundListeners(context).values(), buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [] } })].map(encoded(ListenerSchema, 'listener')),
+    ...[...outboundListeners(context).values(), buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } })].map(encoded(ListenerSchema, 'listener')),
     ...routeNames(planOutbound(context)).map((name) => buildOutboundRoutes(name, context)).map(encoded(RouteConfigurationSchema, 'routes')),
   ]);
 }

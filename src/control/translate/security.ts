@@ -1,5 +1,7 @@
+import type { Origin } from '../registry/origin.ts';
 import { buildAuthorization } from './authorization.ts';
 import type { Context } from './context.ts';
+import { connectionGuardsOf } from './guards.ts';
 import type { HttpFilterInit, NetworkFilterInit } from './http-filters.ts';
 import { buildJwtFilter } from './request-authentication.ts';
 
@@ -10,10 +12,12 @@ export interface Security {
   /** May they. */
   readonly authz: readonly HttpFilterInit[];
   readonly tcp: readonly NetworkFilterInit[];
+  /** Policies of which one has to allow a connection. */
+  readonly guards: readonly Origin[];
 }
 
 /** Tokens first: authorization looks at what they say. */
 export function buildSecurity(context: Context): Security {
   const { http, tcp } = buildAuthorization(context);
-  return { authn: buildJwtFilter(context), authz: http, tcp };
+  return { authn: buildJwtFilter(context), authz: http, tcp, guards: tcp.length === 0 ? [] : connectionGuardsOf(context) };
 }

@@ -31,9 +31,9 @@ export interface TcpProxyOptions {
 /** So often the agent is told of a connection that is open. Not when it is made: then the client's certificate may not be known yet. */
 const REPORT_MS = 5000;
 
-function logs({ accessLog, outcomes }: TelemetryPlan): Init<typeof TcpProxySchema> {
-  if (outcomes.length === 0) return { accessLog: [...accessLog] };
-  return { accessLog: [...accessLog.map(onlyAtEnd), ...outcomes], accessLogOptions: { accessLogFlushInterval: durationMs(REPORT_MS) } };
+function logs({ tcpLog, outcomes }: TelemetryPlan): Init<typeof TcpProxySchema> {
+  if (outcomes.length === 0) return { accessLog: [...tcpLog] };
+  return { accessLog: [...tcpLog.map(onlyAtEnd), ...outcomes], accessLogOptions: { accessLogFlushInterval: durationMs(REPORT_MS) } };
 }
 
 /** Goes in front of the filter that passes bytes on to them. */

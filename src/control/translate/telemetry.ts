@@ -20,6 +20,8 @@ export type Side = 'CLIENT' | 'SERVER';
 const OBJECT_OF_ROUTE = '%METADATA(ROUTE:istio:config)%';
 const OBJECT_OF_HOST = '%METADATA(VIRTUAL_HOST:istio:config)%';
 const OBJECT_OF_CLUSTER = '%METADATA(CLUSTER:istio:config)%';
+/** In the place of the host's, on lines of connections: the policies of which one has to allow. */
+const OBJECT_OF_CHAIN = '%METADATA(LISTENER_FILTER_CHAIN:istio:config)%';
 
 /** Istio's line, and after it the objects. It ends in a newline, as Envoy's text formats must. */
 export const DEFAULT_LOG_FORMAT =
@@ -41,7 +43,12 @@ const JSON_FIELDS: Readonly<Record<string, string>> = {
 
 /** What one proxy reports on one side of a call, and what its users have put in there: worked out once, used by all its listeners. */
 export interface TelemetryPlan {
+  /** Of requests. */
   readonly accessLog: readonly AccessLogInit[];
+  /** Of connections that carry no HTTP. */
+  readonly tcpLog: readonly AccessLogInit[];
+  /** Of connections that no filter chain takes. */
+  readonly refusals: readonly AccessLogInit[];
   readonly tracing?: TracingInit;
   /** What the agent beside a stock Envoy is told. */
   readonly outcomes: readonly AccessLogInit[];
@@ -54,7 +61,8 @@ export function telemetryPlan(context: Context, side: Side): TelemetryPlan {
   const policies = policiesFor(context.snapshot.telemetries, subject, config.rootNamespace).map((t) => t.spec ?? {});
   const logging = policies.flatMap((spec) => (spec.accessLogging ?? []).filter((l) => isFor(l, side)));
   const tracing = policies.flatMap((spec) => (spec.tracing ?? []).filter((t) => isFor(t, side)));
-  return { accessLog: accessLog(logging, context), tracing: buildTracing(tracing, context), outcomes: outcomeLog(context.proxy, side === 'SERVER' ? 'destination' : 'source'), plugins: pluginPlan(context, side) };
+  const tcpLog = accessLog(logging, { context, layer: 'tcp' });
+  return { accessLog: accessLog(logging, { context, layer: 'http' }), tcpLog, refusals: tcpLog.map(onlyRefused), tracing: buildTracing(tracing, context), outcomes: outcomeLog(context.proxy, side === 'SERVER' ? 'destination' : 'source'), plugins: pluginPlan(context, side) };
 }
 
 const isFor = (rule: AccessLogging | Tracing, side: Side): boolean => {
@@ -62,47 +70,56 @@ const isFor = (rule: AccessLogging | Tracing, side: Side): boolean => {
   return mode === 'CLIENT_AND_SERVER' || mode === side;
 };
 
+interface LogOf {
+  readonly context: Context;
+  readonly layer: 'http' | 'tcp';
+}
+
 /** Telemetry objects decide when there are any, the narrowest last; else the mesh's default providers; else its file. */
-function accessLog(rules: readonly AccessLogging[], context: Context): AccessLogInit[] {
+function accessLog(rules: readonly AccessLogging[], of: LogOf): AccessLogInit[] {
+  const { context } = of;
   const { config } = context.settings;
   if (rules.length === 0) {
-    if (config.defaultProviders.accessLogging.length > 0) return config.defaultProviders.accessLogging.flatMap((name) => provided(name, context));
-    return config.accessLogFile === '' ? [] : [meshFileLog(context)];
+    if (config.defaultProviders.accessLogging.length > 0) return config.defaultProviders.accessLogging.flatMap((name) => provided(name, of));
+    return config.accessLogFile === '' ? [] : [meshFileLog(of)];
   }
   const last = rules.at(-1);
   if (last === undefined || last.disabled === true) return [];
   const named = rules.findLast((r) => (r.providers?.length ?? 0) > 0)?.providers?.map((p) => p.name);
   const names = named ?? (config.defaultProviders.accessLogging.length > 0 ? config.defaultProviders.accessLogging : ['envoy']);
   const expression = rules.findLast((r) => r.filter?.expression)?.filter?.expression;
-  return names.flatMap((name) => provided(name, context)).map((log) => (expression ? { ...log, filter: celFilter(expression) } : log));
+  return names.flatMap((name) => provided(name, of)).map((log) => (expression ? { ...log, filter: celFilter(expression) } : log));
 }
 
-function provided(name: string, context: Context): AccessLogInit[] {
-  if (name === 'envoy') return [{ ...meshFileLog(context) }];
-  const provider: ExtensionProvider | undefined = context.settings.config.extensionProviders.find((p) => p.name === name);
+function provided(name: string, of: LogOf): AccessLogInit[] {
+  if (name === 'envoy') return [{ ...meshFileLog(of) }];
+  const provider: ExtensionProvider | undefined = of.context.settings.config.extensionProviders.find((p) => p.name === name);
   const file = provider?.envoyFileAccessLog;
   if (!file) return [];
   const format: Partial<FileLogInit> = file.logFormat?.labels
     ? { accessLogFormat: { case: 'logFormat', value: { omitEmptyValues: file.omitEmptyValues ?? false, format: { case: 'jsonFormat', value: textValues(file.logFormat.labels) } } } }
-    : textFormat(file.logFormat?.text ? withNewline(file.logFormat.text) : DEFAULT_LOG_FORMAT, file.omitEmptyValues);
+    : textFormat(file.logFormat?.text ? withNewline(file.logFormat.text) : defaultFormat(of), file.omitEmptyValues);
   return [fileLog(file.path || '/dev/stdout', format)];
 }
 
-function meshFileLog(context: Context): AccessLogInit {
-  const { accessLogFile, accessLogFormat, accessLogEncoding } = context.settings.config;
+function meshFileLog(of: LogOf): AccessLogInit {
+  const { accessLogFile, accessLogFormat, accessLogEncoding } = of.context.settings.config;
   const path = accessLogFile || '/dev/stdout';
-  if (accessLogEncoding !== 'JSON') return fileLog(path, textFormat(accessLogFormat ? withNewline(accessLogFormat) : DEFAULT_LOG_FORMAT));
-  return fileLog(path, { accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: jsonFields(accessLogFormat) } } } });
+  if (accessLogEncoding !== 'JSON') return fileLog(path, textFormat(accessLogFormat ? withNewline(accessLogFormat) : defaultFormat(of)));
+  return fileLog(path, { accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: jsonFields(accessLogFormat, of) } } } });
 }
 
+const defaultFormat = ({ layer }: LogOf): string => (layer === 'http' ? DEFAULT_LOG_FORMAT : DEFAULT_LOG_FORMAT.replace(OBJECT_OF_HOST, OBJECT_OF_CHAIN));
+const defaultFields = ({ layer }: LogOf): Record<string, string> => (layer === 'http' ? { ...JSON_FIELDS } : { ...JSON_FIELDS, host_object: OBJECT_OF_CHAIN });
+
 /** A custom JSON format is a flat object in the setting's text; one that cannot be read falls back to the default fields. */
-function jsonFields(text: string): Record<string, string> {
-  if (text === '') return { ...JSON_FIELDS };
+function jsonFields(text: string, of: LogOf): Record<string, string> {
+  if (text === '') return defaultFields(of);
   try {
     return textValues(JSON.parse(text));
   } catch {
     // Not JSON: the validator warns about it; logging goes on with the default fields.
-    return { ...JSON_FIELDS };
+    return defaultFields(of);
   }
 }
 
@@ -119,6 +136,12 @@ const fileLog = (path: string, format: Partial<FileLogInit>): AccessLogInit => (
   name: 'envoy.access_loggers.file',
   configType: { case: 'typedConfig', value: pack(FileAccessLogSchema, { path, ...format }) },
 });
+
+/** Istio: the listener's own log. */
+const onlyRefused = (log: AccessLogInit): AccessLogInit => {
+  const filter: AccessLogInit['filter'] = { filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR'] } } };
+  return { ...log, filter: log.filter ? { filterSpecifier: { case: 'andFilter', value: { filters: [filter, log.filter] } } } : filter };
+};
 
 const celFilter = (expression: string): NonNullable<AccessLogInit['filter']> => ({
   filterSpecifier: {

@@ -10,7 +10,7 @@ import type { ChainMatch } from '../net/chain-match.ts';
 import type { TcpProxySettings } from '../net/tcp-proxy.ts';
 import type { DownstreamTlsSettings } from '../net/tls-server.ts';
 import { compileTls } from '../net/tls-settings.ts';
-import type { AccessLogSettings, Reporter } from '../outcome.ts';
+import type { AccessLogSettings, ConfigMetadata, Reporter } from '../outcome.ts';
 import { durationMs } from '../route/numbers.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { cidrSetOf, socketAddress } from './address.ts';
@@ -20,6 +20,7 @@ import { compileAccessLogs, compileHttpManager, type ManagerContext } from './ht
 export interface ChainSettings {
   readonly name: string;
   readonly match: ChainMatch;
+  readonly metadata?: ConfigMetadata;
   readonly tls?: DownstreamTlsSettings;
   /** Checked when a connection begins; all must allow it. */
   readonly access: readonly AccessRules[];
@@ -102,7 +103,7 @@ function listenerFilters(message: Listener): Set<string> {
 
 function compileChain(message: FilterChain, context: ManagerContext): ChainSettings {
   try {
-    return { name: message.name, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message), ...compileFilters(message.filters, context), source: sourceBytes(message) };
+    return { name: message.name, metadata: message.metadata?.filterMetadata, match: compileMatch(message.filterChainMatch), tls: compileDownstreamTls(message), ...compileFilters(message.filters, context), source: sourceBytes(message) };
   } catch (error) {
     throw new ConfigError(`filter chain ${message.name === '' ? '(unnamed)' : message.name}: ${errorText(error)}`);
   }

@@ -31,7 +31,7 @@ const SIMPLE: Simple = {
   // Unlike all else, these say that there is nothing.
   RESPONSE_FLAGS: (o) => (o.flags.length === 0 ? '-' : o.flags.join(',')),
   RESPONSE_FLAGS_LONG: (o) => (o.flags.length === 0 ? '-' : o.flags.map((flag) => FLAG_NAMES[flag] ?? flag).join(',')),
-  RESPONSE_CODE_DETAILS: http((o) => o.details.replaceAll(' ', '_')),
+  RESPONSE_CODE_DETAILS: (o) => (o.kind === 'http' ? o.details.replaceAll(' ', '_') : o.refusal),
   // Of connections; a request's details are its response code details.
   CONNECTION_TERMINATION_DETAILS: (o) => (o.kind === 'tcp' ? o.details : undefined),
   UPSTREAM_TRANSPORT_FAILURE_REASON: (o) => o.upstream?.transportFailure?.replaceAll(' ', '_'),
@@ -124,6 +124,7 @@ const METADATA: Readonly<Record<string, (outcome: Outcome) => ConfigMetadata | u
   ROUTE: (o) => (o.kind === 'http' ? o.routeMetadata : undefined),
   VIRTUAL_HOST: (o) => (o.kind === 'http' ? o.virtualHostMetadata : undefined),
   CLUSTER: (o) => o.upstream?.destination.metadata,
+  LISTENER_FILTER_CHAIN: (o) => o.connection.chainMetadata,
 };
 
 /** `TYPE:NAMESPACE:KEY[:KEY…]` */

@@ -37,7 +37,5 @@ export function resetTexts(reason: ResetReason): readonly [flag: string, phrase:
       return ['UO', 'overflow'];
     case 'protocol error':
       return ['UPE', 'protocol error'];
-    case 'local reset':
-      return ['LR', 'local reset'];
   }
 }

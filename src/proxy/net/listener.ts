@@ -317,6 +317,7 @@ export class ListenerRuntime {
       tlsVersion: accepted?.version,
       downstreamPeer: accepted?.certificate?.uri,
       downstreamOwn: accepted?.ownUri,
+      chainMetadata: chain.settings.metadata,
     };
     return {
       facts,
@@ -342,15 +343,15 @@ export class ListenerRuntime {
     else chain.tcp?.accept(socket, connection);
   }
 
-  #refuse(socket: Socket, view: ConnectionView, flag: string, details: string): void {
+  #refuse(socket: Socket, view: ConnectionView, flag: string, refusal: string): void {
     socket.destroy();
     const facts: ConnectionFacts = { downstreamRemote: formatAddress(view.source), downstreamLocal: formatAddress(view.destination), requestedServerName: view.serverName };
     const connection: DownstreamConnection = { facts, remote: view.source, local: view.destination, originalDestination: view.destination, view, secure: false, reporter: this.settings.reporter, listener: this.settings.name };
-    this.#record(connection, { flags: [flag], details, accessLogs: this.settings.accessLogs });
+    this.#record(connection, { flags: [flag], details: '', refusal, accessLogs: this.settings.accessLogs });
   }
 
   /** A connection that ended before any proxy took it. */
-  #record(connection: DownstreamConnection, ending: Pick<TcpOutcome, 'flags' | 'details' | 'accessLogs'>): void {
+  #record(connection: DownstreamConnection, ending: Pick<TcpOutcome, 'flags' | 'details' | 'refusal' | 'accessLogs'>): void {
     const { clock, outcomes } = this.#deps.services;
     outcomes.record({
       kind: 'tcp', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, receivedBytes: 0, sentBytes: 0, connection: connection.facts, ...ending,

@@ -16,7 +16,7 @@ export interface PoolDeps {
   readonly breakers: Breakers;
 }
 
-/** Of an answer. Envoy: max_response_headers_kb. */
+/** Of an answer over HTTP/1; over HTTP/2 as of requests. Envoy: max_response_headers_kb. */
 const ANSWER_HEAD_BYTES = 80 * 1024;
 
 interface Multiplexed {
@@ -323,7 +323,7 @@ export class HostPool implements Http1ClientHandler {
       maxRequests,
       maxStreams: maxConcurrentStreams,
       ping,
-      limits: { ...http2Limits, maxHeadBytes: ANSWER_HEAD_BYTES, maxHeaders: maxHeaders ?? DEFAULT_LIMITS.maxHeaders },
+      limits: { ...http2Limits, maxHeaders: maxHeaders ?? DEFAULT_LIMITS.maxHeaders },
       clock: this.#deps.clock,
       onClosed: () => {
         const at = this.#sessions.findIndex((entry) => entry.session === session);

@@ -7,7 +7,7 @@ export const LOG_FORMAT = {
   protocol: '%PROTOCOL%', method: '%REQ(:METHOD)%', path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%', authority: '%REQ(:AUTHORITY)%', route: '%ROUTE_NAME%', cluster: '%UPSTREAM_CLUSTER_RAW%',
   upstream: '%UPSTREAM_HOST%', sni: '%REQUESTED_SERVER_NAME%', received: '%BYTES_RECEIVED%', sent: '%BYTES_SENT%', attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%', local: '%DOWNSTREAM_LOCAL_ADDRESS%',
   remote: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%', upstreamLocal: '%UPSTREAM_LOCAL_ADDRESS%', scenario: '%REQ(X-SCENARIO)%',
-  routeObject: '%METADATA(ROUTE:istio:config)%', hostObject: '%METADATA(VIRTUAL_HOST:istio:config)%', clusterObject: '%METADATA(CLUSTER:istio:config)%',
+  routeObject: '%METADATA(ROUTE:istio:config)%', hostObject: '%METADATA(VIRTUAL_HOST:istio:config)%', clusterObject: '%METADATA(CLUSTER:istio:config)%', chainObject: '%METADATA(LISTENER_FILTER_CHAIN:istio:config)%',
 };
 
 export type LogLine = Readonly<Record<keyof typeof LOG_FORMAT, string | number | null>>;

@@ -157,6 +157,7 @@ const ASKED: readonly Scenario[] = [
 /** How exchanges end that nobody answered. */
 const ENDINGS: readonly Scenario[] = [
   { name: 'own answers: a client that leaves', mesh: ['# one'], steps: [get('one/x', { status: 0, end: 'timeout', log: { code: 0, flags: 'DC', details: 'downstream_remote_disconnect' } }, { leaves: 'when-seen', app: { delayMs: 1500 } })] },
+  { name: 'own answers: a client that gives up its stream', mesh: ['# one'], steps: [get('one/x', { status: 0, end: 'timeout', log: { code: 0, flags: 'DR', details: 'http2.remote_reset' } }, { version: 2, leaves: 'when-seen', app: { delayMs: 1500 } })] },
   { name: 'own answers: an upstream that resets the stream', mesh: ['# one'], steps: [post('one:7070/x', 'a', { status: 503, log: { flags: 'UR', details: /remote_reset/ } }, { version: 2, app: { reset: 'at-head', streamReset: 2 } })] },
   {
     name: 'own answers: nothing happens for too long', mesh: ['# one'], config: { defaultConfig: { ...defaultMeshConfig().defaultConfig, proxyMetadata: { ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT: '0.3s' } } },
@@ -189,6 +190,34 @@ const CONNECTIONS: readonly Scenario[] = [
   },
 ];
 
+/** Envoy looks when a client says something. */
+const WORD: Talk['lines'] = [{ send: 'SSH-2.0-x\r\n' }, { untilEnd: true }];
+const toServer = (flags: string, termination: string | null, more: TalkExpectation['log'] = {}) =>
+  talk('server:9000', WORD, { received: '', log: { flags, termination, ...more } }, { from: 'world', at: `${ADDRESS.server}:9000` });
+const authorization = (spec: string, name: string) => security('AuthorizationPolicy', `{selector: {matchLabels: {app: server}}, ${spec}}`, name);
+/** Bytes that a policy refuses: those that deny are named in the reason, those of which one would have to allow are the object. */
+const REFUSED: readonly Scenario[] = [
+  {
+    name: 'own answers: bytes that no policy allows', mesh: [authorization('rules: [{to: [{operation: {ports: ["7070"]}}]}]', 'allow'), '# server 9000'],
+    steps: [toServer('-', 'rbac_access_denied_matched_policy[none]', { chainObject: path('authorization-policy', 'allow', 'security') })],
+  },
+  {
+    name: 'own answers: bytes that a policy denies', mesh: [authorization('action: DENY, rules: [{to: [{operation: {ports: ["9000"]}}]}]', 'deny'), '# server 9000'],
+    steps: [toServer('-', 'rbac_access_denied_matched_policy[ns[default]-policy[deny]-rule[0]]', { chainObject: null })],
+  },
+  {
+    name: 'own answers: bytes that no policy of a gateway allows',
+    mesh: [BYTES, toBytes('{host: one, port: {number: 9000}}'), object('security.istio.io/v1', 'AuthorizationPolicy', { name: 'allow', namespace: 'istio-system', spec: '{selector: {matchLabels: {istio: ingressgateway}}}' })],
+    steps: [talk('shop.test:31400', WORD, { received: '', log: { flags: '-', termination: 'rbac_access_denied_matched_policy[none]', chainObject: '/apis/security.istio.io/v1/namespaces/istio-system/authorization-policy/allow' } }, AT_GATEWAY)],
+  },
+  {
+    name: 'own answers: plain bytes where mutual TLS is asked for', mesh: [security('PeerAuthentication', '{mtls: {mode: STRICT}}', 'default'), '# server 9000'],
+    steps: [talk('server:9000', WORD, { received: '', seen: [], log: { flags: 'NR', details: 'filter_chain_not_found' } }, { from: 'world', at: `${ADDRESS.server}:9000` })],
+    // Envoy has not read what it looked at, so that the system says that it was lost.
+    ignores: ['end'],
+  },
+];
+
 const SHOP = (http: string) => [GATEWAY, virtualService(`{hosts: [a.shop.test], gateways: [gw], http: [${http}]}`)];
 /** As in the mesh, so at a gateway. */
 const AT_GATEWAYS: readonly Row[] = [
@@ -204,4 +233,4 @@ const AT_GATEWAYS: readonly Row[] = [
   { what: 'at a gateway an application resets the connection', mesh: SHOP(`{retries: {attempts: 0}, ${forward}}`), step: outside('a.shop.test/x', { status: 503, log: log('UC', 'upstream_reset_before_response_started{connection_termination}', { route: VS, host: VS }) }, { app: { reset: 'at-head' } }) },
 ];
 
-export const OWN_ANSWERS: readonly Scenario[] = [...ASKED, ...ENDINGS, ...CONNECTIONS, ...[...ROWS, ...AT_GATEWAYS].map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }))];
+export const OWN_ANSWERS: readonly Scenario[] = [...ASKED, ...ENDINGS, ...CONNECTIONS, ...REFUSED, ...[...ROWS, ...AT_GATEWAYS].map(({ what, mesh, step, over = {} }) => ({ name: `own answers: ${what}`, mesh: [...mesh, '# one server'], steps: [step], ...over }))];

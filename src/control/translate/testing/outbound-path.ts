@@ -19,7 +19,7 @@ export interface OutboundCall {
   sni?: string;
 }
 
-const TELEMETRY = { accessLog: [], outcomes: [], plugins: [] };
+const TELEMETRY = { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] };
 
 export function outboundListeners(context: Context): Map<string, Listener> {
   const { plans, hidden } = planOutbound(context);
