@@ -68,7 +68,7 @@ export class LocalTraffic implements Traffic {
   start(): void {}
 
   async look(): Promise<Look> {
-    return { state: this.runtime.snapshot(), counts: this.telemetry.state() };
+    return { state: this.runtime.snapshot(), counts: this.telemetry.state(), heapUsed: process.memoryUsage().heapUsed };
   }
 
   resetCounters(): void {

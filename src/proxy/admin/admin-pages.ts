@@ -36,7 +36,7 @@ export function adminRoutes(view: ProxyView): Route[] {
     { path: '/init_dump', handle: () => json({ unready_targets_dumps: [] }) },
     { path: '/listeners', handle: (r) => listeners(view, r) },
     { path: '/logging', handle: (r) => logging(view, r) },
-    { path: '/memory', handle: () => json(memory()) },
+    { path: '/memory', handle: async () => json(await memory(view)) },
     { path: '/quitquitquit', isMutation: true, handle: () => quit(view) },
     { path: '/ready', handle: () => ready(view) },
     { path: '/reset_counters', isMutation: true, handle: () => resetCounters(view) },
@@ -138,8 +138,9 @@ function logging(view: ProxyView, request: PageRequest): Page {
   return text(`active loggers:\n${view.levels.entries().map(([scope, level]) => `  ${scope === '' ? 'default' : scope}: ${level}\n`).join('')}`);
 }
 
-function memory(): JsonObject {
-  const { rss, heapTotal, heapUsed } = process.memoryUsage();
+async function memory(view: ProxyView): Promise<JsonObject> {
+  const { heapUsed } = await view.look({ clusters: 'none', resources: false });
+  const { rss, heapTotal } = process.memoryUsage();
   return { allocated: String(heapUsed), heap_size: String(heapTotal), total_physical_bytes: String(rss) };
 }
 

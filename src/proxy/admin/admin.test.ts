@@ -63,7 +63,7 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
     secrets: { current: () => ({ certificatePem: leaf.certificatePem, rootPem: ca.certificatePem, receivedMs: Date.now() }), renewals: 1 },
     now: () => Date.now(),
     threads: 1, resetCounters() {}, setLogLevel: (scope, level) => levels.set(scope, level),
-    look: async () => ({ state: makeState(), counts: telemetry.state() }),
+    look: async () => ({ state: makeState(), counts: telemetry.state(), heapUsed: 1000 }),
     ads: () => ({ connected: true, connects: 1, updates: 3, rejects: 1 }),
     dns: () => ({ counters: { requests: 3, upstreamRequests: 2, failures: 1 }, list: () => [{ host: 'reviews.default.svc.cluster.local', v4: ['10.96.0.7'], v6: 0 }] }),
     state: () => 'LIVE',

@@ -17,9 +17,8 @@ export interface EnvoyStat {
 const STATE_NUMBER = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
 
 /** @param clusters `called`: what nobody has called has nothing to count, and a mesh may have thousands of them */
-export function collectEnvoyStats(view: ProxyView, { state, counts }: Look, clusters: 'all' | 'called'): EnvoyStat[] {
+export function collectEnvoyStats(view: ProxyView, { state, counts, heapUsed }: Look, clusters: 'all' | 'called'): EnvoyStat[] {
   const ads = view.ads();
-  const memory = process.memoryUsage();
   const stats: EnvoyStat[] = [];
   const plain = (name: string, value: number, kind: EnvoyStat['kind'] = 'gauge') => stats.push({ name, metric: `envoy_${name.replaceAll(/[.-]/g, '_')}`, labels: {}, value, kind });
   const { total, warming } = state.clusterCounts;
@@ -34,8 +33,8 @@ export function collectEnvoyStats(view: ProxyView, { state, counts }: Look, clus
   plain('server.live', view.state() === 'LIVE' ? 1 : 0);
   plain('server.state', STATE_NUMBER[view.state()]);
   plain('server.uptime', Math.floor((view.now() - view.startedMs) / 1000));
-  plain('server.memory_allocated', memory.heapUsed);
-  plain('server.memory_physical_size', memory.rss);
+  plain('server.memory_allocated', heapUsed);
+  plain('server.memory_physical_size', process.memoryUsage.rss());
   plain('tracing.opentelemetry.spans_sent', counts.spans.sent, 'counter');
   plain('tracing.opentelemetry.spans_dropped', counts.spans.dropped, 'counter');
   plain('access_log.lines_dropped', counts.linesDropped, 'counter');

@@ -35,6 +35,8 @@ export interface StatusView {
 export interface Look {
   readonly state: ProxyState;
   readonly counts: TelemetryState;
+  /** Bytes of JavaScript's objects, in all threads. */
+  readonly heapUsed: number;
 }
 
 export interface ProxyView extends StatusView {

@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { createAuthority } from '../../pki/authority.ts';
-import { call, httpUpstream } from '../../testkit/loopback.ts';
+import { call, deadPort, exchangeBytes, httpUpstream } from '../../testkit/loopback.ts';
 import { ANY, hcm, inlineRoutes, listener, type Resources, routeTo, startProxy, staticCluster, type TestProxy, typed } from '../testkit/proxy.ts';
+import { FakeClock } from '../../testkit/fake-clock.ts';
 import { createSlotMemory, SharedSlots } from './shared-state.ts';
 
 const HOUR_MS = 3_600_000;
@@ -97,4 +98,45 @@ test('requests in flight are limited over all threads', async (t) => {
   assert.deepEqual((await Promise.all(answers)).map(({ status }) => status), [200, 200, 200]);
   const open = [here, there].map(({ runtime }) => runtime.snapshot().clusters[0]?.open.requests);
   assert.deepEqual(open, [0, 0]);
+});
+
+test('a key leads to the same endpoint from every thread', async (t) => {
+  const ports = await Promise.all(['a', 'b', 'c', 'd'].map((name) => httpUpstream(t, (_, response) => void response.end(name))));
+  for (const policy of ['RING_HASH', 'MAGLEV']) {
+    const [here, there] = two(t, { clusters: [staticCluster('app', ports, { lb_policy: policy })], listeners: [listener([hcm(inlineRoutes([routeTo('app', { hash_policy: [{ header: { header_name: 'x-user' } }] })]))])] });
+    const owners = async (proxy: TestProxy) => {
+      const port = await proxy.port();
+      const answers = Array.from({ length: 12 }, (_, i) => call(port, { headers: { 'x-user': `user ${i}` } }));
+      return (await Promise.all(answers)).map(({ body }) => body);
+    };
+    const found = await owners(here);
+    assert.deepEqual(await owners(there), found);
+    assert.ok(new Set(found).size > 1);
+  }
+});
+
+test('a port that two threads share is answered at while its listener moves in one and then in the other', async (t) => {
+  const app = await httpUpstream(t, (_, response) => void response.end('hello'));
+  const port = await deadPort(t);
+  const at = (host: string) => listener([hcm(inlineRoutes([routeTo('app')]))], { address: { socket_address: { address: host, port_value: port } } });
+  const threads = await Promise.all(Array.from({ length: 2 }, async () => {
+    const clock = new FakeClock();
+    const proxy = startProxy(t, { clusters: [staticCluster('app', [app])], listeners: [at('127.0.0.1')] }, { clock });
+    assert.deepEqual(await proxy.runtime.bound(), []);
+    return { proxy, clock };
+  }));
+  const answered = async (when: string) => {
+    for (let i = 0; i < 8; i++) assert.match(await exchangeBytes(port, 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'), /^HTTP\/1.1 200/, when);
+  };
+  await answered('before');
+  for (const { proxy } of threads) {
+    proxy.apply({ listeners: [at('0.0.0.0')] });
+    await answered('as it moves');
+    assert.deepEqual(await proxy.runtime.bound(), []);
+    await answered('when it has moved');
+  }
+  for (const { clock } of threads) {
+    await clock.advance(1000);
+    await answered('when it has left where it was');
+  }
 });

@@ -20,6 +20,7 @@ export interface ThreadBeginning {
 export interface ThreadLook {
   readonly state: ProxyState;
   readonly counts: TelemetryReport;
+  readonly heapUsed: number;
 }
 
 /** What a thread is asked to do, in this order of calls. */

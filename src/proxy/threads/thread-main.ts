@@ -55,7 +55,7 @@ function createThread({ settings, count, slotMemory, ticketSecret, logLevels, lo
     },
     setSecret: (name, secret) => secrets.set(name, secret),
     setLogLevel: (scope, level) => traffic.setLogLevel(scope, level),
-    look: (wanted) => ({ state: stateOf(runtime.snapshot(), wanted), counts: reportOf({ ...telemetry.state(), clusters: telemetry.clusters }) }),
+    look: (wanted) => ({ state: stateOf(runtime.snapshot(), wanted), counts: reportOf({ ...telemetry.state(), clusters: telemetry.clusters }), heapUsed: process.memoryUsage().heapUsed }),
     takeEjections: (cluster) => runtime.takeEjections(cluster),
     resetCounters: () => traffic.resetCounters(),
     announceEnd: () => runtime.announceEnd(),

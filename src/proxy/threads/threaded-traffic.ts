@@ -53,7 +53,7 @@ export class ThreadedTraffic implements Traffic {
 
   async look(wanted: StateWanted): Promise<Look> {
     const looks = await this.runtime.looks(wanted);
-    return { state: mergeLooks(looks), counts: sumOfReports(looks.map(({ counts }) => counts)) };
+    return { state: mergeLooks(looks), counts: sumOfReports(looks.map(({ counts }) => counts)), heapUsed: looks.reduce((sum, { heapUsed }) => sum + heapUsed, process.memoryUsage().heapUsed) };
   }
 
   resetCounters(): void {
