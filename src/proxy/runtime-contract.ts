@@ -28,6 +28,8 @@ export interface SocketAddress {
 export interface BindOptions {
   /** Where a listener is really bound; default: the address in the resource. */
   locate?(listener: string, wanted: SocketAddress): SocketAddress;
+  /** False: another thread listens at sockets that are files, of which there can be only one. */
+  readonly ownsPaths?: boolean;
   /** Original destination of a redirected connection by its file descriptor; default: getsockopt(SO_ORIGINAL_DST). */
   originalDestination?(fd: number): SocketAddress | undefined;
 }

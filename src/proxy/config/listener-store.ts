@@ -2,6 +2,7 @@
 import type { Incoming } from '../ending.ts';
 import { ConfigError } from '../errors.ts';
 import { BoundPort } from '../net/bound-port.ts';
+import { isPipe } from '../net/format-address.ts';
 import type { ListenerDeps } from '../net/listener.ts';
 import { ListenerRuntime, routeNames } from '../net/listener.ts';
 import { secretNames } from '../net/tls-settings.ts';
@@ -171,8 +172,10 @@ export class ListenerStore {
     return undefined;
   }
 
-  #bind(name: string, entry: Entry, { bind, address }: ListenerSettings): void {
+  #bind(name: string, entry: Entry, settings: ListenerSettings): void {
     const { active, port } = entry;
+    const { address } = settings;
+    const bind = settings.bind && (this.#deps.bind.ownsPaths !== false || !isPipe(address));
     const wanted = this.#deps.bind.locate?.(name, address) ?? address;
     if (port && bind && sameAddress(port.wanted, wanted)) return;
     port?.close();

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { createAuthority } from '../../pki/authority.ts';
@@ -139,4 +142,18 @@ test('a port that two threads share is answered at while its listener moves in o
     await clock.advance(1000);
     await answered('when it has left where it was');
   }
+});
+
+test('of a socket that is a file one thread takes care', async (t) => {
+  const app = await httpUpstream(t, (_, response) => void response.end('hello'));
+  const path = join(tmpdir(), `threads-${process.pid}.sock`);
+  const resources: Resources = { clusters: [staticCluster('app', [app])], listeners: [listener([hcm(inlineRoutes([routeTo('app')]))], { address: { pipe: { path } } })] };
+  const first = startProxy(t, resources);
+  assert.deepEqual(await first.runtime.bound(), []);
+  const second = startProxy(t, resources, { bind: { ownsPaths: false } });
+  assert.equal(second.runtime.bound(), undefined);
+  assert.equal(second.runtime.ready(), first.runtime.ready());
+  const status = await new Promise((resolve, reject) => request({ socketPath: path, headers: { host: 'a' } }, (response) => resolve(response.resume().statusCode)).on('error', reject).end());
+  assert.equal(status, 200);
+  assert.deepEqual([first, second].map(({ runtime }) => runtime.snapshot().listeners[0]?.accepted), [1, 0]);
 });

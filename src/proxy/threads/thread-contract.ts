@@ -9,6 +9,8 @@ import type { TelemetryReport } from '../telemetry/telemetry-state.ts';
 /** What a thread begins with. */
 export interface ThreadBeginning {
   readonly settings: ProxySettings;
+  /** 0 for the first. */
+  readonly index: number;
   /** Threads that serve. */
   readonly count: number;
   readonly slotMemory: SharedArrayBuffer;

@@ -35,12 +35,12 @@ async function answer(calls: ThreadCalls, { id, name, args }: CallMessage, say: 
   }
 }
 
-function createThread({ settings, count, slotMemory, ticketSecret, logLevels, logFlushMs }: ThreadBeginning, say: (message: ThreadMessage) => void): { calls: ThreadCalls; begin(): void } {
+function createThread({ settings, index, count, slotMemory, ticketSecret, logLevels, logFlushMs }: ThreadBeginning, say: (message: ThreadMessage) => void): { calls: ThreadCalls; begin(): void } {
   const clock = processClock();
   const levels = new LogLevels();
   for (const [scope, level] of logLevels) levels.set(scope, level);
   const secrets = new ToldSecrets();
-  const traffic = new LocalTraffic({ settings, secrets, clock, levels, log: createLog(levels), env: process.env, logFlushMs }, { count, shared: { slots: new SharedSlots(slotMemory), ticketSecret, tellEjections: (cluster) => say({ kind: 'ejections', cluster }) } });
+  const traffic = new LocalTraffic({ settings, secrets, clock, levels, log: createLog(levels), env: process.env, bind: { ownsPaths: index === 0 }, logFlushMs }, { count, shared: { slots: new SharedSlots(slotMemory), ticketSecret, tellEjections: (cluster) => say({ kind: 'ejections', cluster }) } });
   const { runtime, telemetry } = traffic;
   runtime.onInterest((typeUrl, names) => say({ kind: 'interest', typeUrl, names }));
   runtime.onPortFree((listener) => say({ kind: 'port-free', listener }));

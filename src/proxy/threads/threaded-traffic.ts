@@ -41,8 +41,8 @@ export class ThreadedTraffic implements Traffic {
   start(): void {
     const { settings, secrets, levels, logFlushMs } = this.#deps;
     const { threads: count, entry, onFailed } = this.#options;
-    const beginning: ThreadBeginning = { settings, count, slotMemory: createSlotMemory(), ticketSecret: randomBytes(TICKET_SECRET_BYTES), logLevels: levels.entries(), logFlushMs };
-    this.#threads = Array.from({ length: count }, (_, i) => new Thread({ entry, beginning, onNews: (news) => this.runtime.onNews(i, news), onDied: onFailed }));
+    const beginning: Omit<ThreadBeginning, 'index'> = { settings, count, slotMemory: createSlotMemory(), ticketSecret: randomBytes(TICKET_SECRET_BYTES), logLevels: levels.entries(), logFlushMs };
+    this.#threads = Array.from({ length: count }, (_, i) => new Thread({ entry, beginning: { ...beginning, index: i }, onNews: (news) => this.runtime.onNews(i, news), onDied: onFailed }));
     this.runtime.begin(this.#threads);
     const tell = (name: string) => {
       for (const thread of this.#threads) thread.tell('setSecret', name, secrets.get(name));
