@@ -13,9 +13,11 @@ export interface ThreadedRuntimeDeps {
   onFailed(error: Error): void;
 }
 
+type ServingThread = Pick<Thread, 'call' | 'tell' | 'close'>;
+
 export class ThreadedRuntime implements ProxyRuntime {
   readonly #deps: ThreadedRuntimeDeps;
-  #threads: readonly Thread[] = [];
+  #threads: readonly ServingThread[] = [];
   readonly #interested: ((typeUrl: string, names: ReadonlySet<string>) => void)[] = [];
   readonly #freed: ((name: string) => void)[] = [];
   /** By type URL, of each thread. */
@@ -31,7 +33,7 @@ export class ThreadedRuntime implements ProxyRuntime {
   }
 
   /** @param threads at least one */
-  begin(threads: readonly Thread[]): void {
+  begin(threads: readonly ServingThread[]): void {
     this.#threads = threads;
   }
 
@@ -118,7 +120,7 @@ export class ThreadedRuntime implements ProxyRuntime {
     return Promise.all(this.#threads.map((thread, i) => thread.call('look', i === 0 ? wanted : { ...wanted, resources: false })));
   }
 
-  async #follow(thread: Thread, update: ResourceUpdate): Promise<void> {
+  async #follow(thread: ServingThread, update: ResourceUpdate): Promise<void> {
     const refused = await thread.call('apply', update);
     if (refused.length > 0) this.#deps.onFailed(new Error(`one thread refuses what another has taken: ${refused.map(({ name, message }) => `${name}: ${message}`).join('; ')}`));
   }

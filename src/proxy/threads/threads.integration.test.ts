@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -48,8 +48,8 @@ interface Started {
   stat(name: RegExp): Promise<number[]>;
 }
 
-async function startGateway(t: TestContext, upstream: number, options: { policy?: string; proxyConfig?: Record<string, unknown> } = {}): Promise<Started> {
-  const [port, adminPort, readiness] = [await deadPort(t), await deadPort(t), await deadPort(t)];
+async function startGateway(t: TestContext, upstream: number, options: { policy?: string; port?: number; proxyConfig?: Record<string, unknown> } = {}): Promise<Started> {
+  const [port, adminPort, readiness] = [options.port ?? (await deadPort(t)), await deadPort(t), await deadPort(t)];
   const control = await startTestControlPlane({ mesh: meshOf(port, upstream, options.policy ?? '{}'), identity: 'spiffe://cluster.local/ns/istio-system/sa/gateway' });
   t.after(() => control.stop());
   const dir = mkdtempSync(join(tmpdir(), 'threads-'));
@@ -121,6 +121,23 @@ test('requests in flight in every thread are answered before the proxy ends', as
   for (const answer of held) answer();
   for (const { status, headers } of await Promise.all([...answers, late])) assert.deepEqual([status, headers.connection], [200, 'close']);
   assert.deepEqual(await ended, [0, null]);
+});
+
+test('a port that somebody has is refused, and taken by both threads when it is free', async (t) => {
+  const somebody = createServer().listen(0, '0.0.0.0');
+  await once(somebody, 'listening');
+  const { port } = somebody.address() as AddressInfo;
+  const upstream = await httpUpstream(t, (_, response) => void response.end('hello'));
+  const gateway = await startGateway(t, upstream, { port });
+  await eventually(() => assert.match(gateway.errors(), /refused a part of the configuration.*address already in use/));
+  somebody.close();
+  await eventually(async () => assert.match(await exchangeBytes(port, CLOSED), /^HTTP\/1\.1 200/), { timeoutMs: 20_000, everyMs: 100 });
+  // The second follows the first.
+  await eventually(async () => {
+    assert.match(await exchangeBytes(port, CLOSED), /^HTTP\/1\.1 200/);
+    const each = await gateway.stat(/worker_\d\.downstream_cx_total$/);
+    assert.ok(each.length === 2 && each.every((count) => count > 0), each.join(' '));
+  }, { timeoutMs: 20_000 });
 });
 
 test('limits of a destination are for all threads together', async (t) => {
