@@ -10,13 +10,13 @@ export interface Field {
   readonly mark: Mark;
 }
 
-/** Tables of sections 1.1 to 1.6, 1.9 and 1.10: VirtualService, DestinationRule, Gateway, ServiceEntry, Sidecar, WorkloadEntry, EnvoyFilter, WasmPlugin. */
+/** The tables of section 1, one for each kind. */
 export function readFields(file: string): Field[] {
   let kind: string | undefined;
   const fields: Field[] = [];
   for (const line of readFileSync(file, 'utf8').split('\n')) {
-    const heading = /^#{2,3} (?:1\.([1-69]|10) (\w+))?/.exec(line);
-    if (heading) kind = heading[2];
+    const heading = /^#{2,3} (?:1\.\d+ (\w+))?/.exec(line);
+    if (heading) kind = heading[1];
     const row = /^\| `([^`]+)` \|(?:.*?[^\\])\| (core|common|rare) \|/.exec(line);
     if (kind && row?.[1] && row[2]) fields.push({ name: `${kind}.${row[1]}`, mark: row[2] as Mark });
   }

@@ -28,15 +28,22 @@ export interface HealthChecker {
   close(): void;
 }
 
+/** While the proxy itself starts nothing can be said of the application, and it shall not wait for another period. */
+const STARTING_MS = 250;
+
 export function createHealthChecker(deps: HealthCheckerDeps): HealthChecker {
   const { probe, instanceIp, notReady, report, clock, log } = deps;
   const check = deps.check ?? (() => failureOf(probe.method, { timeoutMs: probe.timeoutMs, instanceIp }));
   const state = new HealthState(probe);
   let timer: Timer | undefined;
   let isOver = false;
+  let hasBeenReady = false;
   const look = async (): Promise<void> => {
     const startedMs = clock.monotonic();
-    const why = (await notReady()) ?? (await check());
+    const unready = await notReady();
+    if (unready !== undefined && !hasBeenReady) return isOver ? undefined : next(STARTING_MS);
+    hasBeenReady = true;
+    const why = unready ?? (await check());
     if (isOver) return;
     if (state.note(why === undefined)) {
       log[why === undefined ? 'info' : 'warn'](why === undefined ? 'the application is well' : 'the application is ill', { why });

@@ -89,16 +89,20 @@ test('probes begin after the delay and come once a period; only a change of the 
   assert.deepEqual(seen.reports, ['3 well', '18 refused', '23 well']);
 });
 
-test('an application behind a proxy that is not ready is ill, and one whose machine goes says so at once', async () => {
+test('nothing is said before the proxy is ready; later an application behind one that is not is ill, and one whose machine goes says so at once', async () => {
   let why: string | undefined = 'no certificate';
-  const { clock, seen, checker } = course({ periodSeconds: 1 }, () => undefined, () => why);
-  await clock.advance(0);
+  const { clock, seen, checker } = course({ periodSeconds: 10 }, () => undefined, () => why);
+  await clock.advance(1_000);
   why = undefined;
   await clock.advance(1_000);
+  why = 'health was set to fail';
+  await clock.advance(10_000);
+  why = undefined;
+  await clock.advance(10_000);
   checker.end('the proxy is draining');
   checker.end('again');
   await clock.advance(10_000);
-  assert.deepEqual(seen.reports, ['0 no certificate', '1 well', '1 the proxy is draining']);
+  assert.deepEqual(seen.reports, ['1.25 well', '11.25 health was set to fail', '21.25 well', '22 the proxy is draining']);
 });
 
 const AT = { timeoutMs: 300, instanceIp: '10.0.0.1' };
