@@ -12,6 +12,7 @@ import { encode } from './encode.ts';
 import { moduleClusters } from './module-clusters.ts';
 import { sniClusters } from './outbound-resources.ts';
 import { edgeOrigins, securityOrigins, telemetryOrigins } from './origins.ts';
+import { securityExtensions } from './security-extensions.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
 import { noRoutes, routesResource, wholeHost } from './virtual-hosts.ts';
 import type { Made, Workshop } from './workshop.ts';
@@ -39,6 +40,7 @@ export class EdgeResources {
   clusters = ResourceSet.empty;
   listeners = ResourceSet.empty;
   routes = ResourceSet.empty;
+  extensions = ResourceSet.empty;
   reports: readonly LeftOut[] = [];
   /** What its listeners and routes are for. */
   ports: GatewayPorts = new Map();
@@ -68,6 +70,7 @@ export class EdgeResources {
     const [listeners, routes, clusters] = made;
     this.clusters = this.clusters.become(clusters.flatMap((m) => m.resource ?? []));
     this.listeners = this.listeners.become(listeners.flatMap((m) => m.resource ?? []));
+    this.extensions = this.extensions.become((this.#security ? securityExtensions(this.#key, { security: this.#security, policies: securityOrigins(context) }, this.#workshop) : []).flatMap((m) => m.resource ?? []));
     this.routes = this.routes.become(routes.flatMap((m) => m.resource ?? []));
     return [...plan.reports, ...reports, ...[...listeners, ...routes, ...clusters].flatMap((m) => m.reports)];
   }

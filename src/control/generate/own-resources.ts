@@ -6,9 +6,10 @@ import { serviceOrigins } from '../registry/model.ts';
 import type { Origin } from '../registry/origin.ts';
 import { CONFIG_PARTS, type ConfigPart, type LeftOut, type MeshSnapshot } from '../registry/snapshot.ts';
 import { inboundPassthroughCluster } from '../translate/builtin-clusters.ts';
+import { fetchesParts } from '../translate/apart.ts';
 import { hostPolicy, type Context } from '../translate/context.ts';
 import { buildInboundCluster } from '../translate/inbound-clusters.ts';
-import { boundListenerName, buildBoundListener, buildInboundListener } from '../translate/inbound-listener.ts';
+import { boundListenerName, buildBoundListener, buildInboundListener, inboundHost, inboundRoutePlans, inboundRoutesHead } from '../translate/inbound-listener.ts';
 import { keepsHeaderCase } from '../translate/header-case.ts';
 import { inboundPorts, type InboundPort } from '../translate/inbound-services.ts';
 import { inboundCluster, VIRTUAL_INBOUND } from '../translate/names.ts';
@@ -18,6 +19,8 @@ import { encode } from './encode.ts';
 import { moduleClusters } from './module-clusters.ts';
 import { securityOrigins, sidecarOrigins, telemetryOrigins } from './origins.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
+import { securityExtensions } from './security-extensions.ts';
+import { soleHostRoutes } from './virtual-hosts.ts';
 import type { Made, Workshop } from './workshop.ts';
 
 /** Parts of the mesh without influence on what stands behind a workload's own ports, and on what is put around them. A part that
@@ -39,6 +42,7 @@ export class OwnResources {
   readonly #clusters = new Cell<readonly Made[]>();
   readonly #listeners = new Cell<readonly Made[]>();
   readonly #plans = new Cell<OwnPlans>();
+  readonly #apart = new Cell<Apart>();
   #snapshot: MeshSnapshot | undefined;
   #namespace: string | undefined;
   /** What it was made from. */
@@ -48,6 +52,9 @@ export class OwnResources {
   usedAt = 0;
   clusters = ResourceSet.empty;
   listeners = ResourceSet.empty;
+  /** Those that the listeners refer to, of a proxy that fetches them. */
+  routes = ResourceSet.empty;
+  extensions = ResourceSet.empty;
   /** Shared with other workloads. */
   sharedListeners = ResourceSet.empty;
   #made: readonly (readonly Made[])[] = [];
@@ -85,6 +92,9 @@ export class OwnResources {
     this.#shared = audience.sharedListeners(plans.client, plans.telemetries, context);
     this.sharedListeners = this.#shared.set;
     const listeners = this.#listeners.get([ports, plans, audience.outbound.own, settings, scope.outbound, scope.sidecar, snapshot.peerAuthentications], () => this.#makeListeners(ports, { context, audience, plans }));
+    const apart = this.#apart.get([ports, plans, settings, scope.sidecar], () => (fetchesParts(proxy) ? { routes: this.#makeRoutes(ports, { context, plans }), extensions: securityExtensions(this.#key, plans, this.#workshop) } : NOTHING_APART));
+    this.routes = this.routes.become(apart.routes.flatMap((made) => made.resource ?? []));
+    this.extensions = this.extensions.become(apart.extensions.flatMap((made) => made.resource ?? []));
     if (this.#made[0] !== clusters) this.clusters = this.clusters.become(clusters.flatMap((made) => made.resource ?? []));
     if (this.#made[1] !== listeners) this.listeners = this.listeners.become(listeners.flatMap((made) => made.resource ?? []));
     if (this.#made[0] === clusters && this.#made[1] === listeners && this.#reported === plans.reports) return;
@@ -107,6 +117,15 @@ export class OwnResources {
         return this.#workshop.make(`inbound ${this.#key} ${name}`, [port.service, port.protocol, port.endpoint, policy, scope.sidecar, settings], what, () => encode(ClusterSchema, name, buildInboundCluster(port, context), { origins }));
       }),
     ];
+  }
+
+  #makeRoutes(ports: readonly InboundPort[], { context, plans }: { context: Context; plans: OwnPlans }): Made[] {
+    const { policies } = plans;
+    return inboundRoutePlans(ports).map((plan) => {
+      const name = plan.cluster;
+      return this.#workshop.make(`routes ${this.#key} ${name}`, [context.settings, policies.join(), plan.operation, plan.servicePort], { kind: 'RouteConfiguration', namespace: context.proxy.namespace, name, origins: policies }, () =>
+        soleHostRoutes(inboundRoutesHead(name), inboundHost(plan, context), policies));
+    });
   }
 
   /** The same object as before when nothing in it differs. */
@@ -142,6 +161,13 @@ function samePorts(before: readonly InboundPort[], now: readonly InboundPort[]):
   const facts = (ports: readonly InboundPort[]) => ports.flatMap(({ port, protocol, service, servicePort, endpoint, tls, bind }) => [port, protocol, service, servicePort, endpoint, tls, bind]);
   return sameItems(facts(before), facts(now)) ? before : now;
 }
+
+interface Apart {
+  readonly routes: readonly Made[];
+  readonly extensions: readonly Made[];
+}
+
+const NOTHING_APART: Apart = { routes: [], extensions: [] };
 
 interface OwnPlans {
   readonly client: StableTelemetry;

@@ -31,8 +31,6 @@ export interface Shelf {
 }
 
 const NONE: Sets = [];
-/** Of which there are those that patches add. */
-const NO_EXTENSIONS: Sets = [ResourceSet.empty];
 const NO_PORTS: GatewayPorts = new Map();
 
 /** What one proxy is to hold: what is for all that see what it sees, and what is its own. Asked often, so that nothing is looked
@@ -123,14 +121,14 @@ export class ProxyView {
     const { clusters, endpoints, routes, virtualHosts, names } = this.#audience ?? EMPTY;
     const own = this.#own ?? EMPTY;
     const edge = this.#edge;
-    this.#plain = this.#collected.get([clusters, own.clusters, edge?.clusters, endpoints, edge?.listeners, own.sharedListeners, own.listeners, edge?.routes, routes, virtualHosts, names], () => keptSets(this.#plain, new Map<string, Sets>([
+    this.#plain = this.#collected.get([clusters, own.clusters, edge?.clusters, endpoints, edge?.listeners, own.sharedListeners, own.listeners, edge?.routes, routes, own.routes, (edge ?? own).extensions, virtualHosts, names], () => keptSets(this.#plain, new Map<string, Sets>([
       [TypeUrl.Cluster, [clusters, own.clusters, ...(edge ? [edge.clusters] : [])]],
       [TypeUrl.Endpoints, [endpoints]],
       [TypeUrl.Listener, edge ? [edge.listeners] : [own.sharedListeners, own.listeners]],
-      [TypeUrl.Route, [edge?.routes ?? routes]],
+      [TypeUrl.Route, edge ? [edge.routes] : [routes, own.routes]],
       [TypeUrl.VirtualHost, [virtualHosts]],
       [TypeUrl.NameTable, [names]],
-      [TypeUrl.ExtensionConfig, NO_EXTENSIONS],
+      [TypeUrl.ExtensionConfig, [(edge ?? own).extensions]],
     ])));
   }
 
@@ -167,4 +165,4 @@ function keptSets(before: SetsByType, now: SetsByType): SetsByType {
 /** The same array as before when nothing in it differs. */
 const kept = (before: Sets | undefined, now: Sets): Sets => (before && sameSets(before, now) ? before : now);
 
-const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, virtualHosts: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };
+const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, extensions: ResourceSet.empty, virtualHosts: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };

@@ -4,14 +4,14 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { FilterChainSchema } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
 import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { Context } from '../translate/context.ts';
-import { buildSecurity, type Security } from '../translate/security.ts';
+import { buildSecurity, type SecurityPlan } from '../translate/security.ts';
 import type { HttpFilterInit } from '../translate/http-filters.ts';
 import type { Plugin } from '../translate/wasm.ts';
 import { telemetryPlan, type Side, type TelemetryPlan } from '../translate/telemetry.ts';
 
 /** With a digest of all of it, and of what does not depend on the workload. */
 export type StableTelemetry = TelemetryPlan & { readonly digest: string; readonly logs: string };
-export type StableSecurity = Security & { readonly digest: string };
+export type StableSecurity = SecurityPlan & { readonly digest: string };
 
 export function stableTelemetry(context: Context, side: Side, before: StableTelemetry | undefined): StableTelemetry {
   const plan = telemetryPlan(context, side);
@@ -33,7 +33,7 @@ const pluginsDigest = (plugins: readonly Plugin[]): string =>
 
 const filtersDigest = (filters: readonly HttpFilterInit[]): string => hash('sha1', toBinary(HttpConnectionManagerSchema, create(HttpConnectionManagerSchema, { httpFilters: [...filters] })));
 
-const securityDigest = ({ authn, authz, tcp, guards }: Security): string =>
-  filtersDigest([...authn, ...authz]) +
+const securityDigest = ({ authn, authz, tcp, guards, extensions }: SecurityPlan): string =>
+  filtersDigest([...authn, ...authz, ...extensions.map(({ name, typedConfig }): HttpFilterInit => ({ name, configType: { case: 'typedConfig', value: typedConfig } }))]) +
   hash('sha1', toBinary(FilterChainSchema, create(FilterChainSchema, { filters: [...tcp] }))) +
   guards.join();

@@ -14,6 +14,7 @@ import { termsOf } from '../registry/label-terms.ts';
 import type { LeftOut } from '../registry/snapshot.ts';
 import { countsAttempts, forwardsHost, type Context } from '../translate/context.ts';
 import { hostDependencies, hostRoutes, routesHead, type HostPlan, type HostTitle, type VirtualHostInit } from '../translate/outbound-routes.ts';
+import type { Init } from '../translate/message.ts';
 import { originMetadata } from '../translate/names.ts';
 
 /** Field number of RouteConfiguration.virtual_hosts. */
@@ -102,6 +103,12 @@ const field = (host: Uint8Array): Uint8Array => concat(bytesField(VIRTUAL_HOSTS,
 export function routesResource(name: string, hosts: readonly ResourcePart[], ignoresPorts = true): EncodedResource {
   const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, routesHead(name, ignoresPorts)));
   return assemble({ typeUrl: TypeUrl.Route, name }, { head, list: hosts }, { origins: hosts.flatMap((part) => part.origins) });
+}
+
+/** A RouteConfiguration of one virtual host. */
+export function soleHostRoutes(head: Init<typeof RouteConfigurationSchema>, host: VirtualHostInit, origins: readonly Origin[]): EncodedResource {
+  const bytes = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, head));
+  return assemble({ typeUrl: TypeUrl.Route, name: head.name ?? '' }, { head: bytes, list: [wholeHost(host, origins)] }, { origins });
 }
 
 /** So that nobody waits for routes that there are not. */

@@ -91,7 +91,9 @@ function patchManager(filter: Filter, chain: FilterChain, at: At): Filter {
 /** A filter is not made another one by laying a configuration over it. */
 function otherType({ path, value }: Patch, { name, configType }: Filter | HttpFilter): string | undefined {
   const config: unknown = typeof value === 'object' && value !== null ? ((value as Record<string, unknown>)['typed_config'] ?? (value as Record<string, unknown>)['typedConfig']) : undefined;
-  if (typeof config !== 'object' || config === null || configType.case !== 'typedConfig') return undefined;
+  if (typeof config !== 'object' || config === null) return undefined;
+  if (configType.case === 'configDiscovery') return `${path}.patch.value.typed_config: filter ${name} has its configuration of a resource of that name, so that policies can change without the listener: use REPLACE`;
+  if (configType.case !== 'typedConfig') return undefined;
   const { '@type': own, type_url: snake, typeUrl: camel } = config as Record<string, unknown>;
   const wanted = [snake, camel, own].find((url) => typeof url === 'string');
   const [has, patch] = [typeName(configType.value.typeUrl), typeName(String(wanted))];

@@ -41,8 +41,7 @@ export function patchResource(resource: EncodedResource, by: PatchesFor): Patche
 
 const WORK: Readonly<Record<string, (resource: EncodedResource, by: PatchesFor) => PatchedResource>> = {
   [TypeUrl.Cluster](resource, by) {
-    const isInbound = resource.name.startsWith('inbound|') || resource.name === INBOUND_PASSTHROUGH_CLUSTER;
-    const pass = new Pass(by.patches, by.kind === 'router' ? 'GATEWAY' : isInbound ? 'SIDECAR_INBOUND' : 'SIDECAR_OUTBOUND');
+    const pass = new Pass(by.patches, by.kind === 'router' ? 'GATEWAY' : isInbound(resource.name) ? 'SIDECAR_INBOUND' : 'SIDECAR_OUTBOUND');
     const cluster = patchCluster(decode<Cluster>(MESSAGE.CLUSTER, resource.value), pass);
     return { outcome: pass, resource: cluster && (pass.changes === 0 ? resource : replaced(resource, encode(MESSAGE.CLUSTER, cluster), { pass, needsEndpoints: endpointsOf(cluster) })) };
   },
@@ -62,6 +61,9 @@ const WORK: Readonly<Record<string, (resource: EncodedResource, by: PatchesFor) 
     return { outcome: pass, resource: host && (pass.changes === 0 ? resource : replaced(resource, encode(MESSAGE.VIRTUAL_HOST, host), { pass })) };
   },
 };
+
+/** Of clusters and routes. */
+const isInbound = (name: string): boolean => name.startsWith('inbound|') || name === INBOUND_PASSTHROUGH_CLUSTER;
 
 export const endpointsOf = ({ name, clusterDiscoveryType: type, edsClusterConfig }: Cluster): string | undefined =>
   type.case === 'type' && type.value === Cluster_DiscoveryType.EDS ? edsClusterConfig?.serviceName || name : undefined;
@@ -95,7 +97,7 @@ const addsHost = ({ place, operation }: Patch): boolean => place === 'VIRTUAL_HO
 /** Host by host: of a table in which one has changed, one is patched anew. */
 function patchTable(resource: EncodedResource, by: PatchesFor): PatchedResource {
   const { typeUrl, name, parts = { head: resource.value, list: [] } } = resource;
-  const situation: Situation = by.kind === 'router' ? 'GATEWAY' : 'SIDECAR_OUTBOUND';
+  const situation: Situation = by.kind === 'router' ? 'GATEWAY' : isInbound(name) ? 'SIDECAR_INBOUND' : 'SIDECAR_OUTBOUND';
   const gateway = by.gatewayPorts.get(name);
   const pass = new Pass(by.patches.filter((patch) => addsHost(patch) || patch.place === 'ROUTE_CONFIGURATION'), situation);
   const head = patchHead(decode<RouteConfiguration>(MESSAGE.ROUTE_CONFIGURATION, parts.head), pass, gateway);

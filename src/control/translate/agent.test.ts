@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { anyUnpack, type Any } from '@bufbuild/protobuf/wkt';
 import { OUTCOMES_METADATA } from '../../xds/agent-contract.ts';
 import type { AccessLog } from '../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
 import type { Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
+import { VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import { FileAccessLogSchema } from '../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { TcpProxySchema } from '../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { HttpProtocolOptionsSchema } from '../../xds/generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
-import { buildInboundListener } from './inbound-listener.ts';
+import { buildInboundListener, inboundHost, inboundRoutePlans } from './inbound-listener.ts';
 import { inboundPorts } from './inbound-services.ts';
 import { buildOutboundCluster, planClusters } from './outbound-clusters.ts';
 import { buildOutboundListener } from './outbound-listeners.ts';
@@ -77,9 +79,8 @@ test('who calls is said to servers of the mesh only, and they answer only those 
     });
   assert.deepEqual(told('reviews.default.svc.cluster.local'), [[9080, ['envoy.filters.http.header_mutation', 'envoy.filters.http.upstream_codec']], [3306, []]]);
   assert.deepEqual(told('api.example.com'), [[80, []]]);
-  const [manager] = managers(listeners().inbound).filter((m) => m.statPrefix === 'inbound_0.0.0.0_9080');
-  assert.ok(manager?.routeSpecifier.case === 'routeConfig');
-  const routes = manager.routeSpecifier.value.virtualHosts[0]?.routes ?? [];
+  const plan = inboundRoutePlans(inboundPorts(context)).find(({ cluster }) => cluster === 'inbound|9080||') ?? assert.fail();
+  const { routes } = create(VirtualHostSchema, inboundHost(plan, context));
   assert.deepEqual(routes.map((r) => [r.match?.headers.map((h) => h.name), r.requestHeadersToRemove, r.responseHeadersToAdd.length]), [
     [['x-envoy-peer-metadata'], ['x-envoy-peer-metadata', 'x-envoy-peer-metadata-id'], 2],
     [[], [], 0],

@@ -24,8 +24,10 @@ interface Layered {
 
 function ours(yaml: string, layer: 'http' | 'tcp', config: Partial<MeshConfig>): Layered {
   const built = buildAuthorization(contextFor(yaml, WORKLOAD, { config }));
-  const schema = layer === 'http' ? RBACSchema : NetworkRbacSchema;
-  const made = built[layer].flatMap((f) => (f.configType?.case === 'typedConfig' && f.configType.value.typeUrl ? (anyUnpack(f.configType.value as Parameters<typeof anyUnpack>[0], schema) ?? []) : []));
+  const made =
+    layer === 'http'
+      ? built.extensions.flatMap(({ typedConfig }) => anyUnpack(typedConfig, RBACSchema) ?? [])
+      : built.tcp.flatMap((f) => (f.configType?.case === 'typedConfig' && f.configType.value.typeUrl ? (anyUnpack(f.configType.value as Parameters<typeof anyUnpack>[0], NetworkRbacSchema) ?? []) : []));
   return { rules: made.flatMap((m) => m.rules ?? []), shadow: made.flatMap((m) => m.shadowRules ?? []) };
 }
 

@@ -5,6 +5,7 @@ import { RBAC_Action, type RBACSchema as RulesSchema } from '../../xds/generated
 import { RBACSchema } from '../../xds/generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import { RBACSchema as NetworkRbacSchema } from '../../xds/generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js';
 import { policiesFor } from '../registry/policies.ts';
+import { placed, type Placed, type Step } from './apart.ts';
 import type { PolicyInit } from './authorization-rule.ts';
 import { namedRules, type Authorization, type Policies } from './authorization-policies.ts';
 import type { Context } from './context.ts';
@@ -14,26 +15,27 @@ import { pack, type Init } from './message.ts';
 type RulesInit = Init<typeof RulesSchema>;
 type Layer = 'http' | 'tcp';
 
+const FILTER = 'envoy.filters.http.rbac';
 const ACTIONS = [
-  ['DENY', RBAC_Action.DENY, 'istio_dry_run_deny_'],
-  ['ALLOW', RBAC_Action.ALLOW, 'istio_dry_run_allow_'],
-  ['AUDIT', RBAC_Action.LOG, ''],
+  ['DENY', RBAC_Action.DENY, 'istio_dry_run_deny_', FILTER],
+  ['ALLOW', RBAC_Action.ALLOW, 'istio_dry_run_allow_', `${FILTER}.allow`],
+  ['AUDIT', RBAC_Action.LOG, '', `${FILTER}.audit`],
 ] as const;
 
-export function buildAuthorization(context: Context): Authorization {
+export function buildAuthorization(context: Context): Authorization & Pick<Placed, 'extensions'> {
   const subject = { namespace: context.proxy.namespace, labels: context.labels };
   const policies = policiesFor(context.snapshot.authorizationPolicies, subject, context.settings.config.rootNamespace);
-  if (policies.length === 0) return { http: [], tcp: [] };
   const custom = externalAuthorizers(policies.filter((p) => p.spec?.action === 'CUSTOM'), context);
-  const http = ACTIONS.flatMap(([action, code, shadow]) => {
+  const steps = ACTIONS.map(([action, code, shadow, fetchedAs]): Step => {
     const rules = rulesOf(policies, { action, code, layer: 'http', context });
-    return rules ? [{ name: 'envoy.filters.http.rbac', configType: { case: 'typedConfig' as const, value: pack(RBACSchema, { ...rules, shadowRulesStatPrefix: rules.shadowRules ? shadow : '' }) } }] : [];
+    return { name: FILTER, fetchedAs, config: rules && pack(RBACSchema, { ...rules, shadowRulesStatPrefix: rules.shadowRules ? shadow : '' }), idle: pack(RBACSchema) };
   });
+  const { filters, extensions } = placed(steps, context.proxy);
   const tcp = ACTIONS.flatMap(([action, code, shadow]) => {
     const rules = rulesOf(policies, { action, code, layer: 'tcp', context });
     return rules ? [{ name: 'envoy.filters.network.rbac', configType: { case: 'typedConfig' as const, value: pack(NetworkRbacSchema, { statPrefix: 'tcp.', ...rules, shadowRulesStatPrefix: rules.shadowRules ? shadow : '' }) } }] : [];
   });
-  return { http: [...custom.http, ...http], tcp: [...custom.tcp, ...tcp] };
+  return { http: [...custom.http, ...filters], tcp: [...custom.tcp, ...tcp], extensions };
 }
 
 interface Selection {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { FilterChain } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
+import { FilterChainSchema, type FilterChain } from '../../xds/generated/envoy/config/listener/v3/listener_components_pb.js';
 import { HttpConnectionManagerSchema } from '../../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { TcpProxySchema } from '../../xds/generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import { toBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import { buildInboundListener } from './inbound-listener.ts';
+import { buildInboundListener, inboundRoutePlans, inboundRoutesHead } from './inbound-listener.ts';
 import { inboundPorts } from './inbound-services.ts';
 import { contextFor } from './testing/context.ts';
 import { findChain, type Connection } from './testing/simulate.ts';
@@ -81,10 +82,37 @@ for (const [name, yaml, port, connection, want] of [
   ['a policy for other workloads is not for this one', peer('{selector: {matchLabels: {app: other}}, mtls: {mode: STRICT}}'), 8080, plain('http'), 'http'],
 ] as const) test(name, () => assert.equal(outcome(yaml, port, connection), want));
 
+const managersOf = (chains: readonly FilterChain[]) => chains.flatMap(({ filters }) => filters.flatMap(({ configType }) => (configType.case === 'typedConfig' ? (anyUnpack(configType.value, HttpConnectionManagerSchema) ?? []) : [])));
+
 test('what an application says of deliveries is taken away on every port', () => {
-  const context = contextFor(MESH, { workload: 'app' });
+  const context = contextFor(MESH, { workload: 'app', ours: true });
   const { filterChains } = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
-  const managers = filterChains.flatMap(({ filters }) => filters.flatMap(({ configType }) => (configType.case === 'typedConfig' ? (anyUnpack(configType.value, HttpConnectionManagerSchema) ?? []) : [])));
+  const managers = managersOf(filterChains);
   assert.ok(managers.length > 3);
   for (const { routeSpecifier } of managers) assert.deepEqual(routeSpecifier.case === 'routeConfig' ? routeSpecifier.value.responseHeadersToRemove : routeSpecifier.case, ['x-lateen-delivery']);
+});
+
+test('an Envoy fetches the routes of each port, and of ports that no service has', () => {
+  const context = contextFor(MESH, { workload: 'app' });
+  const ports = inboundPorts(context);
+  const { filterChains } = buildInboundListener(ports, { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
+  const fetched = new Set(managersOf(filterChains).map(({ routeSpecifier }) => (routeSpecifier.case === 'rds' ? routeSpecifier.value.routeConfigName : routeSpecifier.case)));
+  assert.deepEqual([...fetched].sort(), ['InboundPassthroughCluster', 'inbound|7000||', 'inbound|8080||']);
+  const names = new Set(inboundRoutePlans(ports).map(({ cluster }) => cluster));
+  assert.ok(fetched.values().every((name) => names.has(name ?? '')));
+  assert.deepEqual(inboundRoutesHead('x').responseHeadersToRemove, ['x-lateen-delivery']);
+});
+
+test('no mode of mutual TLS changes the chains of those that it lets in', () => {
+  const chains = (yaml: string) => {
+    const context = contextFor(MESH + yaml, { workload: 'app' });
+    const { filterChains } = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
+    const texts = (list: readonly FilterChain[]) => new Set(list.map((chain) => Buffer.from(toBinary(FilterChainSchema, chain)).toString('hex')));
+    const [peers = [], others = []] = [filterChains.filter((chain) => chain.transportSocket), filterChains.filter((chain) => !chain.transportSocket)];
+    return { peers: texts(peers), others: texts(others) };
+  };
+  const [permissive, strict, disabled] = [chains(''), chains(STRICT), chains(DISABLE)];
+  assert.ok(permissive.peers.size > 5 && permissive.peers.isSubsetOf(strict.peers));
+  assert.ok(permissive.others.size > 5 && permissive.others.isSubsetOf(disabled.others));
+  assert.equal(disabled.peers.size, 0);
 });

@@ -1,11 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServerTls } from '../../api/common/server-tls.ts';
 import { ListenerSchema, type Listener } from '../../xds/generated/envoy/config/listener/v3/listener_pb.js';
-import type { RouteSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
+import type { RouteSchema, VirtualHostSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/route/v3/route_pb.js';
 import { isDetected, isHttp, type Protocol } from '../registry/model.ts';
 import { effectiveMtls, mtlsOnPort, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
 import { introduced } from './agent.ts';
+import { fetchesParts } from './apart.ts';
 import type { Context } from './context.ts';
 import { hidesDelivery } from './delivery.ts';
 import { guardsOf } from './guards.ts';
@@ -41,22 +42,25 @@ const HTTP_BY_ALPN: ChainShape = { kind: 'http', transport: 'tls', alpn: Alpn.me
 const PLAIN_HTTP: ChainShape = { kind: 'http', transport: 'raw_buffer', alpn: Alpn.plainHttp };
 const PLAIN_TCP: ChainShape = { kind: 'tcp', transport: 'raw_buffer' };
 
-/** Chains of one port, by what is known of its protocol and by how strictly mutual TLS is asked for.
- * TLS that the application itself speaks passes untouched, except where STRICT forbids. Istio: filterchain_options.go. */
+/** Chains of one port, by what is known of its protocol and by how strictly mutual TLS is asked for. What is asked for more or less strictly
+ * adds chains and takes others away, and changes none that a peer may be connected by: an Envoy ends the connections of a chain that changes. TLS that the application itself speaks passes untouched, except where STRICT forbids. Istio: filterchain_options.go. */
 export function chainShapes(protocol: Protocol, mode: Mtls): readonly ChainShape[] {
   if (isHttp(protocol)) {
-    if (mode === 'STRICT') return [{ kind: 'http', transport: 'tls', terminates: true }];
+    const peers: ChainShape = { kind: 'http', transport: 'tls', alpn: Alpn.mesh, terminates: true };
+    if (mode === 'STRICT') return [peers, { kind: 'http', transport: 'tls', terminates: true }];
     const plain: ChainShape = { kind: 'http', transport: 'raw_buffer' };
-    return mode === 'DISABLE' ? [plain] : [{ kind: 'http', transport: 'tls', alpn: Alpn.mesh, terminates: true }, plain];
+    return mode === 'DISABLE' ? [plain] : [peers, plain];
   }
   if (isDetected(protocol)) {
-    if (mode === 'STRICT') return [HTTP_BY_ALPN, { kind: 'tcp', transport: 'tls', terminates: true }];
+    const peers: ChainShape = { kind: 'tcp', transport: 'tls', alpn: Alpn.meshTcp, terminates: true };
+    if (mode === 'STRICT') return [HTTP_BY_ALPN, peers, { kind: 'tcp', transport: 'tls', terminates: true }];
     if (mode === 'DISABLE') return [PLAIN_HTTP, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
-    return [HTTP_BY_ALPN, PLAIN_HTTP, { kind: 'tcp', transport: 'tls', alpn: Alpn.meshTcp, terminates: true }, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
+    return [HTTP_BY_ALPN, PLAIN_HTTP, peers, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
   }
-  if (mode === 'STRICT') return [{ kind: 'tcp', transport: 'tls', terminates: true }];
+  const peers: ChainShape = { kind: 'tcp', transport: 'tls', alpn: Alpn.mesh, terminates: true };
+  if (mode === 'STRICT') return [peers, { kind: 'tcp', transport: 'tls', terminates: true }];
   if (mode === 'DISABLE') return [PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
-  return [{ kind: 'tcp', transport: 'tls', alpn: Alpn.mesh, terminates: true }, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
+  return [peers, PLAIN_TCP, { kind: 'tcp', transport: 'tls' }];
 }
 
 /** TLS of the port's own takes the place of the mesh's, where that is switched off: callers of the mesh could not tell them apart. */
@@ -138,7 +142,7 @@ function otherPorts(mtls: EffectiveMtls, own: readonly InboundPort[], parts: Inb
   const make = (mode: Mtls, destinationPort?: number) =>
     chainShapes('Unsupported', mode).map((shape) => ({
       name: shape.kind === 'http' ? 'virtualInbound-catchall-http' : VIRTUAL_INBOUND,
-      ...chain({ shape, destinationPort, cluster: INBOUND_PASSTHROUGH_CLUSTER, label: INBOUND_PASSTHROUGH_CLUSTER, operation: ':0/*' }, parts),
+      ...chain({ shape, destinationPort, ...OTHER_PORTS, label: INBOUND_PASSTHROUGH_CLUSTER }, parts),
     }));
   const special = [...mtls.ports].filter(([port, mode]) => mode !== mtls.mode && !own.some((p) => p.port === port));
   return [...make(mtls.mode), ...special.flatMap(([port, mode]) => make(mode, port))];
@@ -168,34 +172,45 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
 
 function httpFilter(plan: ChainPlan, parts: InboundParts) {
   const { context, telemetry, security } = parts;
-  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes: inboundRoutes(plan, context), telemetry, security, port: plan.destinationPort, forBrowsers: plan.forBrowsers }, context);
+  const routes = fetchesParts(context.proxy) ? plan.cluster : inboundRoutes(plan, context);
+  return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes, telemetry, security, port: plan.destinationPort, forBrowsers: plan.forBrowsers }, context);
 }
 
 function tcpFilters(plan: ChainPlan, { context, telemetry, security }: InboundParts) {
   return [...security.tcp, ...tcpStats(context.proxy), tcpProxy({ statPrefix: plan.cluster, targets: [{ cluster: plan.cluster, weight: 1 }], telemetry })];
 }
 
-function inboundRoutes(plan: ChainPlan, context: Context): Init<typeof RouteConfigurationSchema> {
-  const { proxy } = context;
-  const { cluster, servicePort = 0 } = plan;
+/** What leads requests to one cluster. */
+type RoutePlan = Pick<ChainPlan, 'cluster' | 'servicePort' | 'operation'>;
+
+const inboundRoutes = (plan: RoutePlan, context: Context): Init<typeof RouteConfigurationSchema> => ({ ...inboundRoutesHead(plan.cluster), virtualHosts: [inboundHost(plan, context)] });
+
+/** Routes for those that fetch them, of each port and of all other ports. */
+export function inboundRoutePlans(ports: readonly InboundPort[]): RoutePlan[] {
+  const plans = ports.map((port) => ({ cluster: inboundCluster(port.port), servicePort: port.servicePort, operation: operation(port) }));
+  return [OTHER_PORTS, ...new Map(plans.map((plan) => [plan.cluster, plan])).values()];
+}
+
+const OTHER_PORTS: RoutePlan = { cluster: INBOUND_PASSTHROUGH_CLUSTER, operation: ':0/*' };
+
+export const inboundRoutesHead = (name: string): Init<typeof RouteConfigurationSchema> => ({
+  name,
+  validateClusters: false,
+  // What an application says of deliveries counts for nothing; what this proxy says is added later.
+  ...hidesDelivery,
+});
+
+export function inboundHost(plan: RoutePlan, context: Context): Init<typeof VirtualHostSchema> {
   const route = inboundRoute(plan);
   return {
-    name: cluster,
-    validateClusters: false,
-    // What an application says of deliveries counts for nothing; what this proxy says is added later.
-    ...hidesDelivery,
-    virtualHosts: [
-      {
-        name: `inbound|http|${servicePort}`,
-        domains: ['*'],
-        metadata: originMetadata(guardsOf(context)),
-        routes: proxy.outcomes === undefined ? [route] : [introduced(route), route],
-      },
-    ],
+    name: `inbound|http|${plan.servicePort ?? 0}`,
+    domains: ['*'],
+    metadata: originMetadata(guardsOf(context)),
+    routes: context.proxy.outcomes === undefined ? [route] : [introduced(route), route],
   };
 }
 
-const inboundRoute = (plan: ChainPlan): Init<typeof RouteSchema> => ({
+const inboundRoute = (plan: RoutePlan): Init<typeof RouteSchema> => ({
   name: 'default',
   match: { pathSpecifier: { case: 'prefix', value: '/' } },
   decorator: { operation: plan.operation },

@@ -1,27 +1,31 @@
 /** RequestAuthentications as the JWT filter. A request without a token passes, unless a rule says REQUIRED; one with a token
  * that is not valid is refused. Istio: authn ConvertToEnvoyJwtConfig. */
 import { createPublicKey, type JsonWebKeyInput } from 'node:crypto';
+import type { Any } from '@bufbuild/protobuf/wkt';
 import type { JwtRule } from '../../api/request-authentication.ts';
 import { JwtAuthenticationSchema, type JwtProviderSchema, type JwtRequirementSchema } from '../../xds/generated/envoy/extensions/filters/http/jwt_authn/v3/config_pb.js';
 import { policiesFor } from '../registry/policies.ts';
+import { placed, type Placed } from './apart.ts';
 import type { Context } from './context.ts';
-import type { HttpFilterInit } from './http-filters.ts';
 import { pack, type Init } from './message.ts';
 
 type RequirementInit = Init<typeof JwtRequirementSchema>;
 
-export function buildJwtFilter(context: Context): HttpFilterInit[] {
+export function buildAuthentication(context: Context): Placed {
+  return placed([{ name: 'envoy.filters.http.jwt_authn', config: buildJwtConfig(context), idle: pack(JwtAuthenticationSchema) }], context.proxy);
+}
+
+function buildJwtConfig(context: Context): Any | undefined {
   const subject = { namespace: context.proxy.namespace, labels: context.labels };
   const policies = policiesFor(context.snapshot.requestAuthentications, subject, context.settings.config.rootNamespace);
   const rules = policies.flatMap((p) => p.spec?.jwtRules ?? []);
-  if (rules.length === 0) return [];
+  if (rules.length === 0) return undefined;
   const providers = Object.fromEntries(rules.map((rule, i) => [`origins-${i}`, provider(rule, context)]));
-  const value = pack(JwtAuthenticationSchema, {
+  return pack(JwtAuthenticationSchema, {
     providers,
     bypassCorsPreflight: true,
     rules: [{ match: { pathSpecifier: { case: 'prefix', value: '/' } }, requirementType: { case: 'requires', value: requirement(rules) } }],
   });
-  return [{ name: 'envoy.filters.http.jwt_authn', configType: { case: 'typedConfig', value } }];
 }
 
 /** One of the providers must be satisfied, or there is no token. */

@@ -83,7 +83,7 @@ export function patchedMesh(spec: string | Readonly<Record<string, string>>, who
 /** Of each type that patches change; routes are those that the test mesh has. */
 export function resourcesOf(generator: Generator, proxy: Proxy): Map<string, unknown> {
   const types = messageTypes();
-  const routes = proxy.kind === 'router' ? ['http.8080', 'https.443.https.gw.default'] : ['80'];
+  const routes = proxy.kind === 'router' ? ['http.8080', 'https.443.https.gw.default'] : ['80', 'inbound|8080||', 'inbound|9000||'];
   const all = [TypeUrl.Cluster, TypeUrl.Listener].flatMap((typeUrl) => [...generator.resources(proxy, typeUrl, 'all').values()]);
   const named = [...generator.resources(proxy, TypeUrl.Route, new Set(routes)).values()];
   const extensions = [TypeUrl.ExtensionConfig, TypeUrl.VirtualHost].flatMap((typeUrl) => [...generator.resources(proxy, typeUrl, 'all').values()]);

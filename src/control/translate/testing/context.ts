@@ -12,6 +12,8 @@ export interface TestProxy {
   kind?: 'sidecar' | 'router';
   labels?: Record<string, string>;
   extensions?: string[];
+  /** Our own proxy; default: an Envoy. */
+  ours?: boolean;
   /** Of the node, over what a test proxy says anyway. */
   metadata?: Record<string, string>;
   locality?: { region: string; zone: string; subZone: string };
@@ -28,6 +30,7 @@ export function contextFor(yaml: string | readonly string[], who: TestProxy = {}
     metadata: { NAMESPACE: namespace, LABELS: { ...labels }, WORKLOAD_NAME: who.workload ?? 'client', ...who.metadata },
     extensions: (who.extensions ?? []).map((name) => ({ name })),
     locality: who.locality,
+    userAgentName: who.ours ? 'lateen' : 'envoy',
   });
   if ('error' in read) throw new Error(read.error);
   const { settings, services, routing, sidecars } = snapshot;
