@@ -18,7 +18,7 @@ test('Envoy tells the control plane what our own proxy tells, and where its outc
   const settings = settingsOf();
   const { node } = envoyBootstrap(settings, { socket: '/s', outcomes: '/o' }) as { node: { id: string; cluster: string; metadata: Record<string, unknown> } };
   assert.deepEqual([node.id, node.cluster], [settings.nodeId, settings.nodeCluster]);
-  assert.deepEqual(node.metadata, { ...settings.metadata, LATEEN_OUTCOMES: '/o' });
+  assert.deepEqual(node.metadata, { ...settings.metadata, LATEEN_OUTCOMES: '/o', LATEEN_RUNTIME: 'lateen' });
   assert.ok(Object.keys(nodeMetadata({ workload: settings.workload, instanceIp: '', ports: settings.ports, extra: {}, proxyConfig: {} })).every((key) => key in node.metadata));
 });
 

@@ -1,6 +1,6 @@
 /** Envoy's bootstrap. Pure. Names of clusters, tags and the admin port are Istio's. */
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { OUTCOMES_METADATA } from '../xds/agent-contract.ts';
+import { OUTCOMES_METADATA, RUNTIME_LAYER, RUNTIME_METADATA } from '../xds/agent-contract.ts';
 import type { ProxySettings } from '../proxy/bootstrap/settings.ts';
 import { statsConfig } from './stats-config.ts';
 
@@ -15,10 +15,10 @@ export function envoyBootstrap(settings: ProxySettings, paths: BootstrapPaths): 
   const { nodeId, nodeCluster, metadata, ports } = settings;
   return {
     // Metadata was made from JSON values only.
-    node: { id: nodeId, cluster: nodeCluster, metadata: { ...(metadata as JsonObject), [OUTCOMES_METADATA]: paths.outcomes } },
+    node: { id: nodeId, cluster: nodeCluster, metadata: { ...(metadata as JsonObject), [OUTCOMES_METADATA]: paths.outcomes, [RUNTIME_METADATA]: RUNTIME_LAYER } },
     admin: { address: socketAddress('127.0.0.1', ports.admin), profile_path: '/dev/null' },
     ...statsConfig(settings),
-    layered_runtime: { layers: [{ name: 'istio', static_layer: RUNTIME }, { name: 'admin', admin_layer: {} }] },
+    layered_runtime: { layers: [{ name: 'istio', static_layer: RUNTIME }, { name: RUNTIME_LAYER, rtds_layer: { name: RUNTIME_LAYER, rtds_config: { ...viaAds(), initial_fetch_timeout: RUNTIME_PATIENCE } } }, { name: 'admin', admin_layer: {} }] },
     overload_manager: { resource_monitors: [{ name: 'envoy.resource_monitors.global_downstream_max_connections', typed_config: { '@type': `${TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig`, max_active_downstream_connections: settings.maxConnections } }] },
     dynamic_resources: { ads_config: adsConfig(), cds_config: viaAds(), lds_config: viaAds() },
     static_resources: { clusters: [agentCluster('xds-grpc', paths.socket), agentCluster('sds-grpc', paths.socket)] },
@@ -27,6 +27,8 @@ export function envoyBootstrap(settings: ProxySettings, paths: BootstrapPaths): 
 
 /** Istio's: without it Envoy refuses regular expressions of more than a hundred instructions. */
 const RUNTIME: JsonObject = { 're2.max_program_size.error_level': 32_768 };
+/** A control plane that is older than this agent does not answer. */
+const RUNTIME_PATIENCE = '2s';
 
 /** As protobuf merges messages: lists grow, messages are merged field by field, what else is said replaces. */
 export function mergedBootstrap(base: JsonObject, over: JsonObject | undefined): JsonObject {

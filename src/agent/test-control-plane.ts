@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { CREATE_CERTIFICATE } from '../control/ca/service.ts';
-import { snapshotOf } from '../control/registry/snapshot-builder.ts';
+import { SnapshotBuilder } from '../control/registry/snapshot-builder.ts';
 import { yamlMesh } from '../control/registry/testing/yaml-mesh.ts';
 import { createDiscovery, type Discovery } from '../control/serve/discovery.ts';
 import { Generator } from '../control/generate/generator.ts';
@@ -22,6 +22,8 @@ export interface TestControlPlane {
   readonly discovery: Discovery;
   /** Bearer tokens that came with requests for certificates. */
   readonly tokens: string[];
+  /** @param mesh the whole of it, as it is from now on */
+  change(mesh: string): void;
   stop(): void;
 }
 
@@ -38,7 +40,8 @@ export const testAuthority = (): Authority => createAuthority({ commonName: 'roo
 
 export async function startTestControlPlane({ mesh, identity, machines, ca = testAuthority(), port = 0 }: TestControlPlaneOptions): Promise<TestControlPlane> {
   const tls = ca.issue({ sans: { dns: ['localhost'] }, lifetimeMs: 3_600_000, usages: ['server'] });
-  const discovery = createDiscovery({ generator: new Generator(snapshotOf(yamlMesh(mesh))), metrics: createPilotMetrics('test'), machines, clock: systemClock, log: silentLog });
+  const builder = new SnapshotBuilder();
+  const discovery = createDiscovery({ generator: new Generator(builder.build(yamlMesh(mesh), Date.now())), metrics: createPilotMetrics('test'), machines, clock: systemClock, log: silentLog });
   const tokens: string[] = [];
   const authority = unary(async (request, peer) => {
     tokens.push(peer.metadata('authorization') ?? '');
@@ -54,7 +57,7 @@ export async function startTestControlPlane({ mesh, identity, machines, ca = tes
   });
   // A TCP server's address is never a path.
   const bound = (front.address() as AddressInfo).port;
-  return { port: bound, rootPem: ca.certificatePem, discovery, tokens, stop: () => {
+  return { port: bound, rootPem: ca.certificatePem, discovery, tokens, change: (next) => discovery.push(builder.build(yamlMesh(next), Date.now())), stop: () => {
     front.close();
     discovery.close();
     void server.close();

@@ -5,6 +5,10 @@
 /** Node metadata: path of the file that Envoy writes the lines to, in practice a pipe whose reader is the agent. */
 export const OUTCOMES_METADATA = 'LATEEN_OUTCOMES';
 
+/** Node metadata: name of the layer of Envoy's runtime that the control plane fills, and of the resource with its values. */
+export const RUNTIME_METADATA = 'LATEEN_RUNTIME';
+export const RUNTIME_LAYER = 'lateen';
+
 /** Envoy's environment: what this proxy tells its peers of itself, so that listeners and clusters need not differ by pod. */
 export const PeerEnv = { id: 'LATEEN_PEER_ID', value: 'LATEEN_PEER_METADATA' } as const;
 

@@ -9,6 +9,8 @@ export const TypeUrl = {
   VirtualHost: `${PREFIX}envoy.config.route.v3.VirtualHost`,
   Secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
   ExtensionConfig: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
+  /** Values that a running Envoy looks up by name. */
+  Runtime: `${PREFIX}envoy.service.runtime.v3.Runtime`,
   /** Istio's own: names for the DNS proxy of a sidecar. */
   NameTable: `${PREFIX}istio.networking.nds.v1.NameTable`,
   /** Istio's own, and of no resource: a request of this type tells how the application of a machine is; an error in it, that it is ill. */
@@ -21,7 +23,7 @@ export type TypeUrl = (typeof TypeUrl)[keyof typeof TypeUrl];
 export const TAKES_VIRTUAL_HOSTS = 'lateen.virtual_hosts';
 
 /** Spec: xDS "Eventual consistency considerations": clusters and endpoints before what refers to them. */
-export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost, TypeUrl.Secret, TypeUrl.ExtensionConfig, TypeUrl.NameTable];
+export const PUSH_ORDER: readonly string[] = [TypeUrl.Cluster, TypeUrl.Endpoints, TypeUrl.Listener, TypeUrl.Route, TypeUrl.VirtualHost, TypeUrl.Secret, TypeUrl.ExtensionConfig, TypeUrl.Runtime, TypeUrl.NameTable];
 
 /** Types of which an empty subscription means "everything there is for me". Others are asked for by name. */
 export const isWildcardType = (typeUrl: string): boolean => typeUrl === TypeUrl.Cluster || typeUrl === TypeUrl.Listener || typeUrl === TypeUrl.NameTable || typeUrl === TypeUrl.VirtualHost;
@@ -38,6 +40,7 @@ const SHORT: Readonly<Record<string, string>> = {
   [TypeUrl.VirtualHost]: 'VHDS',
   [TypeUrl.Secret]: 'SDS',
   [TypeUrl.ExtensionConfig]: 'ECDS',
+  [TypeUrl.Runtime]: 'RTDS',
   [TypeUrl.NameTable]: 'NDS',
 };
 

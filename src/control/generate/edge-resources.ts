@@ -12,6 +12,7 @@ import { encode } from './encode.ts';
 import { moduleClusters } from './module-clusters.ts';
 import { sniClusters } from './outbound-resources.ts';
 import { edgeOrigins, securityOrigins, telemetryOrigins } from './origins.ts';
+import { runtimeResources } from './runtime-resource.ts';
 import { securityExtensions } from './security-extensions.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
 import { noRoutes, routesResource, wholeHost } from './virtual-hosts.ts';
@@ -41,6 +42,7 @@ export class EdgeResources {
   listeners = ResourceSet.empty;
   routes = ResourceSet.empty;
   extensions = ResourceSet.empty;
+  runtime = ResourceSet.empty;
   reports: readonly LeftOut[] = [];
   /** What its listeners and routes are for. */
   ports: GatewayPorts = new Map();
@@ -71,6 +73,7 @@ export class EdgeResources {
     this.clusters = this.clusters.become(clusters.flatMap((m) => m.resource ?? []));
     this.listeners = this.listeners.become(listeners.flatMap((m) => m.resource ?? []));
     this.extensions = this.extensions.become((this.#security ? securityExtensions(this.#key, { security: this.#security, policies: securityOrigins(context) }, this.#workshop) : []).flatMap((m) => m.resource ?? []));
+    this.runtime = this.runtime.become(runtimeResources(this.#key, { context, origins: telemetryOrigins(context) }, this.#workshop).flatMap((m) => m.resource ?? []));
     this.routes = this.routes.become(routes.flatMap((m) => m.resource ?? []));
     return [...plan.reports, ...reports, ...[...listeners, ...routes, ...clusters].flatMap((m) => m.reports)];
   }

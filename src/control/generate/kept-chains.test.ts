@@ -52,14 +52,14 @@ function held(more: readonly string[]): { chains: Set<string>; fetched: Map<stri
   const fetched = new Map<string, string>();
   for (const [kind, name] of [['sidecar', 'web'], ['router', 'edge']] as const) {
     const workload = [...generator.snapshot.workloads.values()].find((w) => w.workloadName === name) ?? assert.fail();
-    const read = readProxy({ id: `${kind}~${workload.address}~${workload.name}.${workload.namespace}~${workload.namespace}.svc.cluster.local`, metadata: { LABELS: { ...workload.labels }, WORKLOAD_NAME: name }, extensions: [], userAgentName: 'envoy' });
+    const read = readProxy({ id: `${kind}~${workload.address}~${workload.name}.${workload.namespace}~${workload.namespace}.svc.cluster.local`, metadata: { LABELS: { ...workload.labels }, WORKLOAD_NAME: name, LATEEN_RUNTIME: 'lateen' }, extensions: [], userAgentName: 'envoy' });
     if ('error' in read) throw new Error(read.error);
     for (const { name: listener, value } of generator.resources(read.proxy, TypeUrl.Listener, 'all').values()) {
       for (const chain of fromBinary(ListenerSchema, value).filterChains) {
         if (chain.filters.some((filter) => filter.name.endsWith('http_connection_manager'))) chains.add(`${kind} ${listener} ${Buffer.from(toBinary(FilterChainSchema, chain)).toString('base64')}`);
       }
     }
-    for (const typeUrl of [TypeUrl.ExtensionConfig, TypeUrl.Route]) for (const resource of generator.resources(read.proxy, typeUrl, 'all').values()) fetched.set(`${kind} ${resource.name}`, resource.version);
+    for (const typeUrl of [TypeUrl.ExtensionConfig, TypeUrl.Route, TypeUrl.Runtime]) for (const resource of generator.resources(read.proxy, typeUrl, 'all').values()) fetched.set(`${kind} ${resource.name}`, resource.version);
   }
   return { chains, fetched };
 }
@@ -69,6 +69,7 @@ const changed = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string,
 const NOTHING: readonly string[] = [];
 const DENY = object('security', 'AuthorizationPolicy', '{action: DENY, rules: [{to: [{operation: {paths: [/a]}}]}]}');
 const TOKENS = (issuer: string) => object('security', 'RequestAuthentication', `{jwtRules: [{issuer: ${issuer}, jwks: "${KEYS}"}]}`);
+const LOGGING = (spec: string) => object('telemetry', 'Telemetry', `{accessLogging: [${spec}]}`);
 const RBAC = 'envoy.filters.http.rbac';
 const BOTH = (name: string) => [`router ${name}`, `sidecar ${name}`];
 const WITH_ROUTES = (name: string) => [`router ${name}`, 'router http.8080', 'sidecar InboundPassthroughCluster', `sidecar ${name}`, 'sidecar inbound|8080||'];
@@ -81,6 +82,9 @@ for (const [what, before, after, want] of [
   ['the last policy is deleted', [DENY], NOTHING, BOTH(RBAC)],
   ['tokens are asked for', NOTHING, [TOKENS('a')], WITH_ROUTES('envoy.filters.http.jwt_authn')],
   ['of somebody else', [TOKENS('a')], [TOKENS('b')], BOTH('envoy.filters.http.jwt_authn')],
+  ['lines are written', NOTHING, [LOGGING('{}')], BOTH('lateen')],
+  ['and are not', [LOGGING('{}')], [LOGGING('{disabled: true}')], BOTH('lateen')],
+  ['on one side only', [LOGGING('{}')], [LOGGING('{match: {mode: SERVER}}')], BOTH('lateen')],
   ['a service more', NOTHING, ['{apiVersion: v1, kind: Service, metadata: {name: also, namespace: default}, spec: {selector: {app: web}, ports: [{name: http, port: 81, targetPort: 8080}]}}'], undefined],
 ] as const) {
   test(`${what}: no chain changes`, () => {

@@ -19,6 +19,7 @@ import { encode } from './encode.ts';
 import { moduleClusters } from './module-clusters.ts';
 import { securityOrigins, sidecarOrigins, telemetryOrigins } from './origins.ts';
 import { stableSecurity, stableTelemetry, type StableSecurity, type StableTelemetry } from './stable.ts';
+import { runtimeResources } from './runtime-resource.ts';
 import { securityExtensions } from './security-extensions.ts';
 import { soleHostRoutes } from './virtual-hosts.ts';
 import type { Made, Workshop } from './workshop.ts';
@@ -43,6 +44,7 @@ export class OwnResources {
   readonly #listeners = new Cell<readonly Made[]>();
   readonly #plans = new Cell<OwnPlans>();
   readonly #apart = new Cell<Apart>();
+  readonly #runtime = new Cell<readonly Made[]>();
   #snapshot: MeshSnapshot | undefined;
   #namespace: string | undefined;
   /** What it was made from. */
@@ -55,6 +57,7 @@ export class OwnResources {
   /** Those that the listeners refer to, of a proxy that fetches them. */
   routes = ResourceSet.empty;
   extensions = ResourceSet.empty;
+  runtime = ResourceSet.empty;
   /** Shared with other workloads. */
   sharedListeners = ResourceSet.empty;
   #made: readonly (readonly Made[])[] = [];
@@ -93,8 +96,10 @@ export class OwnResources {
     this.sharedListeners = this.#shared.set;
     const listeners = this.#listeners.get([ports, plans, audience.outbound.own, settings, scope.outbound, scope.sidecar, snapshot.peerAuthentications], () => this.#makeListeners(ports, { context, audience, plans }));
     const apart = this.#apart.get([ports, plans, settings, scope.sidecar], () => (fetchesParts(proxy) ? { routes: this.#makeRoutes(ports, { context, plans }), extensions: securityExtensions(this.#key, plans, this.#workshop) } : NOTHING_APART));
+    const runtime = this.#runtime.get(partsBut(snapshot, NOT_AROUND_PORTS), () => runtimeResources(this.#key, { context, origins: plans.telemetries }, this.#workshop));
     this.routes = this.routes.become(apart.routes.flatMap((made) => made.resource ?? []));
     this.extensions = this.extensions.become(apart.extensions.flatMap((made) => made.resource ?? []));
+    this.runtime = this.runtime.become(runtime.flatMap((made) => made.resource ?? []));
     if (this.#made[0] !== clusters) this.clusters = this.clusters.become(clusters.flatMap((made) => made.resource ?? []));
     if (this.#made[1] !== listeners) this.listeners = this.listeners.become(listeners.flatMap((made) => made.resource ?? []));
     if (this.#made[0] === clusters && this.#made[1] === listeners && this.#reported === plans.reports) return;

@@ -121,7 +121,7 @@ export class ProxyView {
     const { clusters, endpoints, routes, virtualHosts, names } = this.#audience ?? EMPTY;
     const own = this.#own ?? EMPTY;
     const edge = this.#edge;
-    this.#plain = this.#collected.get([clusters, own.clusters, edge?.clusters, endpoints, edge?.listeners, own.sharedListeners, own.listeners, edge?.routes, routes, own.routes, (edge ?? own).extensions, virtualHosts, names], () => keptSets(this.#plain, new Map<string, Sets>([
+    this.#plain = this.#collected.get([clusters, own.clusters, edge?.clusters, endpoints, edge?.listeners, own.sharedListeners, own.listeners, edge?.routes, routes, own.routes, (edge ?? own).extensions, (edge ?? own).runtime, virtualHosts, names], () => keptSets(this.#plain, new Map<string, Sets>([
       [TypeUrl.Cluster, [clusters, own.clusters, ...(edge ? [edge.clusters] : [])]],
       [TypeUrl.Endpoints, [endpoints]],
       [TypeUrl.Listener, edge ? [edge.listeners] : [own.sharedListeners, own.listeners]],
@@ -129,6 +129,7 @@ export class ProxyView {
       [TypeUrl.VirtualHost, [virtualHosts]],
       [TypeUrl.NameTable, [names]],
       [TypeUrl.ExtensionConfig, [(edge ?? own).extensions]],
+      [TypeUrl.Runtime, [(edge ?? own).runtime]],
     ])));
   }
 
@@ -165,4 +166,4 @@ function keptSets(before: SetsByType, now: SetsByType): SetsByType {
 /** The same array as before when nothing in it differs. */
 const kept = (before: Sets | undefined, now: Sets): Sets => (before && sameSets(before, now) ? before : now);
 
-const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, extensions: ResourceSet.empty, virtualHosts: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };
+const EMPTY = { clusters: ResourceSet.empty, endpoints: ResourceSet.empty, routes: ResourceSet.empty, extensions: ResourceSet.empty, runtime: ResourceSet.empty, virtualHosts: ResourceSet.empty, names: ResourceSet.empty, listeners: ResourceSet.empty, sharedListeners: ResourceSet.empty };

@@ -169,11 +169,9 @@ export class ListenerRuntime {
   }
 
   #adopt(settings: ListenerSettings): void {
-    const before = [...this.#all()];
+    const before = Map.groupBy(this.#all(), (chain) => keyOf(chain.settings));
     const take = (next: ChainSettings): Chain => {
-      // As a rule it is the first of those that are left.
-      const at = before.findIndex((chain) => Buffer.compare(chain.settings.source, next.source) === 0);
-      const [same] = at < 0 ? [] : before.splice(at, 1);
+      const same = before.size === 0 ? undefined : before.get(keyOf(next))?.shift();
       if (same) return same;
       const chain = new Chain(next, this.#deps.services, this.#deps.secrets);
       if (this.#ending) chain.announceEnd();
@@ -181,7 +179,7 @@ export class ListenerRuntime {
     };
     this.#chains = settings.chains.map(take);
     this.#default = settings.defaultChain && take(settings.defaultChain);
-    for (const chain of before) this.#retire(chain);
+    for (const chain of [...before.values()].flat()) this.#retire(chain);
     for (const chain of this.#retired) chain.revoke((connection) => this.#successor(connection));
   }
 
@@ -363,6 +361,9 @@ export function routeNames(settings: ListenerSettings): string[] {
   const chains = settings.defaultChain ? [...settings.chains, settings.defaultChain] : settings.chains;
   return chains.flatMap((chain) => (chain.terminal.kind === 'http' && chain.terminal.manager.routes.name !== undefined ? [chain.terminal.manager.routes.name] : []));
 }
+
+/** Equal for chains of which nothing differs. Text: maps compare bytes by identity. */
+const keyOf = ({ source }: ChainSettings): string => Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString('latin1');
 
 /** `::ffff:1.2.3.4` is how a dual-stack socket shows IPv4. */
 function plain(address: string | undefined): string {
