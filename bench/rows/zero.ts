@@ -14,7 +14,7 @@ const COLUMNS = ['scenario', 'requests', 'failed', 'WebSockets closed', 'worst p
 
 export const zero: Row = {
   name: 'zero',
-  about: 'failed requests while the mesh changes; RUNS of every scenario, ZERO_RATE requests/s, ZERO_SOCKETS WebSockets, ZERO_PROXY=envoy for Envoy as the data plane',
+  about: 'failed requests while the mesh changes; RUNS of every scenario, ZERO_RATE requests/s, ZERO_SOCKETS WebSockets, ZERO_PUSHES_PER_SECOND, ZERO_PROXY=envoy for Envoy as the data plane',
   async run({ runs }) {
     const cluster = new TestCluster('bench-zero');
     const settings = loadSettings();
@@ -25,7 +25,7 @@ export const zero: Row = {
       await install(cluster, ['--set', `proxy=${dataPlane}`]);
       const mesh = await startTraffic(cluster, settings);
       try {
-        console.log(`${settings.perSecond} requests/s, ${settings.sockets} WebSockets, ${settings.pushes} pushes, data plane: ${dataPlane}; ${runs} runs\n`);
+        console.log(`${settings.perSecond} requests/s, ${settings.sockets} WebSockets, ${settings.pushes} pushes, ${settings.pushesPerSecond} of them in a second, data plane: ${dataPlane}; ${runs} runs\n`);
         console.log(markdownTable(COLUMNS, await repeat(mesh, runs)));
         await tell('An application that called others for four seconds of its end: no call failed.', () => callsWhileEnding(mesh));
         await tell('WebSockets on a deleted pod that did not end by itself: open until its grace was over.', () => socketsUntilGrace(mesh));

@@ -5,7 +5,7 @@ import { callsWhileEnding, commitsOnce, socketsUntilGrace } from './zero/endings
 import { assertClean, install, type LoadSettings, startTraffic } from './zero/mesh.ts';
 import { SCENARIOS } from './zero/scenarios.ts';
 
-const SETTINGS: LoadSettings = { perSecond: 50, sockets: 50, pushes: 24 };
+const SETTINGS: LoadSettings = { perSecond: 50, sockets: 50, pushes: 24, pushesPerSecond: 4 };
 /** The bench makes ten times as many. */
 const COMMITS = 1000;
 

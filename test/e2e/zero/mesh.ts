@@ -16,6 +16,8 @@ export interface LoadSettings {
   readonly sockets: number;
   /** Changes of the scenario that makes many. */
   readonly pushes: number;
+  /** Of them in a second, at most. As many as kubectl can make take a core of the machine, which is then part of what is measured. */
+  readonly pushesPerSecond: number;
 }
 
 const FEW = 10;
@@ -48,7 +50,7 @@ export async function install(cluster: TestCluster, options: readonly string[] =
 }
 
 /** As asked for in the environment; otherwise what the aims say. */
-export const loadSettings = (): LoadSettings => ({ perSecond: Number(process.env['ZERO_RATE'] ?? 500), sockets: Number(process.env['ZERO_SOCKETS'] ?? 1000), pushes: 100 });
+export const loadSettings = (): LoadSettings => ({ perSecond: Number(process.env['ZERO_RATE'] ?? 500), sockets: Number(process.env['ZERO_SOCKETS'] ?? 1000), pushes: 100, pushesPerSecond: Number(process.env['ZERO_PUSHES_PER_SECOND'] ?? 2) });
 
 /** Starts the load and waits until all of it flows and the answers keep up. */
 export async function startTraffic(cluster: TestCluster, settings: LoadSettings): Promise<ZeroMesh> {

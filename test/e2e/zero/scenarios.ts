@@ -149,7 +149,7 @@ async function pushes({ cluster, traffic, settings }: ZeroMesh): Promise<void> {
   for (let i = 0; i < settings.pushes; i++) {
     const { what, yaml } = configurationPush(i);
     traffic.step(what);
-    await cluster.apply(yaml);
+    await Promise.all([cluster.apply(yaml), pause(1000 / settings.pushesPerSecond)]);
   }
   for (const [kind, name] of PUSH_KINDS) {
     traffic.step(`delete ${kind}`);
