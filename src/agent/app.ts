@@ -130,7 +130,8 @@ class App implements Agent, StatusView {
   async start(): Promise<void> {
     const { config, socket, outcomes } = this.#paths;
     await mkdir(this.settings.files.data, { recursive: true });
-    await Promise.all([this.#held.load(), rm(socket, { force: true }), writeFile(config, JSON.stringify(mergedBootstrap(envoyBootstrap(this.settings, { socket, outcomes }), this.#options.envoy.bootstrap), undefined, 1))]);
+    this.#held.load();
+    await Promise.all([rm(socket, { force: true }), writeFile(config, JSON.stringify(mergedBootstrap(envoyBootstrap(this.settings, { socket, outcomes }), this.#options.envoy.bootstrap), undefined, 1))]);
     await this.#startDns();
     this.#relay.start();
     this.#secrets.start();

@@ -14,8 +14,8 @@ export class HeldConfiguration implements ResourceSource {
     this.#file = file;
   }
 
-  async load(): Promise<void> {
-    for (const [typeUrl, upserted] of await this.#file.load()) this.#set({ typeUrl, upserted, removed: [] });
+  load(): void {
+    for (const [typeUrl, upserted] of this.#file.load()) this.#set({ typeUrl, upserted, removed: [] });
   }
 
   get isEmpty(): boolean {

@@ -35,7 +35,7 @@ const IDENTITY = 'spiffe://cluster.local/ns/default/sa/default';
 async function start(t: TestContext, dir: string, control: () => Pick<TestControlPlane, 'port' | 'rootPem'>, node: TestNode = NODE) {
   const names: string[] = [];
   const held = new HeldConfiguration(createLastGoodFile({ path: join(dir, 'last-good'), log: silentLog }));
-  await held.load();
+  held.load();
   const relay = createXdsRelay({
     connect: async () => ({ channel: createGrpcChannel({ host: 'localhost', port: control().port, tls: { trustedCaPem: control().rootPem, serverName: 'localhost' } }), headers: {} }),
     own: {

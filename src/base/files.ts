@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 
 const readWhole = promisify(readFile);
 
-export const readBytes = (path: string): Promise<Buffer> => readWhole(path);
 export const readText = (path: string): Promise<string> => readWhole(path, 'utf8');
 export const makeDirectory: typeof mkdir.__promisify__ = promisify(mkdir);
 export const renameFile: typeof rename.__promisify__ = promisify(rename);

@@ -127,10 +127,9 @@ class App implements ProxyApp, ProxyView {
     this.runtime.onPortFree((name) => this.#ads.askAgain(TypeUrl.Listener, name));
     this.secrets.start();
     await this.#startDns();
-    await Promise.all([
-      this.#ads.start(),
-      ...this.#pages.map(async ([name, service]) => void this.ports.set(name, await service.start())),
-    ]);
+    // What was in force serves again before there is anything to look at.
+    await this.#ads.start();
+    await Promise.all(this.#pages.map(async ([name, service]) => void this.ports.set(name, await service.start())));
     await this.#startHealth();
     this.#log.info('proxy started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(performance.now()) });
   }

@@ -1,5 +1,5 @@
 /** Reads what decodeSettings needs from the process and the pod's files. */
-import { readText } from '../../base/files.ts';
+import { readFileSync } from 'node:fs';
 import { argument, decodeSettings } from './decode-settings.ts';
 import type { ProxySettings } from './settings.ts';
 import { parsePodInfo } from './sources.ts';
@@ -13,14 +13,15 @@ export async function loadSettings(argv: readonly string[], env: Environment): P
     return decodeSettings({ argv, annotations: new Map(), ...(await readMachineDirectory(machine, env)) });
   }
   const directory = env['LATEEN_POD_INFO_DIR'] || '/etc/istio/pod';
-  const [labels, annotations, proxyConfig] = await Promise.all([podInfo(`${directory}/labels`), podInfo(`${directory}/annotations`), readYaml(env['PROXY_CONFIG'])]);
-  return decodeSettings({ argv, env, labels, annotations, proxyConfig });
+  const proxyConfig = await readYaml(env['PROXY_CONFIG']);
+  return decodeSettings({ argv, env, labels: podInfo(`${directory}/labels`), annotations: podInfo(`${directory}/annotations`), proxyConfig });
 }
 
-/** Outside of a pod there are no such files, and that is no mistake. */
-async function podInfo(path: string): Promise<Map<string, string>> {
+/** Outside of a pod there are no such files, and that is no mistake. Read at once: nothing else is to be done yet, and Node's helper threads need not be
+ * there for it. */
+function podInfo(path: string): Map<string, string> {
   try {
-    return parsePodInfo(await readText(path));
+    return parsePodInfo(readFileSync(path, 'utf8'));
   } catch {
     return new Map();
   }

@@ -82,7 +82,7 @@ class DeltaAdsClient implements AdsClient {
   }
 
   async start(): Promise<void> {
-    const loaded = (await this.#deps.lastGood?.load()) ?? new Map<string, DeltaResource[]>();
+    const loaded = this.#deps.lastGood?.load() ?? new Map<string, DeltaResource[]>();
     // The order of a push: what others refer to comes first, and interest in the rest follows from it.
     const order = [...this.#deps.wildcardTypes, ...[...loaded.keys()].filter((t) => !this.#deps.wildcardTypes.includes(t))];
     for (const typeUrl of order) {

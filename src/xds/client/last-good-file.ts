@@ -1,10 +1,11 @@
 /** The configuration in force, kept on disk, so that a sidecar that restarts while the control plane is away still serves.
  * TLS secrets are never written. */
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
-import { makeDirectory, readBytes, removeFile, renameFile, writeToFile } from '../../base/files.ts';
+import { makeDirectory, removeFile, renameFile, writeToFile } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { runCold } from '../../base/run-cold.ts';
 import { decodeDeltaResponse, encodeResources } from './delta-codec.ts';
@@ -23,7 +24,7 @@ export interface LastGoodFileOptions {
 
 export interface LastGoodFile {
   /** What was in force, by type URL; empty when there is no file or it cannot be read. */
-  load(): Promise<Map<string, DeltaResource[]>>;
+  load(): Map<string, DeltaResource[]>;
   /** Notes what has just been accepted. */
   note(update: DeltaUpdate): void;
   /** Writes what is not yet written. */
@@ -44,8 +45,8 @@ export function createLastGoodFile(options: LastGoodFileOptions): LastGoodFile {
     writing = writing.then(() => replace(path, content, maxBytes)).catch((error: unknown) => log.warn('cannot keep the last good configuration', { path, error: errorText(error) }));
   };
   return {
-    async load() {
-      const loaded = await read(path, maxBytes, log);
+    load() {
+      const loaded = read(path, maxBytes, log);
       for (const [typeUrl, resources] of loaded) held.set(typeUrl, new Map(resources.map((r) => [r.name, r])));
       return loaded;
     },
@@ -74,9 +75,10 @@ function bytesOf(held: ReadonlyMap<string, ReadonlyMap<string, DeltaResource>>):
   return bytes;
 }
 
-async function read(path: string, maxBytes: number, log: Log): Promise<Map<string, DeltaResource[]>> {
+/** At once: until it is read there is nothing to serve, and Node's helper threads need not be there for it. */
+function read(path: string, maxBytes: number, log: Log): Map<string, DeltaResource[]> {
   try {
-    const bytes = await readBytes(path);
+    const bytes = readFileSync(path);
     const messages = new FrameReader(maxBytes).push(bytes);
     if (typeof messages === 'string') throw new Error(messages);
     return runCold(bytes.length, () => new Map(messages.map(decodeDeltaResponse).map((m) => [m.typeUrl, [...m.resources]])));
