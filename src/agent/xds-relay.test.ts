@@ -136,12 +136,12 @@ test('how the application of a machine is goes the same way, and is said again w
   relay.relay.reportHealth({ isHealthy: true, message: '' });
   const envoy = relay.envoy();
   await envoy.inbox.find((r) => r.typeUrl === TypeUrl.Listener);
-  await eventually(() => assert.deepEqual(told, ['well']));
+  await eventually(() => assert.deepEqual(told, ['well']), { timeoutMs: 20_000 });
   relay.relay.reportHealth({ isHealthy: false, message: 'refused' });
-  await eventually(() => assert.deepEqual(told, ['well', 'refused']));
+  await eventually(() => assert.deepEqual(told, ['well', 'refused']), { timeoutMs: 20_000 });
   envoy.close();
-  await eventually(() => assert.deepEqual(told, ['well', 'refused', 'left']));
+  await eventually(() => assert.deepEqual(told, ['well', 'refused', 'left']), { timeoutMs: 20_000 });
   await relay.envoy().inbox.find((r) => r.typeUrl === TypeUrl.Listener);
-  await eventually(() => assert.deepEqual(told, ['well', 'refused', 'left', 'refused']));
+  await eventually(() => assert.deepEqual(told, ['well', 'refused', 'left', 'refused']), { timeoutMs: 20_000 });
   control.stop();
 });

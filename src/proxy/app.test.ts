@@ -186,11 +186,11 @@ test('the proxy of a machine tells the control plane how the application is, fro
   const config = { proxyAdminPort: 0, statusPort: 0, discoveryAddress: `localhost:${control.port}`, readinessProbe: { periodSeconds: 1, failureThreshold: 1, httpGet: { port } } };
   const { app } = await startSidecar(t, control, makeDirectory(t), { ISTIO_META_AUTO_REGISTER_GROUP: 'vms', PROXY_CONFIG: JSON.stringify(config) });
   const told = () => control.health;
-  await eventually(() => assert.deepEqual(told(), ['well']), { timeoutMs: 5_000 });
+  await eventually(() => assert.deepEqual(told(), ['well']), { timeoutMs: 20_000 });
   status = 503;
-  await eventually(() => assert.deepEqual(told(), ['well', 'the application answered 503']), { timeoutMs: 5_000 });
+  await eventually(() => assert.deepEqual(told(), ['well', 'the application answered 503']), { timeoutMs: 20_000 });
   app.announceEnd();
-  await eventually(() => assert.deepEqual(told(), ['well', 'the application answered 503', 'the proxy is draining']));
+  await eventually(() => assert.deepEqual(told(), ['well', 'the application answered 503', 'the proxy is draining']), { timeoutMs: 20_000 });
 });
 
 test('of a pod the kubelet finds out: its proxy does not probe', () => {

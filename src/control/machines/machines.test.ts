@@ -9,7 +9,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import { createInformer } from '../../kube/informer.ts';
 import { CustomResourceDefinitions, Namespaces } from '../../kube/resource.ts';
 import { applyYaml } from '../../testkit/control-mesh.ts';
-import { eventually } from '../../testkit/eventually.ts';
+import { eventually as poll } from '../../testkit/eventually.ts';
 import { FakeClock } from '../../testkit/fake-clock.ts';
 import { readProxy, type Proxy } from '../translate/proxy.ts';
 import { createMachines, type Machines, type Registration } from './machines.ts';
@@ -27,6 +27,9 @@ function proxyOf(metadata: Record<string, string | object> = {}, address = '10.1
   if ('error' in read) throw new Error(read.error);
   return read.proxy;
 }
+
+/** The API server is a real one. */
+const eventually = <T>(probe: () => T | Promise<T>) => poll(probe, { timeoutMs: 20_000 });
 
 interface Bench {
   readonly client: KubeClient;
@@ -102,7 +105,7 @@ test('a machine that goes leaves its entry for the grace period, and takes it up
     await b.clock.advance(2_000);
     assert.equal(await b.entry(), undefined);
   });
-  assert.deepEqual(b.counted, ['success', 'unregister', 'updates', 'unregister', 'deletes']);
+  await eventually(() => assert.deepEqual(b.counted, ['success', 'unregister', 'updates', 'unregister', 'deletes']));
 });
 
 test('the end of an old connection after the machine has come anew changes nothing', async (t) => {
@@ -158,6 +161,29 @@ test('a machine without a group, or with an account that is not the group’s, i
   assert.ok(await b.entry());
 });
 
+test('the entry of a machine that is connected is made again when somebody has deleted it, with its health', async (t) => {
+  const b = await bench(t);
+  await applyYaml(b.client, GROUP);
+  const vm = await connect(b.plane(), proxyOf({ PROXY_CONFIG: { readinessProbe: { tcpSocket: { port: 80 } } } }));
+  vm.health({ isHealthy: true, message: '' });
+  const health = async () => (await b.entry())?.status?.conditions?.find(({ type }) => type === 'Healthy')?.status;
+  await eventually(async () => assert.equal(await health(), 'True'));
+  const uid = (await b.entry())?.metadata?.uid;
+  await b.client.delete(WorkloadEntries, { namespace: 'default', name: 'vms-10.1.2.3' });
+  await eventually(async () => {
+    await b.clock.advance(10_000);
+    assert.equal(await health(), 'True');
+  });
+  assert.notEqual((await b.entry())?.metadata?.uid, uid);
+});
+
+test('an entry of the same name that somebody wrote is not taken over', async (t) => {
+  const b = await bench(t);
+  await applyYaml(b.client, `${GROUP}---\n{apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: {name: vms-10.1.2.3, namespace: default}, spec: {address: 10.1.2.3}}`);
+  const refused = await b.plane().admit(proxyOf(), VM);
+  assert.ok('refuse' in refused && /group vms has not made; delete it/.test(refused.reason), JSON.stringify(refused));
+});
+
 test('what the agent reports stands in the status of the entry, beside what others have written there', async (t) => {
   const b = await bench(t);
   await applyYaml(b.client, GROUP);
@@ -168,7 +194,12 @@ test('what the agent reports stands in the status of the entry, beside what othe
   vm.health({ isHealthy: true, message: '' });
   await eventually(async () => assert.deepEqual(await said(), [['Accepted', 'True', undefined], ['Healthy', 'True', undefined]]));
   vm.health({ isHealthy: false, message: 'connection refused' });
-  await eventually(async () => assert.deepEqual(await said(), [['Accepted', 'True', undefined], ['Healthy', 'False', 'connection refused']]));
+  await b.clock.advance(500);
+  vm.health({ isHealthy: true, message: '' });
+  vm.health({ isHealthy: false, message: 'refused' });
+  assert.deepEqual(await said(), [['Accepted', 'True', undefined], ['Healthy', 'True', undefined]], 'one write in a second');
+  await b.clock.advance(500);
+  await eventually(async () => assert.deepEqual(await said(), [['Accepted', 'True', undefined], ['Healthy', 'False', 'refused']]));
 });
 
 test('an entry that somebody wrote is no machine’s to remove; its health is unknown again when the agent has gone', async (t) => {

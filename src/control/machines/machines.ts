@@ -2,32 +2,24 @@
  * how its application is, and which goes a while after the machine has gone. Of several control planes each keeps the entries whose
  * machines are connected to it: `istio.io/workloadController` says which one that is. */
 import { HEALTH_CHECKS, RegistrationAnnotation } from '../../api/registration.ts';
-import { WorkloadEntries, type WorkloadEntry } from '../../api/workload-entry.ts';
-import { WorkloadGroupKind, WorkloadGroups } from '../../api/workload-group.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { WorkloadEntry } from '../../api/workload-entry.ts';
+import type { Timer } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
-import type { Log } from '../../base/log.ts';
-import { isAlreadyExists, isConflict, isNotFound, PatchType, type KubeClient } from '../../kube/client.ts';
 import type { Informer } from '../../kube/informer.ts';
-import { objectKey, type Stored } from '../../kube/object.ts';
+import { objectKey, type Condition, type Stored } from '../../kube/object.ts';
 import type { WorkloadIdentity } from '../../pki/spiffe.ts';
-import type { AdsAdmission } from '../../xds/ads-server.ts';
 import type { HealthReport } from '../../xds/health.ts';
-import { judge } from '../registry/acceptance.ts';
 import { parseLocality } from '../registry/workloads.ts';
 import type { MachineClaim, Proxy } from '../translate/proxy.ts';
-import { connectedMark, disconnectedMark, entryFromGroup, entryName, fateOf, refusalOf, withHealth } from './entry.ts';
-
-export type Refused = Extract<AdsAdmission, { refuse: unknown }>;
+import { disconnectedMark, entryName, fateOf, withHealth } from './entry.ts';
+import { EntryWriter } from './entry-writer.ts';
+import { register, takeOver, type Refused, type RegistrarDeps } from './register.ts';
 
 /** One connection of a machine. */
 export interface Registration {
   health(report: HealthReport): void;
   left(): void;
 }
-
-/** As counted in the metrics. Istio: auto_registration_…_total. */
-export type MachineEvent = 'success' | 'updates' | 'unregister' | 'deletes' | 'errors';
 
 export interface Machines {
   /** Resolves when the machine has its entry: with the proxy as the entry describes it. */
@@ -38,22 +30,19 @@ export interface Machines {
   close(): void;
 }
 
-export interface MachinesDeps {
-  readonly client: KubeClient;
-  readonly entries: Pick<Informer<WorkloadEntry>, 'list'>;
+export interface MachinesDeps extends RegistrarDeps {
+  readonly entries: Pick<Informer<WorkloadEntry>, 'list' | 'get'>;
   /** Whether another control plane of this name, a pod, is there. */
   readonly isElsewhere: (instance: string) => boolean;
-  readonly instance: string;
   readonly graceMs: number;
-  readonly counted: (event: MachineEvent) => void;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** After a start, how long machines are waited for that were connected before: proxies try again after ten seconds at the latest. */
 const RETURN_MS = 30_000;
 const RETRY_MS = 5_000;
 const MAX_CONFLICTS = 5;
+/** The least time between two reports of a machine that are written: probes are made once a second at most. */
+const TELL_MS = 1_000;
 
 interface Machine {
   readonly at: { readonly namespace: string; readonly name: string };
@@ -65,14 +54,27 @@ interface Machine {
   /** Of these, not done yet. */
   waiting: number;
   timer?: Timer;
-  /** Not written yet. */
+  /** Of the newest connection. */
+  registrant?: Registrant;
+  /** What it has reported last. */
   report?: HealthReport;
+  /** A write of that is to come. */
+  isTelling: boolean;
+  toldMs: number;
+}
+
+/** Who asks to be registered. */
+interface Registrant {
+  readonly proxy: Proxy;
+  readonly claim: MachineClaim;
+  readonly caller: WorkloadIdentity | undefined;
 }
 
 export const createMachines = (deps: MachinesDeps): Machines => new App(deps);
 
 class App implements Machines {
   readonly #deps: MachinesDeps;
+  readonly #entries: EntryWriter;
   readonly #machines = new Map<string, Machine>();
   #startedMs: number;
   #sweep: Timer | undefined;
@@ -80,6 +82,7 @@ class App implements Machines {
 
   constructor(deps: MachinesDeps) {
     this.#deps = deps;
+    this.#entries = new EntryWriter(deps.client);
     this.#startedMs = deps.clock.now();
   }
 
@@ -90,10 +93,14 @@ class App implements Machines {
     const machine = this.#machine(proxy.namespace, name);
     return this.#inTurn(machine, async () => {
       try {
-        const found = claim.entry === '' ? await this.#register(machine, { proxy, claim, caller }) : await this.#takeOver(machine, caller);
-        if (found === undefined) return { proxy };
+        const registrant = { proxy, claim, caller };
+        const found = claim.entry === '' ? await register(this.#deps, this.#entries, { at: machine.at, ...registrant }) : await takeOver(this.#deps, this.#entries, { at: machine.at, caller });
         if ('refuse' in found) return found;
-        return { proxy: described(proxy, found), registration: this.#registration(machine) };
+        const told = described(proxy, found);
+        // Of an entry that somebody wrote, and that asks for no health, nothing is to be kept up.
+        if (!isKept(found)) return { proxy: told };
+        machine.registrant = registrant;
+        return { proxy: told, registration: this.#registration(machine) };
       } catch (error) {
         this.#deps.counted('errors');
         return { refuse: 'Unavailable', reason: `machine ${proxy.namespace}/${name} cannot be registered now: ${errorText(error)}` };
@@ -108,6 +115,7 @@ class App implements Machines {
       if (this.#isClosed) return;
       this.#sweep = clock.after(ms, () => {
         for (const entry of this.#deps.entries.list()) if (isKept(entry)) this.#look(this.#machine(entry.metadata.namespace ?? '', entry.metadata.name));
+        for (const [key, machine] of this.#machines) if (machine.live.size > 0 && !this.#deps.entries.get(key)) this.#again(machine);
         round(Math.max(graceMs, RETRY_MS));
       });
       this.#sweep.unref();
@@ -122,7 +130,7 @@ class App implements Machines {
   }
 
   #machine(namespace: string, name: string): Machine {
-    return this.#machines.getOrInsertComputed(`${namespace}/${name}`, () => ({ at: { namespace, name }, live: new Set(), goneSinceMs: this.#startedMs + RETURN_MS, tail: Promise.resolve(), waiting: 0 }));
+    return this.#machines.getOrInsertComputed(`${namespace}/${name}`, () => ({ at: { namespace, name }, live: new Set(), goneSinceMs: this.#startedMs + RETURN_MS, tail: Promise.resolve(), waiting: 0, isTelling: false, toldMs: -Infinity }));
   }
 
   #inTurn<T>(machine: Machine, run: () => Promise<T>): Promise<T> {
@@ -136,65 +144,28 @@ class App implements Machines {
     return done;
   }
 
-  /** An entry of its group's, made or found. */
-  async #register(machine: Machine, from: { proxy: Proxy; claim: MachineClaim; caller: WorkloadIdentity | undefined }): Promise<Stored<WorkloadEntry> | Refused> {
-    const { proxy, claim, caller } = from;
-    const { client, clock, instance, counted, log } = this.#deps;
-    const { namespace } = proxy;
-    const mark = connectedMark(instance, clock.now());
-    const known = await this.#read(machine);
-    if (known) {
-      const refusal = refusalOf(caller, known);
-      if (refusal !== undefined) return { refuse: 'PermissionDenied', reason: refusal };
-      const found = await this.#annotate(machine, { ...mark, [HEALTH_CHECKS]: claim.isProbed ? 'true' : null });
-      counted('updates');
-      return found;
-    }
-    const group = await client.get(WorkloadGroups, { namespace, name: claim.group }).catch(absent);
-    if (!group) {
-      counted('errors');
-      return { refuse: 'FailedPrecondition', reason: `machine ${objectKey({ metadata: machine.at })} cannot be registered: there is no WorkloadGroup ${namespace}/${claim.group}` };
-    }
-    if (!judge(WorkloadGroupKind, group).isUsable) {
-      counted('errors');
-      return { refuse: 'FailedPrecondition', reason: `machine ${objectKey({ metadata: machine.at })} cannot be registered: WorkloadGroup ${namespace}/${claim.group} is not valid, its status says why` };
-    }
-    const entry = entryFromGroup(group, { ...proxy, machine: claim });
-    const refusal = refusalOf(caller, entry);
-    if (refusal !== undefined) return { refuse: 'PermissionDenied', reason: refusal };
-    const annotations = Object.fromEntries(Object.entries({ ...entry.metadata?.annotations, ...mark }).filter((pair): pair is [string, string] => pair[1] !== null));
-    try {
-      const made = await client.create(WorkloadEntries, { ...entry, metadata: { ...entry.metadata, annotations } }, { namespace });
-      counted('success');
-      log.info('machine registered', { entry: objectKey(made), group: claim.group });
-      return made;
-    } catch (error) {
-      // By another control plane, at the same moment.
-      if (isAlreadyExists(error)) return this.#register(machine, from);
-      throw error;
-    }
-  }
-
-  /** An entry that somebody wrote, of which the machine's agent tells how it is. */
-  async #takeOver(machine: Machine, caller: WorkloadIdentity | undefined): Promise<Stored<WorkloadEntry> | Refused | undefined> {
-    const { instance, clock } = this.#deps;
-    const known = await this.#read(machine);
-    if (!known) return { refuse: 'FailedPrecondition', reason: `there is no WorkloadEntry ${objectKey({ metadata: machine.at })}, which the node says it is` };
-    const refusal = refusalOf(caller, known);
-    if (refusal !== undefined) return { refuse: 'PermissionDenied', reason: refusal };
-    return known.metadata.annotations?.[HEALTH_CHECKS] === undefined ? known : this.#annotate(machine, connectedMark(instance, clock.now()));
+  /** The entry of a machine that is connected is gone, or its group was: makes it again as soon as that can be. */
+  #again(machine: Machine): void {
+    const { registrant } = machine;
+    if (!registrant || registrant.claim.entry !== '') return;
+    void this.#inTurn(machine, async () => {
+      if (machine.live.size === 0 || this.#isClosed) return;
+      const found = await register(this.#deps, this.#entries, { at: machine.at, ...registrant });
+      if ('refuse' in found) return this.#deps.log.warn('a machine that is connected has no entry', { reason: found.reason });
+      if (machine.report) this.#tellSoon(machine);
+    }).catch((error: unknown) => this.#deps.log.warn('a machine that is connected has no entry', { entry: objectKey({ metadata: machine.at }), error: errorText(error) }));
   }
 
   #registration(machine: Machine): Registration {
     const registration: Registration = {
       health: (report) => {
         machine.report = report;
-        void this.#inTurn(machine, () => this.#tell(machine));
+        this.#tellSoon(machine);
       },
       left: () => {
         if (!machine.live.delete(registration) || machine.live.size > 0) return;
         machine.goneSinceMs = this.#deps.clock.now();
-        machine.report = undefined;
+        machine.report = machine.registrant = undefined;
         this.#look(machine);
       },
     };
@@ -227,8 +198,8 @@ class App implements Machines {
 
   /** @returns after which time to look again */
   async #settle(machine: Machine): Promise<number | undefined> {
-    const { client, clock, graceMs, instance, isElsewhere, counted, log } = this.#deps;
-    const entry = await this.#read(machine);
+    const { clock, graceMs, instance, isElsewhere, counted, log } = this.#deps;
+    const entry = await this.#entries.read(machine.at);
     const key = objectKey({ metadata: machine.at });
     if (!entry) return undefined;
     const nowMs = clock.now();
@@ -236,66 +207,66 @@ class App implements Machines {
     if (fate.do === 'ask again') return fate.atMs - nowMs;
     if (fate.do === 'disconnect') {
       // With the version: nothing is decided on what has changed meanwhile.
-      await this.#annotate(machine, disconnectedMark(Math.max(machine.goneSinceMs, this.#startedMs)), entry.metadata.resourceVersion);
+      await this.#entries.annotate(machine.at, disconnectedMark(Math.max(machine.goneSinceMs, this.#startedMs)), entry.metadata.resourceVersion);
       counted('unregister');
       log.info('machine has gone', { entry: key, graceMs });
       return 0;
     }
-    if (fate.do === 'remove' && entry.metadata.annotations?.[RegistrationAnnotation.group] === undefined) await this.#write(machine, entry, (entry.status?.conditions ?? []).filter(({ type }) => type !== 'Healthy'));
-    else if (fate.do === 'remove') {
-      await client.delete(WorkloadEntries, machine.at, { preconditions: { uid: entry.metadata.uid, resourceVersion: entry.metadata.resourceVersion } }).catch(absent);
-      counted('deletes');
-      log.info('machine is registered no longer', { entry: key });
-    }
+    if (fate.do === 'remove') await this.#remove(entry);
     return undefined;
+  }
+
+  /** Of an entry that somebody wrote, only what the machine has said of its health. */
+  async #remove(entry: Stored<WorkloadEntry>): Promise<void> {
+    const { counted, log } = this.#deps;
+    const conditions = entry.status?.conditions ?? [];
+    if (entry.metadata.annotations?.[RegistrationAnnotation.group] !== undefined) {
+      await this.#entries.remove(entry);
+      counted('deletes');
+      log.info('machine is registered no longer', { entry: objectKey(entry) });
+    } else if (conditions.some(isHealth)) await this.#entries.writeConditions(entry, conditions.filter((condition) => !isHealth(condition)));
+  }
+
+  /** However often a machine reports, its entry is not written more than once in a while. */
+  #tellSoon(machine: Machine, leastMs = 0): void {
+    if (machine.isTelling) return;
+    machine.isTelling = true;
+    const { clock } = this.#deps;
+    const run = () => void this.#inTurn(machine, () => this.#tell(machine));
+    const waitMs = Math.max(leastMs, machine.toldMs + TELL_MS - clock.now());
+    if (waitMs <= 0) run();
+    else clock.after(waitMs, run).unref();
   }
 
   /** Writes what the machine has reported last. */
   async #tell(machine: Machine): Promise<void> {
     const { clock, log, instance } = this.#deps;
+    machine.isTelling = false;
+    machine.toldMs = clock.now();
     const { report } = machine;
     if (!report || this.#isClosed) return;
     try {
       for (let tries = 0; tries < MAX_CONFLICTS; tries++) {
-        const entry = await this.#read(machine);
+        const entry = await this.#entries.read(machine.at);
         const annotations = entry?.metadata.annotations ?? {};
-        if (!entry || annotations[RegistrationAnnotation.controller] !== instance || annotations[HEALTH_CHECKS] === undefined) return void (machine.report = undefined);
-        if (!(await this.#write(machine, entry, withHealth(entry.status?.conditions ?? [], report, clock.now())))) continue;
+        if (!entry || annotations[RegistrationAnnotation.controller] !== instance || annotations[HEALTH_CHECKS] === undefined) return;
+        if (!(await this.#entries.writeConditions(entry, withHealth(entry.status?.conditions ?? [], report, clock.now())))) continue;
         log.info('health of a machine', { entry: objectKey(entry), ...report });
-        if (machine.report === report) machine.report = undefined;
         return;
       }
     } catch (error) {
       log.warn('the health of a machine cannot be written; trying again', { entry: objectKey({ metadata: machine.at }), error: errorText(error) });
     }
-    clock.after(RETRY_MS, () => void this.#inTurn(machine, () => this.#tell(machine))).unref();
-  }
-
-  /** @returns false when the entry has changed meanwhile */
-  async #write(machine: Machine, entry: Stored<WorkloadEntry>, conditions: NonNullable<WorkloadEntry['status']>['conditions']): Promise<boolean> {
-    const body = { metadata: { resourceVersion: entry.metadata.resourceVersion }, status: { conditions } };
-    try {
-      await this.#deps.client.patch(WorkloadEntries, machine.at, { type: PatchType.Merge, body }, { subresource: 'status' });
-      return true;
-    } catch (error) {
-      if (isConflict(error) || isNotFound(error)) return false;
-      throw error;
-    }
-  }
-
-  #annotate(machine: Machine, annotations: Readonly<Record<string, string | null>>, resourceVersion?: string): Promise<Stored<WorkloadEntry>> {
-    return this.#deps.client.patch(WorkloadEntries, machine.at, { type: PatchType.Merge, body: { metadata: { annotations, ...(resourceVersion === undefined ? {} : { resourceVersion }) } } });
-  }
-
-  #read({ at }: Machine): Promise<Stored<WorkloadEntry> | undefined> {
-    return this.#deps.client.get(WorkloadEntries, at).catch(absent);
+    this.#tellSoon(machine, RETRY_MS);
   }
 }
 
-/** Entries that are looked after: registered ones, and those of others whose health was told. */
-function isKept({ metadata, status }: Stored<WorkloadEntry>): boolean {
-  const { [RegistrationAnnotation.group]: group, [RegistrationAnnotation.controller]: controller } = metadata.annotations ?? {};
-  return group !== undefined || (controller !== undefined && status?.conditions?.some(({ type }) => type === 'Healthy') === true);
+const isHealth = ({ type }: Condition): boolean => type === 'Healthy';
+
+/** Entries that are looked after: registered ones, and those of others whose health is told. */
+function isKept({ metadata }: Stored<WorkloadEntry>): boolean {
+  const { [RegistrationAnnotation.group]: group, [RegistrationAnnotation.controller]: controller, [HEALTH_CHECKS]: health } = metadata.annotations ?? {};
+  return group !== undefined || (controller !== undefined && health !== undefined);
 }
 
 /** What the entry says of the workload is told as if the proxy had said it; what the proxy says itself goes before. */
@@ -306,9 +277,4 @@ function described(proxy: Proxy, { spec, metadata }: Stored<WorkloadEntry>): Pro
     ports: spec.ports ?? {},
     locality: proxy.locality.region === '' ? parseLocality(spec.locality) : proxy.locality,
   };
-}
-
-function absent(error: unknown): undefined {
-  if (isNotFound(error)) return undefined;
-  throw error;
 }

@@ -7,7 +7,7 @@ import { WorkloadEntries } from '../../api/workload-entry.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { ServiceAccounts } from '../../kube/resource.ts';
 import { startControlMesh, type ControlMesh } from '../../testkit/control-mesh.ts';
-import { eventually } from '../../testkit/eventually.ts';
+import { eventually as poll } from '../../testkit/eventually.ts';
 import { ClusterLoadAssignmentSchema } from '../../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
 import { TypeUrl } from '../../xds/type-urls.ts';
 import { openDelta } from '../serve/testing/ads-client.ts';
@@ -30,6 +30,9 @@ kind: Service
 metadata: {name: machines, namespace: default}
 spec: {selector: {class: machine}, ports: [{name: http, port: 80, targetPort: 9999}]}
 `;
+/** The API server is a real one. */
+const eventually = <T>(probe: () => T | Promise<T>) => poll(probe, { timeoutMs: 20_000 });
+
 const CLUSTERS = ['outbound|80||vms.example', 'outbound|80||machines.default.svc.cluster.local'];
 
 async function tokenOf(mesh: ControlMesh, name: string): Promise<string> {
