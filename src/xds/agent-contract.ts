@@ -5,7 +5,8 @@
 /** Node metadata: path of the file that Envoy writes the lines to, in practice a pipe whose reader is the agent. */
 export const OUTCOMES_METADATA = 'LATEEN_OUTCOMES';
 
-/** Node metadata: name of the layer of Envoy's runtime that the control plane fills, and of the resource with its values. */
+/** Node metadata: name of the layer of Envoy's runtime that the control plane fills, and of the resource with its values. An Envoy that says so
+ * also fetches by name what policies say and the routes of its own ports, so that its listeners need not change with them. */
 export const RUNTIME_METADATA = 'LATEEN_RUNTIME';
 export const RUNTIME_LAYER = 'lateen';
 

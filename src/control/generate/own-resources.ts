@@ -6,7 +6,6 @@ import { serviceOrigins } from '../registry/model.ts';
 import type { Origin } from '../registry/origin.ts';
 import { CONFIG_PARTS, type ConfigPart, type LeftOut, type MeshSnapshot } from '../registry/snapshot.ts';
 import { inboundPassthroughCluster } from '../translate/builtin-clusters.ts';
-import { fetchesParts } from '../translate/apart.ts';
 import { hostPolicy, type Context } from '../translate/context.ts';
 import { buildInboundCluster } from '../translate/inbound-clusters.ts';
 import { boundListenerName, buildBoundListener, buildInboundListener, inboundHost, inboundRoutePlans, inboundRoutesHead } from '../translate/inbound-listener.ts';
@@ -95,7 +94,7 @@ export class OwnResources {
     this.#shared = audience.sharedListeners(plans.client, plans.telemetries, context);
     this.sharedListeners = this.#shared.set;
     const listeners = this.#listeners.get([ports, plans, audience.outbound.own, settings, scope.outbound, scope.sidecar, snapshot.peerAuthentications], () => this.#makeListeners(ports, { context, audience, plans }));
-    const apart = this.#apart.get([ports, plans, settings, scope.sidecar], () => (fetchesParts(proxy) ? { routes: this.#makeRoutes(ports, { context, plans }), extensions: securityExtensions(this.#key, plans, this.#workshop) } : NOTHING_APART));
+    const apart = this.#apart.get([ports, plans, settings, scope.sidecar], () => (proxy.fetchesParts ? { routes: this.#makeRoutes(ports, { context, plans }), extensions: securityExtensions(this.#key, plans, this.#workshop) } : NOTHING_APART));
     const runtime = this.#runtime.get(partsBut(snapshot, NOT_AROUND_PORTS), () => runtimeResources(this.#key, { context, origins: plans.telemetries }, this.#workshop));
     this.routes = this.routes.become(apart.routes.flatMap((made) => made.resource ?? []));
     this.extensions = this.extensions.become(apart.extensions.flatMap((made) => made.resource ?? []));

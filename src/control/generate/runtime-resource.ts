@@ -11,7 +11,7 @@ import type { Made, Workshop } from './workshop.ts';
  * @param key of the class of proxies
  * @param origins Telemetry objects, which decide about it */
 export function runtimeResources(key: string, { context, origins }: { context: Context; origins: readonly Origin[] }, workshop: Workshop): Made[] {
-  if (!context.proxy.hasRuntime) return [];
+  if (!context.proxy.fetchesParts) return [];
   const layer = runtimeValues(context);
   return [
     workshop.make(`runtime ${key} ${JSON.stringify(layer)}`, [context.settings, origins.join()], { kind: 'Runtime', namespace: context.proxy.namespace, name: RUNTIME_LAYER, origins }, () =>

@@ -65,12 +65,12 @@ async function settled(harness: AdsHarness, name: string): Promise<void> {
 
 const refused = (harness: AdsHarness, name: string) => (connectionOf(harness, name)?.refusals() ?? []).map((r) => r.part ?? r.name).sort();
 
-/** What Envoy has: names of clusters, and what the routes of its calls say of each host. */
+/** What Envoy has: names of clusters, and what its routes say of each host. */
 async function state(envoy: RunningEnvoy): Promise<{ clusters: string[]; hosts: Record<string, string> }> {
   const { configs } = JSON.parse(await envoy.admin('/config_dump'));
   const all = (list: string) => configs.flatMap((c: Record<string, unknown[]>) => c[list] ?? []);
   const clusters = all('dynamic_active_clusters').map((c: { cluster: { name: string } }) => c.cluster.name).filter((name: string) => name.startsWith('outbound|'));
-  const hosts = all('dynamic_route_configs').flatMap((c: { route_config: { virtual_hosts: { name: string; routes: { route?: { timeout: string }; direct_response?: { status: number } }[] }[] } }) => c.route_config.virtual_hosts).filter((host: { name: string }) => !host.name.startsWith('inbound|'));
+  const hosts = all('dynamic_route_configs').flatMap((c: { route_config: { virtual_hosts: { name: string; routes: { route?: { timeout: string }; direct_response?: { status: number } }[] }[] } }) => c.route_config.virtual_hosts);
   return { clusters, hosts: Object.fromEntries(hosts.map((h: { name: string; routes: { route?: { timeout: string }; direct_response?: { status: number } }[] }) => [h.name.split('.')[0], h.routes[0]?.route?.timeout ?? String(h.routes[0]?.direct_response?.status)])) };
 }
 

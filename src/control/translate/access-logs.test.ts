@@ -3,7 +3,6 @@ import test from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import type { MeshConfig } from '../../api/mesh-config.ts';
-import { RUNTIME_LAYER, RUNTIME_METADATA } from '../../xds/agent-contract.ts';
 import { AccessLogSchema, type AccessLogFilter } from '../../xds/generated/envoy/config/accesslog/v3/accesslog_pb.js';
 import { FileAccessLogSchema } from '../../xds/generated/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import { StdoutAccessLogSchema } from '../../xds/generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js';
@@ -19,7 +18,7 @@ interface Case {
   readonly switchable?: boolean;
 }
 
-const contextOf = ({ yaml = '', config = {}, switchable = false }: Case) => contextFor(yaml, switchable ? { metadata: { [RUNTIME_METADATA]: RUNTIME_LAYER } } : {}, { config });
+const contextOf = ({ yaml = '', config = {}, switchable = false }: Case) => contextFor(yaml, { fetches: switchable }, { config });
 
 const filterText = (filter: AccessLogFilter | undefined): string => {
   const of = filter?.filterSpecifier;

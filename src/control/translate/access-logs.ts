@@ -90,7 +90,7 @@ function chosenLogs(rules: readonly AccessLogging[], { settings: { config } }: C
 /** Logs that an Envoy whose runtime can be set always has, each with a switch: what a Telemetry object switches on or off is no other filter
  * chain, and ends no connection. Only those to its output: a file that cannot be opened takes the listener with it, also where nobody writes to it. */
 function switchedLogs(context: Context): string[] {
-  if (!context.proxy.hasRuntime) return [];
+  if (!context.proxy.fetchesParts) return [];
   const providers = context.settings.config.extensionProviders.filter((p) => p.envoyFileAccessLog).map((p) => p.name);
   return [MESH_FILE, ...providers].filter((name) => targetOf(name, context)[0]?.path === STANDARD_OUTPUT);
 }

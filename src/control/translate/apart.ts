@@ -1,12 +1,10 @@
-/** What an Envoy fetches by name, where our own proxy finds it in its listeners. An Envoy ends the connections of a filter chain that changes, WebSockets
- * and streams too, after `drainDuration`; of what it has fetched the next request takes the new one, and the chain stays as it is. Connections of our own
- * proxy outlive their chains, and it needs no second turn to have all of a listener. */
+/** What an Envoy fetches by name, where other proxies find it in their listeners. An Envoy ends the connections of a filter chain that changes, WebSockets
+ * and streams too, after `drainDuration`; of what it has fetched the next request takes the new one, and the chain stays as it is. Its agent says in the
+ * node's metadata that it does so. Connections of our own proxy outlive their chains, and it needs no second turn to have all of a listener. */
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { HttpFilterInit } from './http-filters.ts';
 import type { Proxy } from './proxy.ts';
 import { adsSource } from './tls.ts';
-
-export const fetchesParts = (proxy: Proxy): boolean => !proxy.isOurs;
 
 /** Configuration of a filter, under the name of the filter. */
 export interface Extension {
@@ -31,7 +29,7 @@ export interface Placed {
 }
 
 export function placed(steps: readonly Step[], proxy: Proxy): Placed {
-  if (!fetchesParts(proxy)) return { filters: steps.flatMap(({ name, config }): HttpFilterInit[] => (config ? [{ name, configType: { case: 'typedConfig', value: config } }] : [])), extensions: [] };
+  if (!proxy.fetchesParts) return { filters: steps.flatMap(({ name, config }): HttpFilterInit[] => (config ? [{ name, configType: { case: 'typedConfig', value: config } }] : [])), extensions: [] };
   return {
     filters: steps.map(({ name, fetchedAs = name, idle }): HttpFilterInit => ({ name: fetchedAs, configType: { case: 'configDiscovery', value: { configSource: adsSource(), typeUrls: [idle.typeUrl] } } })),
     extensions: steps.map(({ name, fetchedAs = name, config, idle }) => ({ name: fetchedAs, typedConfig: config ?? idle })),

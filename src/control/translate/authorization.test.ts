@@ -23,7 +23,7 @@ interface Layered {
 }
 
 function ours(yaml: string, layer: 'http' | 'tcp', config: Partial<MeshConfig>): Layered {
-  const built = buildAuthorization(contextFor(yaml, WORKLOAD, { config }));
+  const built = buildAuthorization(contextFor(yaml, { ...WORKLOAD, fetches: true }, { config }));
   const made =
     layer === 'http'
       ? built.extensions.flatMap(({ typedConfig }) => anyUnpack(typedConfig, RBACSchema) ?? [])

@@ -85,15 +85,15 @@ for (const [name, yaml, port, connection, want] of [
 const managersOf = (chains: readonly FilterChain[]) => chains.flatMap(({ filters }) => filters.flatMap(({ configType }) => (configType.case === 'typedConfig' ? (anyUnpack(configType.value, HttpConnectionManagerSchema) ?? []) : [])));
 
 test('what an application says of deliveries is taken away on every port', () => {
-  const context = contextFor(MESH, { workload: 'app', ours: true });
+  const context = contextFor(MESH, { workload: 'app' });
   const { filterChains } = buildInboundListener(inboundPorts(context), { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
   const managers = managersOf(filterChains);
   assert.ok(managers.length > 3);
   for (const { routeSpecifier } of managers) assert.deepEqual(routeSpecifier.case === 'routeConfig' ? routeSpecifier.value.responseHeadersToRemove : routeSpecifier.case, ['x-lateen-delivery']);
 });
 
-test('an Envoy fetches the routes of each port, and of ports that no service has', () => {
-  const context = contextFor(MESH, { workload: 'app' });
+test('an Envoy that can fetches the routes of each port, and of ports that no service has', () => {
+  const context = contextFor(MESH, { workload: 'app', fetches: true });
   const ports = inboundPorts(context);
   const { filterChains } = buildInboundListener(ports, { context, telemetry: { accessLog: [], tcpLog: [], refusals: [], outcomes: [], plugins: [] }, security: { authn: [], authz: [], tcp: [], guards: [] } });
   const fetched = new Set(managersOf(filterChains).map(({ routeSpecifier }) => (routeSpecifier.case === 'rds' ? routeSpecifier.value.routeConfigName : routeSpecifier.case)));

@@ -6,7 +6,6 @@ import type { RouteConfigurationSchema } from '../../xds/generated/envoy/config/
 import { isDetected, isHttp, type Protocol } from '../registry/model.ts';
 import { effectiveMtls, mtlsOnPort, type EffectiveMtls, type Mtls } from '../registry/policies.ts';
 import { introduced } from './agent.ts';
-import { fetchesParts } from './apart.ts';
 import type { Context } from './context.ts';
 import { hidesDelivery } from './delivery.ts';
 import { guardsOf } from './guards.ts';
@@ -172,7 +171,7 @@ function chain(plan: ChainPlan, parts: InboundParts): ChainInit {
 
 function httpFilter(plan: ChainPlan, parts: InboundParts) {
   const { context, telemetry, security } = parts;
-  const routes = fetchesParts(context.proxy) ? plan.cluster : inboundRoutes(plan, context);
+  const routes = context.proxy.fetchesParts ? plan.cluster : inboundRoutes(plan, context);
   return httpManager({ position: 'inbound', statPrefix: `inbound_${plan.label}`, routes, telemetry, security, port: plan.destinationPort, forBrowsers: plan.forBrowsers }, context);
 }
 

@@ -34,8 +34,8 @@ export interface Proxy {
   readonly interception: 'REDIRECT' | 'TPROXY' | 'NONE';
   /** Where a stock Envoy writes a line of every outcome for the agent beside it; absent: it has none, or counts by itself. */
   readonly outcomes?: string;
-  /** It fetches values by which a running Envoy switches things on and off. */
-  readonly hasRuntime: boolean;
+  /** An Envoy whose agent says so: what changes often it fetches by name, apart from its listeners. */
+  readonly fetchesParts: boolean;
   /** A gRPC client that speaks xDS itself. Istio: `GENERATOR: grpc` in the node's metadata. */
   readonly isProxyless: boolean;
   /** Our own data path, and no Envoy. */
@@ -104,7 +104,7 @@ export function readProxy(node: NodeFacts): { proxy: Proxy } | { error: string }
       extensions,
       lacks: new Set(node.userAgentName === 'lateen' ? ABILITIES.filter((a) => !extensions.has(a)) : []),
       outcomes: text(metadata[OUTCOMES_METADATA]) || undefined,
-      hasRuntime: text(metadata[RUNTIME_METADATA]) === RUNTIME_LAYER,
+      fetchesParts: text(metadata[RUNTIME_METADATA]) === RUNTIME_LAYER,
       interception: interception === 'NONE' || interception === 'TPROXY' ? interception : 'REDIRECT',
       isProxyless: text(metadata['GENERATOR']) === 'grpc',
       isOurs: node.userAgentName === 'lateen',

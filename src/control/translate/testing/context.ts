@@ -1,5 +1,6 @@
 /** For tests: the context of a workload in a mesh written as YAML. */
 import { snapshotOf } from '../../registry/snapshot-builder.ts';
+import { RUNTIME_LAYER, RUNTIME_METADATA } from '../../../xds/agent-contract.ts';
 import { buildScope, sidecarFor } from '../../registry/scope.ts';
 import { yamlMesh, type YamlMeshOptions } from '../../registry/testing/yaml-mesh.ts';
 import type { Context } from '../context.ts';
@@ -12,8 +13,8 @@ export interface TestProxy {
   kind?: 'sidecar' | 'router';
   labels?: Record<string, string>;
   extensions?: string[];
-  /** Our own proxy; default: an Envoy. */
-  ours?: boolean;
+  /** An Envoy that fetches by name what changes often. */
+  fetches?: boolean;
   /** Of the node, over what a test proxy says anyway. */
   metadata?: Record<string, string>;
   locality?: { region: string; zone: string; subZone: string };
@@ -27,10 +28,9 @@ export function contextFor(yaml: string | readonly string[], who: TestProxy = {}
   const labels = who.labels ?? workload?.labels ?? {};
   const read = readProxy({
     id: `${kind}~${address}~${workload?.name ?? 'client'}.${namespace}~${namespace}.svc.cluster.local`,
-    metadata: { NAMESPACE: namespace, LABELS: { ...labels }, WORKLOAD_NAME: who.workload ?? 'client', ...who.metadata },
+    metadata: { NAMESPACE: namespace, LABELS: { ...labels }, WORKLOAD_NAME: who.workload ?? 'client', ...(who.fetches ? { [RUNTIME_METADATA]: RUNTIME_LAYER } : {}), ...who.metadata },
     extensions: (who.extensions ?? []).map((name) => ({ name })),
     locality: who.locality,
-    userAgentName: who.ours ? 'lateen' : 'envoy',
   });
   if ('error' in read) throw new Error(read.error);
   const { settings, services, routing, sidecars } = snapshot;
