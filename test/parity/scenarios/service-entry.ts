@@ -122,7 +122,7 @@ export const SERVICE_ENTRY: readonly Scenario[] = [
     steps: [get('pods.example/', { body: 'one-v1' }, { at: '10.250.0.3:80' })],
   },
   {
-    name: 'a service of the mesh is called with mutual TLS where a proxy is, one outside of it in the clear', covers: ['ServiceEntry.location', 'WorkloadEntry.labels{}'], without: { 'WorkloadEntry.labels{}': { app: 'vm' } },
+    name: 'a service of the mesh is called with mutual TLS where a proxy is, one outside of it in the clear', covers: ['ServiceEntry.location', 'WorkloadEntry.labels{}'], without: { 'WorkloadEntry.labels{}': { app: 'vm', 'security.istio.io/tlsMode': 'disabled' } },
     mesh: [
       serviceEntry('{hosts: [vms.example], location: MESH_INTERNAL, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}], resolution: STATIC, workloadSelector: {labels: {app: vm}}}'),
       workloadEntry('vm-1', '{address: 10.244.1.10, labels: {app: vm, "security.istio.io/tlsMode": istio}, serviceAccount: server}'),
@@ -130,12 +130,12 @@ export const SERVICE_ENTRY: readonly Scenario[] = [
     steps: [get('vms.example/', { body: 'server', seen: [{ headers: { 'x-forwarded-client-cert': /URI=spiffe:\/\/cluster.local\/ns\/default\/sa\/client/ } }] }, { at: '10.250.0.3:80' })],
   },
   {
-    name: 'the account of a machine is the name that its certificate must have', covers: ['WorkloadEntry.serviceAccount'], without: { 'WorkloadEntry.serviceAccount': 'somebody-else' },
+    name: 'a machine with an account is called with mutual TLS, and that is the name that its certificate must have', covers: ['WorkloadEntry.serviceAccount'], without: { 'WorkloadEntry.serviceAccount': 'somebody-else' },
     mesh: [
       serviceEntry('{hosts: [vms.example], location: MESH_INTERNAL, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}], resolution: STATIC, workloadSelector: {labels: {app: vm}}}'),
-      workloadEntry('vm-1', '{address: 10.244.1.10, labels: {app: vm, "security.istio.io/tlsMode": istio}, serviceAccount: server}'),
+      workloadEntry('vm-1', '{address: 10.244.1.10, labels: {app: vm}, serviceAccount: server}'),
     ],
-    steps: [get('vms.example/', { body: 'server' }, { at: '10.250.0.3:80' })],
+    steps: [get('vms.example/', { body: 'server', seen: [{ headers: { 'x-forwarded-client-cert': /URI=spiffe:\/\/cluster.local\/ns\/default\/sa\/client/ } }] }, { at: '10.250.0.3:80' })],
   },
   {
     name: 'the names that an entry gives must be in the server’s certificate', covers: ['ServiceEntry.subjectAltNames[]'], without: { 'ServiceEntry.subjectAltNames[]': ['spiffe://cluster.local/ns/default/sa/nobody'] },
