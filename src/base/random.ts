@@ -34,11 +34,20 @@ export function randomHex(bytes: number): string {
   return pool.toString('hex', from, from + bytes);
 }
 
-/** A UUID of version 4 (RFC 9562 §5.4). */
+const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+const uuid = Buffer.from('00000000-0000-4000-8000-000000000000', 'latin1');
+const DASH = 0x2d;
+
+/** A UUID of version 4 (RFC 9562 §5.4). Written as octets: pieces of text that are put together leave four times as much garbage. */
 export function randomUuid(): string {
-  const from = take(16);
+  let from = take(16);
   pool[from + 6] = ((pool[from + 6] ?? 0) & 0x0f) | 0x40;
   pool[from + 8] = ((pool[from + 8] ?? 0) & 0x3f) | 0x80;
-  const hex = pool.toString('hex', from, from + 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  for (let at = 0; at < uuid.length; at += 2) {
+    if (uuid[at] === DASH) at++;
+    const octet = pool[from++] ?? 0;
+    uuid[at] = DIGITS[octet >> 4] ?? 0;
+    uuid[at + 1] = DIGITS[octet & 15] ?? 0;
+  }
+  return uuid.toString('latin1');
 }

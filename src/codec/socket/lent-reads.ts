@@ -21,8 +21,25 @@ interface Fields {
   readonly callback: symbol;
 }
 
-/** By size. Each read is consumed before the next one begins. */
-const shared = new Map<number, Buffer>();
+/** Memory that every connection reads into: each read is consumed before the next one begins. */
+class LentMemory {
+  readonly whole: Buffer;
+  /** Of the read before: the next one is often as long, and a view costs two hundred octets of garbage. */
+  #view: Buffer;
+
+  constructor(bytes: number) {
+    this.whole = Buffer.allocUnsafeSlow(bytes);
+    this.#view = this.whole;
+  }
+
+  first(octets: number): Buffer {
+    if (octets !== this.#view.length) this.#view = this.whole.subarray(0, octets);
+    return this.#view;
+  }
+}
+
+/** By size. */
+const shared = new Map<number, LentMemory>();
 let known: Fields | 'none' | undefined;
 
 /** Begins to read. What was put back into the socket comes first. Where Node's insides are not as expected, the bytes come by
@@ -35,16 +52,15 @@ export function readLent(socket: Duplex, bytes: number, receive: (chunk: Buffer)
   if (handle === undefined) return;
   known ??= findFields(socket) ?? 'none';
   if (known === 'none') return;
-  const buffer = shared.get(bytes) ?? Buffer.allocUnsafeSlow(bytes);
-  shared.set(bytes, buffer);
+  const memory = shared.getOrInsertComputed(bytes, () => new LentMemory(bytes));
   Object.assign(socket, {
-    [known.buffer]: buffer,
+    [known.buffer]: memory.whole,
     [known.callback]: (length: number): boolean => {
-      receive(buffer.subarray(0, length));
+      receive(memory.first(length));
       return true;
     },
   });
-  handle.useUserBuffer(buffer);
+  handle.useUserBuffer(memory.whole);
 }
 
 /** What a read costs, however little it brings, in octets. */
