@@ -26,7 +26,7 @@ const NONE: Readonly<Record<string, string>> = {
 };
 
 function flagsOf(step: Step): string[] {
-  if (step.do === 'change') return [];
+  if (step.do === 'change' || step.do === 'eject') return [];
   if (step.do === 'together') return step.steps.flatMap(flagsOf);
   const flags = step.expect.log?.['flags'];
   return typeof flags === 'string' ? flags.split(',') : [];

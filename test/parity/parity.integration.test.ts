@@ -1,6 +1,6 @@
 /** Every scenario through Envoy and through our proxy, sent the same by the same control plane: what it says must come true of
  * both, and all that is observed must be equal. Then each field that it covers is taken out, and something must be different.
- * `PARITY='word|other'` runs the scenarios whose name contains one of the words. */
+ * `PARITY='word|other'` runs the scenarios whose name contains one of the words; `PARITY_TIMES=20` each so often, to see whether any of it is chance. */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,7 @@ import type { Scenario, Step } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 const words = (process.env['PARITY'] ?? '').split('|');
+const times = Number(process.env['PARITY_TIMES'] ?? 1);
 const chosen = SCENARIOS.filter(({ name }) => words.some((word) => name.includes(word)));
 
 test('our proxy does as Envoy does, and every covered field has an effect', async (t) => {
@@ -32,6 +33,7 @@ test('our proxy does as Envoy does, and every covered field has an effect', asyn
   for (const scenario of chosen) {
     await t.test(scenario.name, async (each) => {
       const objects = objectsOf(scenario);
+      for (let i = 1; i < times; i++) compare(scenario, await runScenario(envoy, scenario, objects), await runScenario(lateen, scenario, objects), [...envoy.notes, ...lateen.notes]);
       const [theirs, ours] = await Promise.all([runScenario(envoy, scenario, objects), runScenario(lateen, scenario, objects)]);
       assert.deepEqual(lateen.control.digests(), envoy.control.digests(), 'both were sent the same');
       compare(scenario, theirs, ours, [...envoy.notes, ...lateen.notes]);
@@ -60,6 +62,7 @@ function missed(scenario: Scenario, observations: readonly Observation[]): strin
 
 function unmetStep(step: Step, observation: Observation, path: string): string[] {
   if (step.do === 'change') return [];
+  if (step.do === 'eject') return unmet(observation, { ejected: step.endpoints }, path);
   if (step.do === 'together') return step.steps.flatMap((part, i) => unmetStep(part, (observation['parts'] as readonly Observation[])[i] ?? {}, `${path}.parts[${i}]`));
   if (step.do === 'talk') {
     const { received, end, seen, log } = step.expect;

@@ -14,6 +14,8 @@ export interface Scenario {
   /** YAML of the objects beside the base mesh (lab/base-mesh.ts). */
   readonly mesh?: string | readonly string[];
   readonly config?: Partial<MeshConfig>;
+  /** Where the client’s pod is: `region/zone/subzone`; default: nowhere. */
+  readonly place?: string;
   /** How applications behave on a port; default: `listens`. Ports of services are always served. */
   readonly apps?: Readonly<Record<number, AppKind>>;
   /** `address:port` where connections are refused, or to which packets vanish. */
@@ -24,7 +26,7 @@ export interface Scenario {
   readonly ignores?: readonly string[];
 }
 
-export type Step = Ask | Talk | Change | Together;
+export type Step = Ask | Talk | Change | Together | Eject;
 
 /** Where a client stands: in the pod with the sidecar, or outside of every pod. */
 export type From = 'client' | 'world';
@@ -130,6 +132,14 @@ export interface Change {
   readonly remove?: readonly string[];
 }
 
+/** Asks until the client's proxy has ejected all of these endpoints; how often is not observed: Envoy ejects by another thread. Beside `AT_ONCE`. */
+export interface Eject {
+  readonly do: 'eject';
+  readonly ask: Ask;
+  /** `address:port` */
+  readonly endpoints: readonly string[];
+}
+
 /** Several at once. */
 export interface Together {
   readonly do: 'together';
@@ -158,6 +168,8 @@ export function grpc(url: string, expect: AskExpectation, options: AskOptions = 
 }
 
 export const talk = (to: string, lines: readonly TalkLine[], expect: TalkExpectation, options: Dial = {}): Talk => ({ do: 'talk', to, lines, ...options, expect });
+/** @param ask as often as it takes, of which these endpoints fail */
+export const eject = (endpoints: readonly string[], ask: Ask): Eject => ({ do: 'eject', endpoints, ask });
 export const change = (apply: string, remove: readonly string[] = []): Change => ({ do: 'change', apply, remove });
 export const together = (...steps: readonly (Ask | Talk)[]): Together => ({ do: 'together', steps });
 
@@ -173,6 +185,9 @@ export function object(apiVersion: string, kind: string, of: { spec: string; nam
   const indent = Math.min(...lines.filter((line) => line.trim() !== '').map((line) => line.search(/\S/)));
   return `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: ${of.name}, namespace: ${of.namespace}}\nspec:\n${lines.map((line) => `  ${line.slice(indent)}`).join('\n')}\n`;
 }
+
+/** With these Envoy tells the thread that serves of each ejection at once: else it gathers them for a second. Our proxy has no such wait. */
+export const AT_ONCE = object('networking.istio.io/v1alpha3', 'EnvoyFilter', { name: 'at-once', namespace: 'default', spec: '{configPatches: [{applyTo: CLUSTER, match: {context: SIDECAR_OUTBOUND}, patch: {operation: MERGE, value: {common_lb_config: {update_merge_window: 0s}}}}]}' });
 
 /** Subsets v1 and v2 of `app`. */
 export const APP_SUBSETS = destinationRule('{host: app, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}', 'app-subsets');

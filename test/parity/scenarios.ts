@@ -13,6 +13,7 @@ import { DELEGATES, ROUTES } from './scenarios/http-route.ts';
 import { L4_ROUTES } from './scenarios/l4-routes.ts';
 import { CORS, FAULTS, MIRRORS } from './scenarios/more-http.ts';
 import { MESH_CONFIG } from './scenarios/mesh-config.ts';
+import { LOCALITY } from './scenarios/locality.ts';
 import { OWN_ANSWERS } from './scenarios/own-answers.ts';
 import { PROTOCOLS } from './scenarios/protocols.ts';
 import { SERVICE_ENTRY } from './scenarios/service-entry.ts';
@@ -22,6 +23,6 @@ import { RETRIES, STEERING, TIMEOUTS } from './scenarios/retries.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   ...HTTP_MATCH, ...REDIRECTS, ...DIRECT_RESPONSES, ...REWRITES, ...HEADERS, ...ROUTES, ...DELEGATES, ...FAULTS, ...MIRRORS, ...CORS, ...RETRIES, ...TIMEOUTS, ...STEERING, ...L4_ROUTES, ...CLAIMS,
-  ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...EDGES, ...DESTINATION_RULES, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
+  ...GATEWAY, ...OWN_ANSWERS, ...PROTOCOLS, ...EDGES, ...DESTINATION_RULES, ...LOCALITY, ...SERVICE_ENTRY, ...SIDECAR, ...HEADLESS, ...DELIVERY_SCENARIOS,
   ...MESH_CONFIG, ...ENVOY_FILTERS, ...WASM,
 ];

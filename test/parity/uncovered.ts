@@ -3,7 +3,6 @@ const COOKIE = 'a made cookie holds the client’s port: test/parity/raw/hashing
 const KEEPALIVE = 'an option of sockets: upstream/transport.test.ts reads it back from the kernel';
 const NO_TARGET = 'has no effect in a Sidecar, as in Istio; the object’s status says so (src/api/not-in-effect.ts)';
 const ORIGINATION = 'files and authorities of its own: test/parity/raw/upstream-tls.integration.test.ts beside Envoy, translate/upstream-security.test.ts';
-const PLACE = 'the lab’s pods have no region: generate/locality.test.ts and translate/locality.test.ts for priorities, upstream/priority-load.test.ts for what comes of them';
 const POOL = 'upstream/host-pool.test.ts and translate/upstream-http.test.ts';
 const SLOW = 'a matter of time: upstream/balancers.test.ts and host-set.test.ts, with a clock of their own';
 const CONNECTIONS = 'which of two connections is first is chance, in the lab: proxy/runtime-pools.test.ts, and what a connection limit is for in translate/cluster-policy.test.ts';
@@ -22,9 +21,6 @@ export const UNCOVERED: Readonly<Record<string, string>> = {
   'DestinationRule.trafficPolicy.connectionPool.tcp.tcpKeepalive.time': KEEPALIVE,
   'DestinationRule.trafficPolicy.loadBalancer.consistentHash.httpCookie.path': COOKIE,
   'DestinationRule.trafficPolicy.loadBalancer.consistentHash.httpCookie.ttl': COOKIE,
-  'DestinationRule.trafficPolicy.loadBalancer.localityLbSetting.failover[]': PLACE,
-  'DestinationRule.trafficPolicy.loadBalancer.localityLbSetting.failover[].from': PLACE,
-  'DestinationRule.trafficPolicy.loadBalancer.localityLbSetting.failover[].to': PLACE,
   'DestinationRule.trafficPolicy.loadBalancer.warmup': SLOW,
   'DestinationRule.trafficPolicy.loadBalancer.warmup.aggression': SLOW,
   'DestinationRule.trafficPolicy.loadBalancer.warmup.duration': SLOW,

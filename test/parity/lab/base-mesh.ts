@@ -22,9 +22,9 @@ const service = (name: string, clusterIP: string, options: { namespace?: string;
 const at = (i: number): string => WORLD_PODS[i] ?? '';
 const PORTS = [['http', 80, 8080], ['grpc', 7070, 7070], ['tcp', 9000, 9000], ['tls', 443, 8443], ['auto', 8000, 8000]] as const;
 
-/** Always there: what the proxies themselves are. */
-export const PROXY_PODS = [
-  pod('client', ADDRESS.client, { labels: { app: 'client', version: 'v1' }, account: 'client', hasProxy: true }),
+/** Always there: what the proxies themselves are. @param place of the client: `region/zone/subzone` */
+export const proxyPods = (place?: string): object[] => [
+  pod('client', ADDRESS.client, { labels: { app: 'client', version: 'v1', ...(place === undefined ? {} : { 'topology.istio.io/locality': place.replaceAll('/', '.') }) }, account: 'client', hasProxy: true }),
   pod('server', ADDRESS.server, { labels: { app: 'server', version: 'v1' }, account: 'server', hasProxy: true }),
   pod('gateway', ADDRESS.gateway, { namespace: 'istio-system', labels: { istio: 'ingressgateway', app: 'istio-ingressgateway' }, account: 'gateway', hasProxy: true }),
 ];

@@ -7,7 +7,7 @@ import type { MeshInputs } from '../../../src/control/registry/snapshot.ts';
 import type { KubeObject } from '../../../src/kube/object.ts';
 import type { Change, Scenario } from '../scenario.ts';
 import { LOG_FORMAT } from './access-log.ts';
-import { baseObjects, PROXY_PODS } from './base-mesh.ts';
+import { baseObjects, proxyPods } from './base-mesh.ts';
 
 export function readObjects(texts: string | readonly string[]): KubeObject[] {
   return [texts].flat().flatMap((text) => parseAllDocuments(text)).flatMap((document) => {
@@ -32,12 +32,12 @@ export function changed(objects: readonly KubeObject[], change: Change): KubeObj
 }
 
 /** Nothing but the proxies: what a scenario leaves behind is gone with it. */
-export const emptyMesh = (): MeshInputs => inputs([...PROXY_PODS], {});
+export const emptyMesh = (): MeshInputs => inputs(proxyPods(), {});
 
 /** @param objects of the scenario, as they are now */
 export function meshOf(scenario: Scenario, objects: readonly KubeObject[]): MeshInputs {
-  const { mesh = [], steps, without = {} } = scenario;
-  return inputs([...PROXY_PODS, ...baseObjects([...[mesh].flat(), JSON.stringify([steps, without])].join('\n')), ...objects], scenario.config ?? {});
+  const { mesh = [], steps, without = {}, place } = scenario;
+  return inputs([...proxyPods(place), ...baseObjects([...[mesh].flat(), JSON.stringify([steps, without])].join('\n')), ...objects], scenario.config ?? {});
 }
 
 function inputs(objects: readonly object[], config: Partial<MeshConfig>): MeshInputs {

@@ -110,6 +110,15 @@ export class Side {
     }, { timeoutMs: 15_000, everyMs: 5 }).finally(() => connection.close());
   }
 
+  /** Of these endpoints, `address:port`, those that a proxy leaves out since they have failed. */
+  async ejected(place: Place, endpoints: readonly string[]): Promise<string[]> {
+    const connection = new Http1Connection(await this.network.places[place].connect({ host: '127.0.0.1', port: ADMIN_PORT }));
+    connection.write(`GET /clusters HTTP/1.1\r\nhost: ${place}\r\n\r\n`);
+    const { body } = await connection.read('GET', 5000);
+    connection.close();
+    return endpoints.filter((at) => body.split('\n').some((line) => line.includes(`::${at}::health_flags::`) && line.includes('/failed_outlier_check')));
+  }
+
   nameOf(address: string): string {
     return this.#names.get(address) ?? address;
   }

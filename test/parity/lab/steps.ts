@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { MeshInputs } from '../../../src/control/registry/snapshot.ts';
 import { eventually } from '../../../src/testkit/eventually.ts';
-import type { Ask, Step, Talk, TalkLine } from '../scenario.ts';
+import type { Ask, Eject, Step, Talk, TalkLine } from '../scenario.ts';
 import { isNamed } from './app.ts';
 import type { Fits, LogLine } from './access-log.ts';
 import { askHttp2, Http1Connection, openHttp2, overTls, refused, requestText, type Fields, type Request, type Result, type Watch } from './client.ts';
@@ -23,9 +23,10 @@ export interface StepContext {
   readonly id: string;
 }
 
-/** `ask` and `talk` only; changes are the runner's. */
+/** Changes are the runner's. */
 export async function doStep(step: Exclude<Step, { do: 'change' }>, context: StepContext): Promise<Observation> {
   if (step.do === 'together') return { parts: await Promise.all(step.steps.map((part, i) => doStep(part, { ...context, id: `${context.id}.${i}` }))) };
+  if (step.do === 'eject') return doEject(step, context);
   return step.do === 'ask' ? doAsk(step, context) : doTalk(step, context);
 }
 
@@ -107,6 +108,28 @@ async function doMany(step: Ask, line: Open, context: StepContext): Promise<Obse
   http2?.session.destroy();
   connection?.close();
   return { tally };
+}
+
+/** So long an ejection may take; only what never comes takes as long. */
+const EJECTION_MS = 4000;
+
+async function doEject({ ask, endpoints }: Eject, context: StepContext): Promise<Observation> {
+  const line = await open(ask, ask.authority, context);
+  const connection = new Http1Connection(line.socket);
+  const once = async (id: string) => {
+    connection.write(requestText(requestOf(ask, id)));
+    await connection.read(ask.method, TIMEOUT_MS);
+  };
+  const limit = performance.now() + EJECTION_MS;
+  let ejected: readonly string[] = [];
+  for (let i = 0; ejected.length < endpoints.length && performance.now() < limit; i++) {
+    await once(`${context.id}-${i}`);
+    ejected = await context.side.ejected('client', endpoints);
+  }
+  // The thread that serves us has heard of it when it has served once more.
+  await once(`${context.id}-last`);
+  connection.close();
+  return { ejected };
 }
 
 async function doTalk(step: Talk, context: StepContext): Promise<Observation> {
