@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { Flag, FrameType, Setting, settingsFrame } from '../../src/codec/http2/frames.ts';
-import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster } from '../../src/proxy/testkit/proxy.ts';
+import { hcm, inlineRoutes, listener, routeTo, startProxy, staticCluster, type TestProxy } from '../../src/proxy/testkit/proxy.ts';
+import { eventually } from '../../src/testkit/eventually.ts';
 import { HTTP2_CASES } from './http2-cases.ts';
 import { frame, headerBlock, headers, nameOf, number, RawHttp2Client, REQUEST } from './raw-http2.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
 
-async function setUp(t: TestContext): Promise<{ port: number; recorder: Recorder; open: (raw?: boolean) => RawHttp2Client }> {
+async function setUp(t: TestContext): Promise<{ port: number; recorder: Recorder; proxy: TestProxy; open: (raw?: boolean) => RawHttp2Client }> {
   const recorder = await startRecorder();
   t.after(() => recorder.close());
   const slow = { match: { prefix: '/slow' }, route: { cluster: 'nowhere', timeout: '0s' } };
@@ -22,6 +23,7 @@ async function setUp(t: TestContext): Promise<{ port: number; recorder: Recorder
   return {
     port,
     recorder,
+    proxy,
     open(raw = false) {
       const client = new RawHttp2Client(port);
       clients.push(client);
@@ -158,13 +160,17 @@ test('HTTP/2: a window that the client never opens holds back the upstream, not 
   await client.until((c) => c.ended.has(1));
 });
 
-test('HTTP/2: who gives up what nothing was done for yet is cut off sooner, and the upstream hears little of it', async (t) => {
-  const { open, recorder } = await setUp(t);
+test('HTTP/2: who gives up what nothing was done for yet is cut off sooner, and the upstream hears little of it; each of its requests is told of', async (t) => {
+  const { open, recorder, proxy } = await setUp(t);
   const client = open();
   // In one write: the reset is here before the request has begun.
   client.send(...many(100, (i) => Buffer.concat([headers(1 + 2 * i), frame(FrameType.RstStream, 0, 1 + 2 * i, number(8))])));
   await client.until((c) => c.goAway !== undefined);
   assert.equal(nameOf(client.goAway?.code), 'EnhanceYourCalm');
+  await eventually(() => assert.equal(proxy.http.length, 100));
+  for (const { method, path, protocol, responseCode, flags, details } of proxy.http) {
+    assert.deepEqual([method, path, protocol, responseCode, flags, details], ['GET', '/', 'HTTP/2', 0, ['DR'], 'http2.remote_reset']);
+  }
   const other = open();
   other.send(headers(1));
   await other.until((c) => c.statuses.has(1));

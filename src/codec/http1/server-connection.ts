@@ -3,9 +3,11 @@
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../../base/clock.ts';
 import type { Headers } from '../headers.ts';
-import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from '../stream.ts';
 import { DEFAULT_CLOSE_DELAY_MS, dismiss } from '../socket/ending.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
+import { newcomers } from '../socket/newcomers.ts';
+import type { Backlog, TurnQueue } from '../socket/turn-queue.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, reasonOf, statusLine, writePiece } from './writer.ts';
@@ -17,6 +19,8 @@ export interface Http1ServerHandler {
   onBadRequest(error: HeadError, body: string): Headers;
   /** The client went away in the middle of a head. */
   onHeadAbandoned(): void;
+  /** The client went away before its request was begun. */
+  onUnbegun(head: RequestHead, reason: ResetReason): void;
   /** A request was answered and read completely; the connection is idle or ends. */
   onIdle(): void;
   onClosed(): void;
@@ -30,14 +34,20 @@ export interface Http1ServerOptions {
   readonly trailers: boolean;
   /** Default 1000. Envoy: `delayed_close_timeout`. */
   readonly closeDelayMs?: number;
+  /** In which first requests wait; default: one queue for all connections. */
+  readonly newcomers?: TurnQueue;
 }
 
-export class Http1ServerConnection implements DownstreamStream, ParserSink<ParsedRequest> {
+export class Http1ServerConnection implements DownstreamStream, ParserSink<ParsedRequest>, Backlog {
   readonly #socket: Duplex;
   readonly #handler: Http1ServerHandler;
   readonly #options: Http1ServerOptions;
   readonly #parser: RequestParser;
   #sink: RequestSink | undefined;
+  /** Its first request has begun. */
+  #isKnown = false;
+  /** The first request, until its turn comes. */
+  #first: ParsedRequest | undefined;
   #requestDone = true;
   #keepAlive = true;
   #draining = false;
@@ -76,7 +86,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   }
 
   get busy(): boolean {
-    return this.#sink !== undefined;
+    return this.#sink !== undefined || this.#first !== undefined;
   }
 
   get isHeadPartial(): boolean {
@@ -105,6 +115,25 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   // Parser → request
 
   onHead(parsed: ParsedRequest): void {
+    if (this.#isKnown) return this.#begin(parsed);
+    this.#first = parsed;
+    this.#parser.stop();
+    (this.#options.newcomers ?? newcomers).add(this);
+  }
+
+  /** The turn of the first request. */
+  proceed(): false {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first === undefined) return false;
+    this.#isKnown = true;
+    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#begin(first);
+    if (first.head.bodyLength !== 0) this.#parser.proceed();
+    return false;
+  }
+
+  #begin(parsed: ParsedRequest): void {
     const { head } = parsed;
     this.#keepAlive = parsed.keepAlive;
     this.#http10 = head.protocol === 'HTTP/1.0';
@@ -298,6 +327,9 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
       this.#parser.stop();
       this.#handler.onHeadAbandoned();
     }
+    const first = this.#first;
+    this.#first = undefined;
+    if (first) this.#handler.onUnbegun(first.head, 'connection termination');
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.onReset('connection termination');

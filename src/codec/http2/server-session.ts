@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { Headers } from '../headers.ts';
 import { isAuthority, isMethod, isOriginForm } from '../http1/head.ts';
-import type { DownstreamStream, RequestHead, RequestSink } from '../stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResetReason } from '../stream.ts';
 import { DEFAULT_CLOSE_DELAY_MS } from '../socket/ending.ts';
+import { newcomers } from '../socket/newcomers.ts';
 import { TurnQueue, type Backlog } from '../socket/turn-queue.ts';
 import { Http2Connection } from './connection.ts';
 import { ErrorCode, FrameType, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting } from './frames.ts';
@@ -25,6 +26,8 @@ export interface Http2ServerHandler {
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink;
   /** A head that is answered without anybody having heard of it. @returns fields for the answer */
   onRefusedHead?(refusal: Refusal): Headers;
+  /** A request ended before its turn had come. */
+  onUnbegun?(head: RequestHead, reason: ResetReason): void;
   onIdle(): void;
   onClosed(): void;
 }
@@ -39,6 +42,8 @@ export interface Http2ServerOptions {
   /** For a client that does not answer when it is told to go; default 5000. Envoy: `drain_timeout`, which waits for all of it in any case. */
   readonly drainMs?: number;
   readonly clock?: Clock;
+  /** In which first requests wait; default: one queue for all connections. */
+  readonly newcomers?: TurnQueue;
 }
 
 /** Envoy's default of `drain_timeout`. */
@@ -48,8 +53,10 @@ const DRAIN_PING = Buffer.from('draining', 'latin1');
 
 /** Requests of one read that begin at once; those after them wait for a turn, and may be given up until then. Envoy: http.max_requests_per_io_cycle. */
 const REQUESTS_OF_A_READ = 8;
-/** Of all connections, in each turn of the event loop. */
-const beginnings = new TurnQueue(16);
+/** Of all connections that have been served before, in each turn of the event loop. */
+const beginnings = new TurnQueue(4);
+/** Requests that ended before their turn and are still to be told of. */
+const MOST_UNTOLD = 1000;
 
 export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream> implements Backlog {
   readonly #handler: Http2ServerHandler;
@@ -59,8 +66,11 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
   #drainTimer: Timer | undefined;
   /** Its head has been read just now: what follows may give it up. */
   #newest: DownstreamHttp2Stream | undefined;
-  /** Streams whose turn has not come. */
+  /** Streams whose turn has not come, also those that are over already. */
   #unbegun: DownstreamHttp2Stream[] = [];
+  #untold = 0;
+  /** A request of it has been answered. */
+  #isKnown = false;
   #atOnce = REQUESTS_OF_A_READ;
 
   constructor(socket: Duplex, handler: Http2ServerHandler, options: Http2ServerOptions) {
@@ -131,20 +141,22 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
   #beginNewest(): void {
     const stream = this.#newest;
     this.#newest = undefined;
-    if (stream === undefined || stream.over) return;
-    if (this.#unbegun.length === 0 && this.#atOnce > 0) {
+    if (stream === undefined) return;
+    if (this.#isKnown && !stream.over && this.#unbegun.length === 0 && this.#atOnce > 0) {
       this.#atOnce--;
       return stream.begin(this.#handler);
     }
-    stream.pause();
+    if (stream.over) this.#untold++;
+    else stream.pause();
     this.#unbegun.push(stream);
-    beginnings.add(this);
+    (this.#isKnown ? beginnings : (this.#options.newcomers ?? newcomers)).add(this);
+    if (this.#untold > MOST_UNTOLD) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams were reset before they began');
   }
 
   /** The next one whose turn it is. */
   proceed(): boolean {
-    let next = this.#unbegun.shift();
-    while (next?.over === true) next = this.#unbegun.shift();
+    const next = this.#unbegun.shift();
+    if (next?.over === true && this.#untold > 0) this.#untold--;
     next?.begin(this.#handler);
     return this.#unbegun.length > 0;
   }
@@ -186,7 +198,8 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     return streamId % 2 === 0 || streamId > this.lastRemoteId;
   }
 
-  protected override onStreamOver(): void {
+  protected override onStreamOver(stream: DownstreamHttp2Stream): void {
+    if (stream.localEnded) this.#isKnown = true;
     if (this.streams.size > 0) return;
     this.#handler.onIdle();
     if (this.#draining === 'final') this.finish();

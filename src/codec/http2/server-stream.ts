@@ -1,6 +1,6 @@
 /** A request of a client over HTTP/2, and the way back to it. */
 import { Headers } from '../headers.ts';
-import type { DownstreamStream, RequestHead, RequestSink, ResponseHead } from '../stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from '../stream.ts';
 import { ErrorCode } from './frames.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { sendsOverHttp2 } from './headers.ts';
@@ -18,7 +18,7 @@ export class DownstreamHttp2Stream extends Http2Stream implements DownstreamStre
   /** Answered, perhaps before the sink was known. */
   #answered = false;
   /** Why it broke before the sink was known. */
-  #brokenEarly = false;
+  #brokenEarly: ResetReason | undefined;
 
   constructor(connection: Http2ServerConnection, id: number, head: RequestHead) {
     super(connection, id);
@@ -32,17 +32,18 @@ export class DownstreamHttp2Stream extends Http2Stream implements DownstreamStre
     return this.#head === undefined;
   }
 
-  /** Passes the request on. */
+  /** Passes the request on, or tells that it is over already. */
   begin(handler: Http2ServerHandler): void {
     const head = this.#head;
     if (head === undefined) return;
     this.#head = undefined;
+    if (this.over) return handler.onUnbegun?.(head, this.#brokenEarly ?? 'protocol error');
     this.beginAfter(() => this.#attach(handler.onRequest(this, head)));
   }
 
   #attach(sink: RequestSink): void {
     if (this.#answered) return;
-    if (this.#brokenEarly) return sink.onReset('remote reset');
+    if (this.#brokenEarly !== undefined) return sink.onReset(this.#brokenEarly);
     this.#sink = sink;
   }
 
@@ -70,9 +71,9 @@ export class DownstreamHttp2Stream extends Http2Stream implements DownstreamStre
   protected override onBroken(code: ErrorCode | undefined, byPeer: boolean): void {
     const sink = this.#sink;
     this.#sink = undefined;
-    this.#brokenEarly = true;
-    if (code === undefined) sink?.onReset('connection termination');
-    else sink?.onReset(byPeer ? 'remote reset' : 'protocol error');
+    const reason = code === undefined ? 'connection termination' : byPeer ? 'remote reset' : 'protocol error';
+    this.#brokenEarly = reason;
+    sink?.onReset(reason);
   }
 
   // The answer

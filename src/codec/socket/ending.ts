@@ -33,14 +33,19 @@ export interface Dismissal {
   /** What was written says that this is the end, and the kernel says it only when the patience is over: who was refused and waits for
    * that cannot come again at once. As Envoy does. */
   readonly isHeld?: boolean;
+  /** 0 ≤ random() < 1; default Math.random. */
+  readonly random?: () => number;
 }
+
+/** Thousands who were refused at one moment are not to come again at one moment: who is held is held for up to so much longer. */
+const HELD_LONGER = 0.5;
 
 /** Ends a connection that is served no longer: what was written still leaves, and what the other side has said is read away, since to the
  * kernel a close over unread bytes is a reset. It is over when the other side ends it, too. */
-export function dismiss(socket: Duplex, { clock, patienceMs, isHeld = false }: Dismissal): void {
+export function dismiss(socket: Duplex, { clock, patienceMs, isHeld = false, random = Math.random }: Dismissal): void {
   if (socket.destroyed) return;
   if (patienceMs <= 0) return closeGently(socket);
-  const timer = clock.after(patienceMs, () => socket.destroy());
+  const timer = clock.after(isHeld ? patienceMs * (1 + random() * HELD_LONGER) : patienceMs, () => socket.destroy());
   timer.unref();
   socket.once('close', () => timer.cancel());
   socket.once('end', () => socket.end());

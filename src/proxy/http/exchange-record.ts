@@ -6,7 +6,7 @@ import { isGrpc } from '../route/path-match.ts';
 import type { Route, VirtualHost, WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
 import type { ManagerServices } from './services.ts';
-import type { RequestHead, ResponseHead } from '../../codec/stream.ts';
+import type { RequestHead, ResetReason, ResponseHead } from '../../codec/stream.ts';
 
 export const NO_HEADERS: Headers = new Headers(Object.freeze<string[]>([]) as string[]);
 
@@ -108,4 +108,11 @@ export class ExchangeRecord {
 export function intended({ destination, services }: Recorded): UpstreamFacts | undefined {
   const cluster = destination && services.clusters.get(destination.cluster);
   return cluster && { destination: cluster.settings.destination, attempts: 0 };
+}
+
+/** How it is told, in Envoy's words, that a client did not wait for the end of its request. */
+export function abandonment(reason: ResetReason): { readonly flag: string; readonly details: string } {
+  if (reason === 'protocol error') return { flag: 'DPE', details: 'http1.codec_error' };
+  if (reason === 'remote reset') return { flag: 'DR', details: 'http2.remote_reset' };
+  return { flag: 'DC', details: 'downstream_remote_disconnect' };
 }

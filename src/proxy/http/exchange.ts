@@ -6,7 +6,7 @@ import type { FactSource } from '../route/format.ts';
 import { pickDestination, type Route, type VirtualHost, type WeightedDestination } from '../route/route.ts';
 import type { DownstreamConnection } from './connection.ts';
 import { BodyPlan, type BodyOutlet, type BodyPipe } from './body-pipe.ts';
-import { ExchangeRecord, intended, NO_HEADERS } from './exchange-record.ts';
+import { abandonment, ExchangeRecord, intended, NO_HEADERS } from './exchange-record.ts';
 import type { BodyTranslation, FilterContext, LocalReply } from './filter.ts';
 import { HeldBody } from './held-body.ts';
 import { mapped, mapperFor, renderReply } from './local-reply.ts';
@@ -245,16 +245,9 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
 
   onReset(reason: ResetReason): void {
     if (this.#done) return;
-    if (reason === 'protocol error') {
-      this.addFlag('DPE');
-      this.#record.details = 'http1.codec_error';
-    } else if (reason === 'remote reset') {
-      this.addFlag('DR');
-      this.#record.details = 'http2.remote_reset';
-    } else {
-      this.addFlag('DC');
-      this.#record.details = 'downstream_remote_disconnect';
-    }
+    const { flag, details } = abandonment(reason);
+    this.addFlag(flag);
+    this.#record.details = details;
     this.#finish();
   }
 

@@ -6,9 +6,10 @@ import { Http2ServerConnection } from '../../codec/http2/server-session.ts';
 import { Headers } from '../../codec/headers.ts';
 import type { HttpOutcome } from '../outcome.ts';
 import type { DownstreamConnection } from './connection.ts';
+import { abandonment } from './exchange-record.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import type { Load, ManagerServices } from './services.ts';
-import type { DownstreamStream, RequestHead, RequestSink } from '../../codec/stream.ts';
+import type { DownstreamStream, RequestHead, RequestSink, ResetReason } from '../../codec/stream.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 
@@ -96,7 +97,13 @@ export class HttpManager {
     this.#recordHeadless(connection, { protocol: 'HTTP/1.1', responseCode: 0, flags: ['DC'], details: 'downstream_remote_disconnect', responseBytes: 0, responseHeaders: new Headers() });
   }
 
-  #recordHeadless(connection: DownstreamConnection, ending: Pick<HttpOutcome, 'protocol' | 'responseCode' | 'flags' | 'details' | 'responseBytes' | 'responseHeaders'>): void {
+  /** The client gave a request up before its turn had come. */
+  unbegun({ protocol, method, path, authority, headers }: RequestHead, reason: ResetReason, connection: DownstreamConnection): void {
+    const { flag, details } = abandonment(reason);
+    this.#recordHeadless(connection, { protocol, responseCode: 0, flags: [flag], details, responseBytes: 0, responseHeaders: new Headers(), method, path, rewrittenPath: path, authority, requestHeaders: headers });
+  }
+
+  #recordHeadless(connection: DownstreamConnection, ending: Pick<HttpOutcome, 'protocol' | 'responseCode' | 'flags' | 'details' | 'responseBytes' | 'responseHeaders'> & Partial<HttpOutcome>): void {
     const { clock, outcomes, settings } = this.services;
     outcomes.record({
       kind: 'http', reporter: connection.reporter, listener: connection.listener, startMs: clock.now(), durationMs: 0, method: '', path: '', rewrittenPath: '', authority: '',
@@ -325,6 +332,10 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   onHeadAbandoned(): void {
     this.manager.abandoned(this.connection);
+  }
+
+  onUnbegun(head: RequestHead, reason: ResetReason): void {
+    this.manager.unbegun(head, reason, this.connection);
   }
 
   onIdle(): void {

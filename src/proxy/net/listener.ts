@@ -293,6 +293,12 @@ export class ListenerRuntime {
     start?.discard();
     if (!chain) return this.#refuse(socket, view, 'NR', 'filter_chain_not_found');
     if (!chain.tls) return this.#serve(chain, stream, this.#connection(chain, socket, view, undefined), undefined);
+    const onFailed = (reason: string): void => this.#deps.log.debug('TLS handshake failed', { listener: this.settings.name, from: formatAddress(base.source), reason });
+    if (stream !== socket) {
+      // The client has closed its side already.
+      stream.destroy();
+      return onFailed('connection closed before the handshake');
+    }
     chain.tls.accept(socket, hello, {
       onSecure: (accepted) => {
         accepted.socket.on('error', noop);
@@ -300,7 +306,7 @@ export class ListenerRuntime {
         const now = this.#all().includes(chain) ? chain : (this.#successor(this.#connection(chain, socket, view, accepted)) ?? chain);
         this.#serve(now, accepted.socket, this.#connection(now, socket, view, accepted), accepted.alpn);
       },
-      onFailed: (reason) => this.#deps.log.debug('TLS handshake failed', { listener: this.settings.name, from: formatAddress(base.source), reason }),
+      onFailed,
     });
   }
 

@@ -65,8 +65,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
   const waiting = new Map<string, Accepting>();
   let servers: Servers | undefined;
 
-  const take = (socket: Socket) => {
-    const key = connectionKey(socket);
+  const take = (key: string) => {
     const entry = waiting.get(key);
     waiting.delete(key);
     entry?.timer?.cancel();
@@ -74,14 +73,16 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
     return entry;
   };
   const makeServer = (options: TlsOptions): Server => {
-    const server = createServer({ ...options, handshakeTimeout: 0, allowHalfOpen: true });
+    const server = createServer({ ...options, handshakeTimeout: 0 });
     server.on('secureConnection', (socket) => {
-      const entry = take(socket);
+      const entry = take(connectionKey(socket));
+      // From now on a client may close its side and still be answered.
+      socket.allowHalfOpen = true;
       if (entry) setCarrier(socket, entry.raw);
       if (entry) settle(socket, settings, entry);
       else socket.destroy();
     });
-    server.on('tlsClientError', (error, socket) => take(socket)?.listener.onFailed(error.message));
+    server.on('tlsClientError', (error, socket) => take(connectionKey(socket))?.listener.onFailed(error.message));
     return server;
   };
   const current = (): Servers | { missing: string } => {
@@ -115,15 +116,22 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
         raw.destroy();
         return listener.onFailed('no server name');
       }
+      // A socket that has been closed knows its ends no longer.
+      const key = connectionKey(raw);
       const end = (reason: string) => {
-        take(raw)?.listener.onFailed(reason);
+        take(key)?.listener.onFailed(reason);
         raw.destroy();
       };
       const common = hello?.alpn.some((name) => settings.alpn.includes(name)) ?? false;
       const timer = settings.handshakeMs > 0 ? clock.after(settings.handshakeMs, () => end('the handshake took too long')) : undefined;
-      const leave = handshakes.admit({ begin: () => void (common ? ready.withAlpn : ready.without).emit('connection', raw), giveUp: () => end('too many handshakes at once') });
-      waiting.set(connectionKey(raw), { raw, listener, ownUri: ready.material.ownUri, timer, leave });
-      raw.once('close', () => take(raw)?.listener.onFailed('connection closed during the handshake'));
+      const begin = () => {
+        // node:tls goes by it: whoever closes its side before the handshake is over has given it up.
+        raw.allowHalfOpen = false;
+        (common ? ready.withAlpn : ready.without).emit('connection', raw);
+      };
+      const leave = handshakes.admit({ begin, giveUp: () => end('too many handshakes at once') });
+      waiting.set(key, { raw, listener, ownUri: ready.material.ownUri, timer, leave });
+      raw.once('close', () => take(key)?.listener.onFailed('connection closed during the handshake'));
     },
     close: () => holder.close(),
   };
