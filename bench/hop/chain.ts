@@ -9,6 +9,7 @@ export interface Plan {
   /** Of the second proxy; only with certificates. */
   middlePort: number;
   upstreamPort: number;
+  upstreamPid: number;
   /** With them: two proxies, mutual TLS in the middle. */
   certificates?: HopCertificates;
   /** Default http1. tcp: bytes, not requests. */

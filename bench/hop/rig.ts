@@ -22,7 +22,7 @@ export async function withRig(options: RigOptions, use: (plan: Plan) => Promise<
   const upstream = await (options.upstream ?? ((home) => startUpstream(home, PORTS.upstream, BODY_BYTES)))(directory);
   try {
     const certificates = options.mtls === true ? await writeCertificates(join(directory, 'tls')) : undefined;
-    await use({ directory, listenPort: PORTS.listen, middlePort: PORTS.middle, upstreamPort: PORTS.upstream, certificates });
+    await use({ directory, listenPort: PORTS.listen, middlePort: PORTS.middle, upstreamPort: PORTS.upstream, upstreamPid: upstream.pid, certificates });
   } finally {
     await upstream.stop();
     rmSync(directory, { recursive: true, force: true });

@@ -1,0 +1,59 @@
+/** The other processes of the hostile row: the client that means well, and the attacker. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Measured } from './good-client.ts';
+
+const CLIENT = join(import.meta.dirname, 'good-client.ts');
+const ATTACKER = join(import.meta.dirname, 'attacker.ts');
+
+export interface GoodClient {
+  readonly pid: number;
+  measure(seconds: number): Promise<Measured>;
+  end(): void;
+}
+
+export function startGoodClient(port: number, perSecond: number, connections: number): GoodClient {
+  const child = spawn(process.execPath, ['--no-warnings', CLIENT, String(port), String(perSecond), String(connections)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout });
+  return {
+    pid: child.pid ?? 0,
+    async measure(seconds) {
+      child.stdin.write(`${seconds}\n`);
+      const [line] = (await once(lines, 'line')) as [string];
+      // Written by `good-client.ts`.
+      return JSON.parse(line) as Measured;
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
+export interface Attacker {
+  /** When all of its connections have been made once, or after `mostMs`. */
+  ready(mostMs: number): Promise<void>;
+  /** Stops it. @returns how many connections it took */
+  end(): Promise<number>;
+}
+
+/** It has the scheduling class of what may run when nobody else wants to (SCHED_IDLE): it would have a machine of its own. */
+export function startAttacker(name: string, port: number, seconds: number): Attacker {
+  const child = spawn('chrt', ['--idle', '0', process.execPath, '--no-warnings', ATTACKER, name, String(port), String(seconds)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  const isReady = Promise.withResolvers<void>();
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    if (output.includes('ready')) isReady.resolve();
+  });
+  const exited = exitOf(child);
+  return {
+    ready: (mostMs) => Promise.race([isReady.promise, exited, new Promise<void>((resolve) => setTimeout(resolve, mostMs))]),
+    async end() {
+      child.kill('SIGTERM');
+      await exited;
+      return Number(/\d+/.exec(output)?.[0] ?? 0);
+    },
+  };
+}
+
+const exitOf = (child: ChildProcess): Promise<void> => new Promise((resolve) => void child.once('exit', () => resolve()));
