@@ -117,6 +117,13 @@ test('a machine joins the mesh, is called, falls ill, recovers and leaves', asyn
     const { stdout } = await machine.run(['nft', 'list', 'ruleset']);
     assert.doesNotMatch(stdout, /15001/, 'nothing is captured any more');
   });
+  await t.test('with an Envoy it is the same', async () => {
+    const envoy = machine.spawn([join(ROOT, 'bin/lateen-machine'), directory, '--envoy']);
+    for (const host of ['vms', 'shop.example']) await eventually(async () => assert.deepEqual(await called(cluster, host), { status: 200, host: 'vm-1', caller: 'default' }), LONG);
+    await end(app);
+    await eventually(async () => assert.equal(await health(cluster), 'False'), LONG);
+    await end(envoy);
+  });
 });
 
 const health = (cluster: TestCluster): Promise<string> => cluster.kubectl('get', 'workloadentry', ENTRY, '-o', 'jsonpath={.status.conditions[?(@.type=="Healthy")].status}');
