@@ -110,21 +110,22 @@ export class HostPool implements Http1ClientHandler {
   /** The idle connection that was used last; those that the server may be about to close are given up. */
   #takeIdle(): Http1ClientConnection | undefined {
     for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
-      if (connection.usable && !this.#isStale(connection, this.#deps.clock.monotonic())) return connection;
+      if (connection.usable && !this.#isStale(connection)) return connection;
       connection.close();
     }
     return undefined;
   }
 
-  #isStale(connection: Http1ClientConnection, now: number): boolean {
+  #isStale(connection: Http1ClientConnection): boolean {
     const { idleTimeoutMs } = this.#settings.lifetime;
     const usableMs = Math.min(this.#idleLimit.usableMs(connection.idleLimitMs), idleTimeoutMs || Infinity);
-    return now - connection.idleSince >= usableMs || this.#isOld(connection, now);
+    return (usableMs < Infinity && this.#deps.clock.monotonic() - connection.idleSince >= usableMs) || this.#isOld(connection);
   }
 
-  #isOld(connection: Http1ClientConnection, now: number): boolean {
+  /** Looks at the clock only where there is a limit: twice for each request it would be. */
+  #isOld(connection: Http1ClientConnection): boolean {
     const { maxAgeMs } = this.#settings.lifetime;
-    return maxAgeMs > 0 && now - connection.openedAt >= maxAgeMs;
+    return maxAgeMs > 0 && this.#deps.clock.monotonic() - connection.openedAt >= maxAgeMs;
   }
 
   /** The waiter no longer wants a stream. */
@@ -138,7 +139,7 @@ export class HostPool implements Http1ClientHandler {
 
   /** Closes idle connections older than the idle timeout, or than the server leaves open. */
   sweep(now: number): void {
-    for (const connection of this.#idle.slice()) if (this.#isStale(connection, now)) connection.close();
+    for (const connection of this.#idle.slice()) if (this.#isStale(connection)) connection.close();
     for (const entry of this.#sessions.slice()) this.#retire(entry, now);
   }
 
@@ -172,7 +173,7 @@ export class HostPool implements Http1ClientHandler {
     this.#requestOver();
     if (!reusable) return this.#serveWaiting();
     const { maxRequests } = this.#settings.lifetime;
-    if ((maxRequests > 0 && connection.requests >= maxRequests) || this.#isOld(connection, this.#deps.clock.monotonic())) return connection.close();
+    if ((maxRequests > 0 && connection.requests >= maxRequests) || this.#isOld(connection)) return connection.close();
     this.#offer(connection);
   }
 
