@@ -11,10 +11,11 @@ export interface Loaded {
   readonly exports: unknown;
 }
 
-/** The kept code is taken only if it is of this V8 and its flags; a file of another name holds it for other contents. */
+/** Scripts are ASCII (see scripts.ts): nothing need be decoded. The kept code is taken only if it is of this V8 and its flags; a file of
+ * another name holds it for other contents. */
 export function loadScript(url: URL): Loaded {
   const filename = fileURLToPath(url);
-  const script = new Script(readFileSync(filename, 'utf8'), { filename, cachedData: keptCode(filename) });
+  const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData: keptCode(filename) });
   const module = { exports: {} };
   // What scripts.ts puts around it.
   (script.runInThisContext() as Wrapper)(module, createRequire(url), url.href);

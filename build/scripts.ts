@@ -1,6 +1,7 @@
 /** A program as one classic script, of which V8's code is kept after it has run: what was called then need not be compiled when the
  * program starts. Of modules Node keeps the code of the moment they are loaded, which has next to no functions in it, and a
  * module cannot be given any other. What the program imports later stays modules. */
+import { readFileSync } from 'node:fs';
 import { basename, dirname, extname, relative, resolve } from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
@@ -39,6 +40,9 @@ export async function buildScript({ source, outdir }: ScriptSource, options: Bui
   });
   const entry = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint !== undefined);
   if (!entry) throw new Error(`${source} has become no script`);
+  // The bundler escapes texts, but not what stands in regular expressions.
+  const foreign = /.{0,40}[^\0-\x7f].{0,40}/.exec(readFileSync(entry[0], 'utf8'));
+  if (foreign) throw new Error(`${entry[0]} is not ASCII, and is read as if it were: write an escape in ${foreign[0]}`);
   return { path: entry[0], later };
 }
 

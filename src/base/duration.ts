@@ -1,7 +1,7 @@
 /** Durations as people write them in Istio and Kubernetes objects: Go's syntax, `1h30m`, `1.5s`, `300ms`. */
 const UNIT_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-const WHOLE = /^([+-])?((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/;
-const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g;
+const WHOLE = /^([+-])?((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\xb5s|ms|s|m|h))+$/;
+const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\xb5s|ms|s|m|h)/g;
 
 /** Milliseconds, or undefined when the text is not a duration. `0` alone is allowed, as in Go. */
 export function parseDuration(text: string): number | undefined {
