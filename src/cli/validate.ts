@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { isError, issueText } from '../api/issue.ts';
 import { validateText } from '../api/validation/validate-text.ts';
+import { checkPatchValue } from '../control/patch/patch.ts';
 import { CliError } from './errors.ts';
 
 const collect = (value: string, previous: string[]) => [...previous, value];
@@ -13,7 +14,7 @@ export function validateCommand(): Command {
     .action((options: { filename: string[] }) => {
       let failed = 0;
       for (const file of options.filename) {
-        const issues = validateText(read(file));
+        const issues = validateText(read(file), { envoyValue: checkPatchValue });
         for (const issue of issues) process.stderr.write(`${isError(issue) ? 'Error' : 'Warning'}: ${file}: ${issueText(issue)}\n`);
         if (issues.some(isError)) failed++;
         else process.stdout.write(`${JSON.stringify(file)} is valid\n`);

@@ -16,10 +16,10 @@ export interface Finding extends Issue {
   readonly line: number;
 }
 
-/** @param context default: the objects of the text itself */
-export function validateText(text: string, context?: ValidationContext): Finding[] {
+/** References are followed within the text. */
+export function validateText(text: string, more: Pick<ValidationContext, 'envoyValue'> = {}): Finding[] {
   const { objects, problems } = readObjects(text);
-  const known = context ?? contextOf(objects.map(({ object }) => object));
+  const known = { ...contextOf(objects.map(({ object }) => object)), ...more };
   const broken = problems.map((message): Finding => ({ severity: 'error', path: '', message, line: Number(/^line (\d+)/.exec(message)?.[1] ?? 1) }));
   return [...broken, ...objects.flatMap(({ object, line }) => validateWhole(object, known).map((issue): Finding => ({ ...issue, object, line })))];
 }
