@@ -20,7 +20,14 @@ function take(bytes: number): number {
 
 /** Linux: urandom(4). It never waits, and gives as much as is asked for. */
 function fill(buffer: Buffer): void {
-  const fd = openSync('/dev/urandom', 'r');
+  let fd: number;
+  try {
+    fd = openSync('/dev/urandom', 'r');
+  } catch {
+    // Clients may have taken all descriptors: node:crypto needs none.
+    process.getBuiltinModule('node:crypto').randomFillSync(buffer);
+    return;
+  }
   try {
     for (let filled = 0; filled < buffer.length; ) filled += readSync(fd, buffer, filled, buffer.length - filled, null);
   } finally {

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log, LogLevel, LogLevels } from '../base/log.ts';
 import type { Look } from './admin/proxy-view.ts';
 import type { ProxySettings } from './bootstrap/settings.ts';
+import { mostClients } from './net/descriptor-share.ts';
 import type { BindOptions, DataPath, ProxyRuntime, StateWanted } from './runtime-contract.ts';
 import { createRuntime } from './runtime.ts';
 import type { SecretSource } from './secret-source.ts';
@@ -58,7 +59,7 @@ export class LocalTraffic implements Traffic {
       log: log.scope('proxy'),
       bind,
       node: { id: settings.nodeId, cluster: settings.nodeCluster, metadata: settings.metadata },
-      maxConnections: settings.maxConnections,
+      maxConnections: Math.min(settings.maxConnections, mostClients()),
       maxHandshakes: Math.ceil(settings.maxHandshakes / (among?.count ?? 1)),
       env,
       shared: among?.shared,

@@ -120,7 +120,7 @@ export interface ProxySettings {
   readonly drainMs: number;
   /** Of Envoy: how long connections go on that a listener had before it was changed; drainDuration, 45 s. */
   readonly listenerDrainMs: number;
-  /** Clients connected at once. `runtimeValues` of the proxy configuration: `overload.global_downstream_max_connections`. */
+  /** Clients connected at once. `runtimeValues` of the proxy configuration: `overload.global_downstream_max_connections`. Our own proxy takes no more than leave a quarter of its descriptors. */
   readonly maxConnections: number;
   /** TLS handshakes with clients in progress at once; default 2000. `runtimeValues`: `lateen.max_downstream_tls_handshakes`; Envoy has no such limit. */
   readonly maxHandshakes: number;
