@@ -49,8 +49,8 @@ const OPTIONS: BuildOptions = {
   logLevel: 'warning',
 };
 
-/** The images of the proxies run several small programs besides the proxy (capture, probes): each loads only its own part. */
-const SPLIT = ['proxy', 'agent'];
+/** Its image runs several small programs besides the agent (capture, probes): each loads only its own part. */
+const SPLIT = ['agent'];
 
 /** The proxy itself. */
 const PROXY = { source: 'src/proxy/run.ts', exports: ['runProxy'], outdir: 'dist/parts/proxy' };
@@ -58,20 +58,18 @@ const PROXY = { source: 'src/proxy/run.ts', exports: ['runProxy'], outdir: 'dist
 export async function buildBundles(): Promise<{ readonly proxyScript: string }> {
   const present = Object.entries(ENTRIES).filter(([, source]) => existsSync(source));
   rmSync('dist/parts', { recursive: true, force: true });
-  const whole = Object.fromEntries(present.filter(([name]) => !SPLIT.includes(name)));
+  const some = (has: (name: string) => boolean) => Object.fromEntries(present.filter(([name]) => has(name)));
   const proxy = await buildScript(PROXY, OPTIONS);
   const later = Object.fromEntries(Array.from(proxy.later, ([name, source]) => [`parts/proxy/${name}`, source]));
   // Each by itself: what one has in common with the other must not cut it into more files.
-  const split = present.filter(([name]) => SPLIT.includes(name)).map(([name, source]) =>
-    build({
-      ...OPTIONS,
-      entryPoints: { [name]: source, ...(name === 'proxy' ? later : {}) },
-      splitting: true,
-      chunkNames: `parts/${name}/[name]-[hash]`,
-      plugins: [...(name === 'proxy' ? [scriptFor(PROXY, proxy)] : []), builtins],
-    }),
-  );
-  await Promise.all([build({ ...OPTIONS, entryPoints: whole }), ...split]);
+  const split = (name: string, entryPoints: Readonly<Record<string, string>>) => build({ ...OPTIONS, entryPoints, splitting: true, chunkNames: `parts/${name}/[name]-[hash]` });
+  await Promise.all([
+    build({ ...OPTIONS, entryPoints: some((name) => name !== 'proxy' && !SPLIT.includes(name)) }),
+    // One file with all the small programs of its image: each file more takes a sidecar a millisecond to begin, and they are small beside the script.
+    build({ ...OPTIONS, entryPoints: some((name) => name === 'proxy'), plugins: [scriptFor(PROXY, proxy, 'dist'), builtins] }),
+    split('proxy', later),
+    ...SPLIT.map((name) => split(name, some((other) => other === name))),
+  ]);
   cpSync(join(GENERATED, DESCRIPTORS), join('dist', DESCRIPTORS));
   for (const name of PACKAGES) {
     rmSync(`dist/node_modules/${name}`, { recursive: true, force: true });

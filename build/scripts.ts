@@ -9,7 +9,7 @@ export interface ScriptSource {
   readonly source: string;
   /** What the program imports of it. */
   readonly exports: readonly string[];
-  /** Directory of the script, and of the chunk that loads it; modules that it imports later are expected there as `NAME.js`. */
+  /** Directory of the script; modules that it imports later are expected there as `NAME.js`. */
   readonly outdir: string;
 }
 
@@ -63,13 +63,14 @@ function importedLater(later: Map<string, string>): Plugin {
   };
 }
 
-/** Where the source is imported, its script is loaded instead. */
-export function scriptFor({ source, exports, outdir }: ScriptSource, script: BuiltScript): Plugin {
+/** Where the source is imported, its script is loaded instead.
+ * @param from directory of the file that loads it; default: that of the script */
+export function scriptFor({ source, exports, outdir }: ScriptSource, script: BuiltScript, from = outdir): Plugin {
   const namespace = 'script';
   const wanted = resolve(source);
   const contents = [
     `import { loadScript } from ${JSON.stringify(resolve('build/load-script.ts'))};`,
-    `export const { ${exports.join(', ')} } = loadScript(new URL(${JSON.stringify(`./${relative(outdir, script.path)}`)}, import.meta.url)).exports;`,
+    `export const { ${exports.join(', ')} } = loadScript(new URL(${JSON.stringify(`./${relative(from, script.path)}`)}, import.meta.url)).exports;`,
   ].join('\n');
   return {
     name: 'script-for',
