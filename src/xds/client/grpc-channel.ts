@@ -1,7 +1,7 @@
 /** gRPC as a client: one connection, bidirectional streams and unary calls, keep-alive by PING; on our own HTTP/2. A sidecar keeps
  * one ADS stream and asks for one certificate now and then: for that, @grpc/grpc-js costs 6 MB of memory and 60 ms of start more
  * than node:http2, and that 1 MB and 4 ms more than what the proxy has anyway. No retries, balancing or name resolution in here. */
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { systemClock } from '../../base/clock.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -159,7 +159,8 @@ function openSocket({ host, port, tls }: ChannelOptions): Socket {
     host,
     port,
     ca: tls.trustedCaPem,
-    servername: tls.serverName,
+    // RFC 6066 §3: an address is no name; the certificate is then checked for the address that is called.
+    ...(isIP(tls.serverName) === 0 ? { servername: tls.serverName } : {}),
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['h2'],
     ...(tls.client ? { cert: tls.client.certificateChainPem, key: tls.client.keyPem } : {}),
