@@ -22,7 +22,7 @@ const NONE: Readonly<Record<string, string>> = {
   DO: 'of drop_overloads in endpoints, which no object leads to',
   UDO: 'the same, where everything is dropped',
   RFCF: 'of the cache filter, which no object leads to',
-  NFCF: 'of filters that are fetched apart (ECDS): our control plane sends none so',
+  NFCF: 'of filters that are fetched apart (ECDS) and are not there: what names them comes after them, and waits for them',
 };
 
 function flagsOf(step: Step): string[] {

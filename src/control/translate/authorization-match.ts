@@ -1,5 +1,6 @@
 /** The single conditions of AuthorizationPolicies as Envoy matchers. A value is exact, `prefix*`, `*suffix`, or `*` for "is
  * there". Texts of users go into typed matchers, never into a regular expression. */
+import { parseCidr } from '../../base/cidr.ts';
 import { pathProblem } from '../../api/validation/authorization-policy.ts';
 import type { HeaderMatcherSchema } from '../../xds/generated/envoy/config/route/v3/route_components_pb.js';
 import type { PermissionSchema, PrincipalSchema } from '../../xds/generated/envoy/config/rbac/v3/rbac_pb.js';
@@ -57,9 +58,14 @@ export const trustDomainPrincipal = (value: string): PrincipalInit =>
   authenticated(value.startsWith('*') && value !== '*' ? contains(`${value.slice(1)}/ns/`) : { matchPattern: { case: 'prefix', value: `${SPIFFE}${value.endsWith('*') ? value.slice(0, -1) : `${value}/`}` } });
 
 /** Of the connection. */
-export const sourceIp = (value: string): PrincipalInit => ({ identifier: { case: 'directRemoteIp', value: cidrRange(value) } });
+function range(value: string): ReturnType<typeof cidrRange> {
+  if (!parseCidr(value)) throw new Error(`"${value}" is not an address or a range`);
+  return cidrRange(value);
+}
+
+export const sourceIp = (value: string): PrincipalInit => ({ identifier: { case: 'directRemoteIp', value: range(value) } });
 /** Of the original client, by X-Forwarded-For or the PROXY protocol. */
-export const remoteIp = (value: string): PrincipalInit => ({ identifier: { case: 'remoteIp', value: cidrRange(value) } });
+export const remoteIp = (value: string): PrincipalInit => ({ identifier: { case: 'remoteIp', value: range(value) } });
 
 export const headerPrincipal = (name: string, value: string): PrincipalInit => ({ identifier: { case: 'header', value: headerValue(name, value) } });
 
@@ -104,8 +110,13 @@ export function filterMetadata(filter: string, key: string, value: string): Prin
 
 export const host = (value: string): PermissionInit => ({ rule: { case: 'header', value: headerValue(':authority', value, true) } });
 export const method = (value: string): PermissionInit => ({ rule: { case: 'header', value: headerValue(':method', value) } });
-export const port = (value: string): PermissionInit => ({ rule: { case: 'destinationPort', value: Number(value) } });
-export const destinationIp = (value: string): PermissionInit => ({ rule: { case: 'destinationIp', value: cidrRange(value) } });
+export function port(value: string): PermissionInit {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new Error(`"${value}" is not a port`);
+  return { rule: { case: 'destinationPort', value: number } };
+}
+
+export const destinationIp = (value: string): PermissionInit => ({ rule: { case: 'destinationIp', value: range(value) } });
 export const serverName = (value: string): PermissionInit => ({ rule: { case: 'requestedServerName', value: textMatcher(value) } });
 
 /** `/a/{*}/b` and `/a/{**}` are templates: one segment, any number of segments. */

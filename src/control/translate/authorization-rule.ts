@@ -2,6 +2,7 @@
 import type { AuthorizationCondition, AuthorizationRule, Operation, Source } from '../../api/authorization-policy.ts';
 import type { MeshConfig } from '../../api/mesh-config.ts';
 import type { PolicySchema } from '../../xds/generated/envoy/config/rbac/v3/rbac_pb.js';
+import { errorText } from '../../base/errors.ts';
 import * as match from './authorization-match.ts';
 import type { PermissionInit, PrincipalInit } from './authorization-match.ts';
 import type { Init } from './message.ts';
@@ -15,6 +16,9 @@ export interface RuleOptions {
   /** On TCP only what TCP shows counts. A rule that needs more is left out when it allows (`drop`); when it denies, the rest
    * of it stays in force (`keep`), which denies more. */
   readonly tcp?: 'drop' | 'keep';
+  /** Of rules that deny or ask: told of what cannot be understood, which then holds for every call, so that more is refused and never
+   * less (Istio: checkError). Without it such a rule cannot be built. */
+  readonly widened?: (problem: string) => void;
 }
 
 /** A field that lists values, its negation, and what one value becomes. */
@@ -90,8 +94,31 @@ function conditionTerms({ key, values, notValues: not }: AuthorizationCondition,
     case 'destination.ip': return to(match.destinationIp);
     case 'destination.port': return to(match.port);
     case 'connection.sni': return to(match.serverName);
-    default: throw new Error(`unknown condition "${key}"`);
+    default:
+      if (!options.widened) throw new Error(`unknown condition "${key}"`);
+      options.widened(`unknown condition "${key}"`);
+      return { permissions: [], principals: [] };
   }
+}
+
+interface Read<M> {
+  readonly values: readonly M[];
+  readonly not: readonly M[];
+}
+
+/** A list of which one value cannot be understood might mean any. */
+function read<M>({ values = [], not = [], make }: Term<M>, { widened }: RuleOptions): Read<M> {
+  if (!widened) return { values: values.map(make), not: not.map(make) };
+  const tried = (list: readonly string[]) => list.flatMap((value) => {
+    try {
+      return [make(value)];
+    } catch (error) {
+      widened(errorText(error));
+      return [];
+    }
+  });
+  const understood = tried(values);
+  return { values: understood.length === values.length ? understood : [], not: tried(not) };
 }
 
 /** Terms that say something and that the protocol can answer. */
@@ -103,19 +130,19 @@ function usable<M>(terms: readonly Term<M>[], options: RuleOptions): Term<M>[] {
 }
 
 function allPermissions(terms: readonly Term<PermissionInit>[], options: RuleOptions): PermissionInit {
-  const or = (list: PermissionInit[]): PermissionInit => ({ rule: { case: 'orRules', value: { rules: list } } });
-  const rules = usable(terms, options).flatMap(({ values = [], not = [], make }): PermissionInit[] => [
-    ...(values.length > 0 ? [or(values.map(make))] : []),
-    ...(not.length > 0 ? [{ rule: { case: 'notRule' as const, value: or(not.map(make)) } }] : []),
+  const or = (list: readonly PermissionInit[]): PermissionInit => ({ rule: { case: 'orRules', value: { rules: [...list] } } });
+  const rules = usable(terms, options).map((term) => read(term, options)).flatMap(({ values, not }): PermissionInit[] => [
+    ...(values.length > 0 ? [or(values)] : []),
+    ...(not.length > 0 ? [{ rule: { case: 'notRule' as const, value: or(not) } }] : []),
   ]);
   return { rule: { case: 'andRules', value: { rules: rules.length > 0 ? rules : [{ rule: { case: 'any', value: true } }] } } };
 }
 
 function allPrincipals(terms: readonly Term<PrincipalInit>[], options: RuleOptions): PrincipalInit {
-  const or = (list: PrincipalInit[]): PrincipalInit => ({ identifier: { case: 'orIds', value: { ids: list } } });
-  const ids = usable(terms, options).flatMap(({ values = [], not = [], make }): PrincipalInit[] => [
-    ...(values.length > 0 ? [or(values.map(make))] : []),
-    ...(not.length > 0 ? [{ identifier: { case: 'notId' as const, value: or(not.map(make)) } }] : []),
+  const or = (list: readonly PrincipalInit[]): PrincipalInit => ({ identifier: { case: 'orIds', value: { ids: [...list] } } });
+  const ids = usable(terms, options).map((term) => read(term, options)).flatMap(({ values, not }): PrincipalInit[] => [
+    ...(values.length > 0 ? [or(values)] : []),
+    ...(not.length > 0 ? [{ identifier: { case: 'notId' as const, value: or(not) } }] : []),
   ]);
   return { identifier: { case: 'andIds', value: { ids: ids.length > 0 ? ids : [{ identifier: { case: 'any', value: true } }] } } };
 }

@@ -120,3 +120,20 @@ for (const { name, layer, outs = ['out'], config = {}, isNarrow } of CASES) {
     }
   });
 }
+
+test('of what cannot be understood a rule that denies denies more, one that allows allows less', () => {
+  const policy = (action: string, rule: string) => `{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p, namespace: foo}, spec: {action: ${action}, rules: [${rule}]}}`;
+  const call: RbacCall = { directIp: '10.1.1.1', remoteIp: '10.1.1.1', destinationIp: '10.0.0.1', port: 80, sni: '', headers: { ':method': 'GET', ':authority': 'a' }, path: '/a', metadata: {} };
+  const matches = (yaml: string, at: Partial<RbacCall> = {}) => ours(yaml, 'http', {}).rules.some(({ policies }) => Object.values(policies).some((p) => policyMatches(p, { ...call, ...at })));
+  for (const [what, rule, other] of [
+    ['an address', '{from: [{source: {ipBlocks: ["10.9.0.0/16", "10.0.0.0/99"]}}], to: [{operation: {paths: ["/a"]}}]}', { path: '/b' }],
+    ['a port', '{to: [{operation: {ports: ["http"], paths: ["/a"]}}]}', { path: '/b' }],
+    ['a condition', '{when: [{key: source.weather, values: [rain]}], to: [{operation: {paths: ["/a"]}}]}', { path: '/b' }],
+    ['a template of paths', '{to: [{operation: {paths: ["/x{*}"], methods: [GET]}}]}', { headers: { ':method': 'POST', ':authority': 'a' } }],
+    ['an exception', '{from: [{source: {notIpBlocks: ["10.1.1.1/99"]}}], to: [{operation: {paths: ["/a"]}}]}', { path: '/b' }],
+  ] as const) {
+    assert.equal(matches(policy('DENY', rule)), true, `DENY, ${what}: holds for any`);
+    assert.equal(matches(policy('DENY', rule), other), false, `DENY, ${what}: the rest of the rule still counts`);
+    assert.equal(matches(policy('ALLOW', rule)), false, `ALLOW, ${what}: the rule allows nothing`);
+  }
+});
