@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { eventually } from '../../testkit/eventually.ts';
-import { OUTCOMES_METADATA } from '../../xds/agent-contract.ts';
+import { OUTCOMES_METADATA, RUNTIME_LAYER, RUNTIME_METADATA } from '../../xds/agent-contract.ts';
 import { yamlMesh } from '../registry/testing/yaml-mesh.ts';
 import type { MeshInputs } from '../registry/snapshot.ts';
 import { startHarness, type AdsHarness } from './testing/ads-harness.ts';
@@ -30,7 +30,7 @@ function play(harness: AdsHarness, inputs: MeshInputs, { kind, workload, namespa
   const pod = inputs.pods.find((p) => p.metadata.namespace === namespace && p.metadata.name.startsWith(`${workload}-abc`));
   assert.ok(pod, `no pod of ${workload}`);
   const id = `${kind}~${pod.status?.podIP}~${pod.metadata.name}.${namespace}~${namespace}.svc.cluster.local`;
-  return startEnvoy({ binary: binary ?? '', socket: harness.socket, node: { id, metadata: { NAMESPACE: namespace, LABELS: pod.metadata.labels, WORKLOAD_NAME: workload, [OUTCOMES_METADATA]: '/dev/null' } } });
+  return startEnvoy({ binary: binary ?? '', socket: harness.socket, node: { id, metadata: { NAMESPACE: namespace, LABELS: pod.metadata.labels, WORKLOAD_NAME: workload, [OUTCOMES_METADATA]: '/dev/null', [RUNTIME_METADATA]: RUNTIME_LAYER } } });
 }
 
 /** Waits until every Envoy has answered all there is for it, and tells what they refused. */
