@@ -19,6 +19,7 @@ import { eventually } from '../testkit/eventually.ts';
 import { httpUpstream } from '../testkit/loopback.ts';
 import { DELTA_ADS_PATH } from '../xds/client/ads-client.ts';
 import { ClusterSchema, Cluster_DiscoveryType } from '../xds/generated/envoy/config/cluster/v3/cluster_pb.js';
+import { ClusterLoadAssignmentSchema } from '../xds/generated/envoy/config/endpoint/v3/endpoint_pb.js';
 import { ListenerSchema } from '../xds/generated/envoy/config/listener/v3/listener_pb.js';
 import { RouterSchema } from '../xds/generated/envoy/extensions/filters/http/router/v3/router_pb.js';
 import { HttpConnectionManagerSchema } from '../xds/generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
@@ -34,13 +35,14 @@ const CLUSTER = 'outbound|80||web.default.svc.cluster.local';
 const raw = { requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: (b: Buffer) => b, responseDeserialize: (b: Buffer) => b };
 const pack = <D extends DescMessage>(schema: D, init: MessageInitShape<D>) => anyPack(schema, create(schema, init));
 
-function resources(upstreamPort: number) {
+function resources(upstreamPort: number, isApart = false) {
   const address = (portValue: number) => ({ address: { case: 'socketAddress', value: { address: '127.0.0.1', portSpecifier: { case: 'portValue', value: portValue } } } }) as const;
   const cluster = pack(ClusterSchema, {
     name: CLUSTER,
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    clusterDiscoveryType: { case: 'type', value: isApart ? Cluster_DiscoveryType.EDS : Cluster_DiscoveryType.STATIC },
+    ...(isApart ? { edsClusterConfig: { edsConfig: { configSourceSpecifier: { case: 'ads', value: {} } } } } : {}),
     metadata: { filterMetadata: { istio: { services: [{ host: 'web.default.svc.cluster.local', name: 'web', namespace: 'default' }] } } },
-    loadAssignment: { clusterName: CLUSTER, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address(upstreamPort) } } }] }] },
+    loadAssignment: isApart ? undefined : { clusterName: CLUSTER, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address(upstreamPort) } } }] }] },
   });
   const manager = pack(HttpConnectionManagerSchema, {
     statPrefix: 'outbound',
@@ -52,11 +54,23 @@ function resources(upstreamPort: number) {
   return new Map([[TypeUrl.Cluster as string, [{ name: CLUSTER, version: '1', resource: cluster }]], [TypeUrl.Listener as string, [{ name: 'out', version: '1', resource: listener }]], [TypeUrl.NameTable as string, [{ name: 'web', version: '1', resource: names }]]]);
 }
 
+/** The endpoints of the cluster apart from it. */
+function named(upstreamPort: number) {
+  const endpoint = { address: { address: { case: 'socketAddress', value: { address: '127.0.0.1', portSpecifier: { case: 'portValue', value: upstreamPort } } } } } as const;
+  return [{ name: CLUSTER, version: '1', resource: pack(ClusterLoadAssignmentSchema, { clusterName: CLUSTER, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: endpoint } }] }] }) }];
+}
+
+interface Foreign {
+  /** What was asked for of endpoints. */
+  readonly asked: string[];
+  readonly byName: ReadonlyMap<string, ReturnType<typeof named>>;
+}
+
 /** CA and ADS on one TLS port, as istiod has them on 15012. */
-async function startControlPlane(t: TestContext, upstreamPort: number) {
+async function startControlPlane(t: TestContext, upstreamPort: number, foreign?: Foreign) {
   const ca = createAuthority({ commonName: 'root', lifetimeMs: 3_600_000 });
   const tls = ca.issue({ sans: { dns: ['localhost'] }, lifetimeMs: 3_600_000, usages: ['server'] });
-  const known = resources(upstreamPort);
+  const known = resources(upstreamPort, foreign !== undefined);
   const health: string[] = [];
   const server = new Server();
   server.addService({
@@ -74,6 +88,12 @@ async function startControlPlane(t: TestContext, upstreamPort: number) {
         const request = fromBinary(DeltaDiscoveryRequestSchema, bytes);
         if (request.typeUrl === TypeUrl.Health) return void health.push(request.errorDetail?.message ?? 'well');
         if (request.responseNonce !== '') return;
+        const byName = foreign?.byName.get(request.typeUrl);
+        if (byName) {
+          foreign?.asked.push([...request.resourceNamesSubscribe.map((name) => `+${name}`), ...request.resourceNamesUnsubscribe.map((name) => `-${name}`)].join(' '));
+          if (request.resourceNamesSubscribe.includes('*')) return;
+          known.set(request.typeUrl, byName.filter(({ name }) => request.resourceNamesSubscribe.includes(name)));
+        }
         stream.write(Buffer.from(toBinary(DeltaDiscoveryResponseSchema, create(DeltaDiscoveryResponseSchema, { typeUrl: request.typeUrl, nonce: request.typeUrl, resources: known.get(request.typeUrl) ?? [] }))));
       });
     },
@@ -136,6 +156,17 @@ test('a sidecar gets its identity and configuration, serves, counts, and goes on
   await eventually(async () => assert.deepEqual(await second.call('/c'), [200, 'you asked for /c']));
   const { status, body } = await second.page('readiness', '/healthz/ready');
   assert.deepEqual([status, /certificate/.test(body)], [503, true], 'it serves, and says that it has no identity');
+});
+
+/** A control plane that does as Envoy expects and no more: everything of clusters and listeners, the rest by name. */
+test('a control plane that does not know * for endpoints is asked by name', async (t) => {
+  const upstream = await startUpstream(t);
+  const asked: string[] = [];
+  const control = await startControlPlane(t, upstream, { asked, byName: new Map([[TypeUrl.Endpoints as string, named(upstream)]]) });
+  const { page, call } = await startSidecar(t, control, makeDirectory(t));
+  await eventually(async () => assert.deepEqual(await page('readiness', '/healthz/ready'), { status: 200, body: '' }));
+  assert.deepEqual(await call('/a'), [200, 'you asked for /a']);
+  assert.deepEqual(asked, ['+*', `+${CLUSTER} -*`]);
 });
 
 test('draining lets the request under way finish and makes the proxy unready', async (t) => {

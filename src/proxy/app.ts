@@ -82,7 +82,10 @@ class App implements ProxyApp, ProxyView {
   readonly ports = new Map<PortName, number>();
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #wholeTypes: readonly string[];
+  #wholeTypes: readonly string[];
+  /** Endpoints that clusters wait for; whether any have come. */
+  #endpointNames: ReadonlySet<string> = new Set();
+  #endpointsCame = false;
   readonly #ads: AdsClient;
   readonly #pages: readonly (readonly [PageName, HttpService])[];
   readonly #onQuit: () => void;
@@ -122,6 +125,7 @@ class App implements ProxyApp, ProxyView {
   async start(): Promise<void> {
     this.#traffic.start();
     this.runtime.onInterest((typeUrl, names) => {
+      if (typeUrl === TypeUrl.Endpoints) this.#endpointNames = names;
       if (!this.#wholeTypes.includes(typeUrl)) this.#ads.setNames(typeUrl, names);
     });
     this.runtime.onPortFree((name) => this.#ads.askAgain(TypeUrl.Listener, name));
@@ -232,7 +236,18 @@ class App implements ProxyApp, ProxyView {
   #apply(update: ResourceUpdate): readonly Rejected[] | Promise<readonly Rejected[]> {
     if (update.typeUrl === TypeUrl.NameTable && this.#dns) return this.#dns.apply(update);
     const rejected = this.runtime.apply(update);
-    return this.runtime.bound()?.then((more) => [...rejected, ...more]) ?? rejected;
+    if (update.typeUrl === TypeUrl.Endpoints && update.upserted.length > 0) this.#endpointsCame = true;
+    const bound = this.runtime.bound();
+    if (update.typeUrl === TypeUrl.Listener) void Promise.resolve(bound).then(() => this.#checkEndpoints());
+    return bound?.then((more) => [...rejected, ...more]) ?? rejected;
+  }
+
+  /** Our control plane sends endpoints before listeners, unasked. One that does not know `*` for them has to be asked by name, as Envoy does. */
+  #checkEndpoints(): void {
+    if (this.#endpointsCame || this.#endpointNames.size === 0 || !this.#wholeTypes.includes(TypeUrl.Endpoints)) return;
+    this.#log.info('no endpoints have come with the clusters: they are asked for by name', { clusters: this.#endpointNames.size });
+    this.#wholeTypes = this.#wholeTypes.filter((typeUrl) => typeUrl !== TypeUrl.Endpoints);
+    this.#ads.askByName(TypeUrl.Endpoints, this.#endpointNames);
   }
 
   async #drain(): Promise<void> {

@@ -47,6 +47,9 @@ export interface AdsClient {
   /** Loads what was in force before and starts to connect; does not wait for the control plane. */
   start(): Promise<void>;
   setNames(typeUrl: string, names: ReadonlySet<string>): void;
+  /** For a type of which everything was asked for, of a control plane that does not know this: from now on these are wanted. They are not
+   * kept for the next start, which must find out again. */
+  askByName(typeUrl: string, names: ReadonlySet<string>): void;
   /** For a resource that was refused for a reason that is gone. */
   askAgain(typeUrl: string, name: string): void;
   /** Tells how the application is: now, and again on each new stream. */
@@ -70,6 +73,7 @@ class DeltaAdsClient implements AdsClient {
   #health: HealthReport | undefined;
   /** Responses of a type that wait for what they led to; answered in their order. */
   readonly #unanswered = new Map<string, Promise<void>>();
+  readonly #notKept = new Set<string>();
   #retry: Timer | undefined;
   #closed = false;
   #status = { connected: false, connects: 0, updates: 0, rejects: 0, lastError: undefined as string | undefined };
@@ -97,6 +101,11 @@ class DeltaAdsClient implements AdsClient {
   setNames(typeUrl: string, names: ReadonlySet<string>): void {
     const request = this.#session.setNames(typeUrl, names);
     if (request) this.#send(request);
+  }
+
+  askByName(typeUrl: string, names: ReadonlySet<string>): void {
+    this.#notKept.add(typeUrl);
+    this.setNames(typeUrl, names);
   }
 
   askAgain(typeUrl: string, name: string): void {
@@ -215,6 +224,7 @@ class DeltaAdsClient implements AdsClient {
       this.#status.rejects += 1;
       this.#deps.log.warn('refused a part of the configuration; its last good version stays in force', { typeUrl: update.typeUrl, rejected });
     }
+    if (this.#notKept.has(update.typeUrl)) return;
     this.#deps.lastGood?.note({
       typeUrl: update.typeUrl,
       upserted: update.upserted.filter((r) => !refused.has(r.name)),

@@ -69,7 +69,8 @@ export class DeltaSession {
     this.#types.set(typeUrl, state);
     const before = state.names ?? new Set<string>();
     const subscribe = [...names].filter((name) => !before.has(name));
-    const unsubscribe = [...before].filter((name) => !names.has(name));
+    // Who asked for everything does so no more.
+    const unsubscribe = state.names === undefined ? EVERYTHING : [...before].filter((name) => !names.has(name));
     state.names = new Set(names);
     for (const name of unsubscribe) state.versions.delete(name);
     if (!this.#isOpen) return undefined;
