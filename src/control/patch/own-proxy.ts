@@ -17,7 +17,7 @@ const EXTENSIONS: ReadonlySet<string> = new Set([
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions', 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', 'envoy.extensions.outlier_detection_monitors.consecutive_errors.v3.ConsecutiveErrors',
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin', 'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest', 'envoy.extensions.load_balancing_policies.random.v3.Random',
   'envoy.extensions.load_balancing_policies.maglev.v3.Maglev', 'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash',
-  'envoy.extensions.access_loggers.file.v3.FileAccessLog', 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog', 'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+  'envoy.extensions.access_loggers.file.v3.FileAccessLog', 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
   'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig', 'envoy.config.trace.v3.OpenTelemetryConfig', 'envoy.config.trace.v3.ZipkinConfig',
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
   'stats.PluginConfig', 'io.istio.http.peer_metadata.Config', 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', 'istio.envoy.config.filter.http.alpn.v2alpha1.Config', 'envoy.tcp.metadataexchange.config.MetadataExchange',
@@ -92,8 +92,10 @@ const isIn = (table: FieldTable, { type, field }: Written): boolean => field !==
 /** True of an extension that our own proxy reads. */
 export const hasExtension = (type: string): boolean => EXTENSIONS.has(type);
 
-/** For the test of these tables. */
+/** For the tests of these tables, which compare them with the proxy’s sources. */
 export const namedFields = (): (readonly [type: string, fields: ReadonlySet<string>])[] => [...USELESS, ...REFUSES];
+export const uselessNames = (): FieldTable => USELESS;
+export const namedExtensions = (): ReadonlySet<string> => EXTENSIONS;
 
 const WAY_OUT = 'the other proxies get it; with Envoy as the proxy it is in effect';
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import { TAKES_VIRTUAL_HOSTS } from '../../xds/type-urls.ts';
 import { messageTypes } from '../../xds/message-types.ts';
 import { FILTER_TYPES } from '../../proxy/filters/registry.ts';
-import { hasExtension, namedFields } from './own-proxy.ts';
+import { hasExtension, namedExtensions, namedFields, uselessNames } from './own-proxy.ts';
 import { patchedMesh, type PatchedMesh, type Who } from './testing/patched.ts';
 
 const HCM = 'envoy.filters.network.http_connection_manager';
@@ -185,8 +186,45 @@ test('the table of what our own proxy does not look at names fields that there a
   assert.deepEqual(wrong, []);
 });
 
+/** All of the proxy that reads configuration. */
+const proxySources = ((root) =>
+  readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !/\.test\.ts$|^generated|^testkit/.test(file))
+    .map((file) => readFileSync(new URL(file, root), 'utf8'))
+    .join('\n'))(new URL('../../proxy/', import.meta.url));
+
 test('the control plane knows which filters our own proxy has', () => {
   assert.deepEqual(FILTER_TYPES.filter((type) => !hasExtension(type)), []);
+  const http = [...namedExtensions()].filter((type) => type.startsWith('envoy.extensions.filters.http.'));
+  assert.deepEqual(http.filter((type) => !FILTER_TYPES.includes(type)), []);
+  // By the name of the predicate, not of its configuration.
+  const byName = ['envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'];
+  assert.deepEqual([...namedExtensions()].filter((type) => !proxySources.includes(type.slice(type.lastIndexOf('.') + 1))), byName, 'nothing in the proxy has this name');
+});
+
+/** What has these names in the proxy is of other messages, or its own. */
+const NAMESAKES: Readonly<Record<string, readonly string[]>> = {
+  'envoy.config.cluster.v3.Cluster': ['filters'],
+  'envoy.config.listener.v3.Listener': ['reuse_port'],
+  'envoy.config.route.v3.Route': ['tracing'],
+  'envoy.config.route.v3.RouteAction': ['cors'],
+  'envoy.config.route.v3.RouteConfiguration': ['request_mirror_policies', 'typed_per_filter_config'],
+  'envoy.config.route.v3.VirtualHost': ['matcher', 'cors'],
+  'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz': ['filter_enabled'],
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': ['filter_metadata'],
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails': ['chain'],
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': ['filters'],
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': ['http_filters'],
+};
+
+test('a field that our own proxy begins to look at is no longer said to be without effect', () => {
+  const camel = (name: string) => name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const isRead = (name: string) => new RegExp(`\\b[a-z][A-Za-z]*\\??\\.${camel(name)}\\b|[{,] ${camel(name)}[ ,}:]`).test(proxySources);
+  const read = [...uselessNames()].flatMap(([type, fields]) => {
+    const names = [...fields].filter((name) => isRead(name));
+    return names.length === 0 ? [] : [[type, names] as const];
+  });
+  assert.deepEqual(Object.fromEntries(read.toSorted()), NAMESAKES);
 });
 
 test('proxies that no EnvoyFilter is meant for get the very resources that they would get without one', () => {
