@@ -97,8 +97,12 @@ test('both threads serve, and what they count is told as one', async (t) => {
   assert.equal(each.length, 2);
   assert.equal(sum(each), CONNECTIONS);
   assert.ok(each.every((count) => count > 0), `connections of each thread: ${each.join(', ')}`);
-  const metrics = await gateway.admin('/stats/prometheus');
-  assert.deepEqual([...metrics.matchAll(/^istio_requests_total\{.* (\d+)$/gm)].map(([, count]) => Number(count)), [CONNECTIONS]);
+  // A client may have its answer a moment before it is counted.
+  const metrics = await eventually(async () => {
+    const text = await gateway.admin('/stats/prometheus');
+    assert.deepEqual([...text.matchAll(/^istio_requests_total\{.* (\d+)$/gm)].map(([, count]) => Number(count)), [CONNECTIONS]);
+    return text;
+  });
   assert.deepEqual([...metrics.matchAll(/^istio_request_duration_milliseconds_count\{.* (\d+)$/gm)].map(([, count]) => Number(count)), [CONNECTIONS]);
   assert.match(metrics, /^istio_build\{.*\} 1$/m);
   assert.deepEqual(await gateway.stat(/web\.mesh.*upstream_rq_total$/), [CONNECTIONS]);
@@ -115,6 +119,8 @@ test('requests in flight in every thread are answered before the proxy ends', as
   const ended = once(gateway.process, 'exit');
   gateway.process.kill('SIGTERM');
   await eventually(() => assert.match(gateway.errors(), /the end is announced/));
+  // Each thread answers this after it has heard of the end.
+  await gateway.admin('/listeners');
   // Who comes now is served too, and told to go.
   const late = call(gateway.port, { headers: { host: 'web.mesh' } });
   await eventually(() => assert.equal(held.length, answers.length + 1));
