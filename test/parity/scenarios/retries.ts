@@ -53,6 +53,7 @@ const slow = { delayMs: 3000 };
 export const RETRIES: readonly Scenario[] = [
   ...WORDS.map(({ words, when, app, tries: n, status }): Scenario => ({ name: `retryOn ${words}: ${when}`, covers: words === '5xx' && when === 'a 500' ? [`${R}.retryOn`, R] : [], mesh: on(words), steps: [get('one/', { status, ...tries(n) }, { app })] })),
   ...GRPC_WORDS.map(([word, code, other]): Scenario => ({ name: `retryOn ${word} of gRPC`, mesh: on(word), steps: [grpc('one:7070/a.B/C', tries(2), { app: { grpcStatus: [code, 0] } }), grpc('one:7070/a.B/C', tries(1), { app: { grpcStatus: [other, 0] } })] })),
+  { name: 'retryOn refused-stream: a stream that is refused', mesh: on('refused-stream'), steps: [post('one:7070/', 'pay', { status: 200, ...tries(2) }, { version: 2, app: { reset: 'at-head', streamReset: 7, resets: 1 } }), post('one:7070/', 'pay', { status: 503, ...tries(1) }, { version: 2, app: { reset: 'at-head', streamReset: 8, resets: 1 } })] },
   { name: 'a gRPC status in trailers comes too late for a retry', mesh: on('unavailable'), steps: [grpc('one:7070/a.B/C', tries(1), { app: { grpcStatus: 0, trailers: { 'grpc-status': '14' } } })] },
   { name: 'retries run out', covers: [`${R}.attempts`], without: { [`${R}.attempts`]: 0 }, mesh: on('5xx', 3), steps: [get('one/', { status: 503, ...tries(4), log: { flags: 'URX', details: 'via_upstream', attempts: 4 } }, { app: { status: 503 } })] },
   { name: 'retries after resets run out', mesh: on('reset', 1), steps: [get('one/', { status: 503, ...tries(2) }, { app: { reset: 'at-head' } })] },
