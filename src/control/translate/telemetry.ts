@@ -1,4 +1,5 @@
-import type { AccessLogging, Tracing } from '../../api/telemetry.ts';
+import type { AccessLogging, Telemetry, Tracing } from '../../api/telemetry.ts';
+import type { Stored } from '../../kube/object.ts';
 import { policiesFor } from '../registry/policies.ts';
 import { accessLogs, logSwitches, onlyRefused, type AccessLogInit } from './access-logs.ts';
 import { outcomeLog } from './agent.ts';
@@ -40,12 +41,22 @@ export const runtimeValues = (context: Context): Readonly<Record<string, number>
 const logSwitch = (side: Side, provider: string): string => `lateen.access_log.${side}.${provider}`;
 
 /** Of the Telemetry objects in force, the narrowest last. */
-function rulesOf({ snapshot, settings, proxy, labels }: Context, side: Side): { logging: AccessLogging[]; tracing: Tracing[] } {
+function rulesOf(context: Context, side: Side): { logging: AccessLogging[]; tracing: Tracing[] } {
+  const { snapshot, settings, proxy, labels } = context;
   const objects = policiesFor(snapshot.telemetries, { namespace: proxy.namespace, labels }, settings.config.rootNamespace);
+  if (proxy.isOurs) for (const object of objects) reportExpressions(object, side, context);
   return {
     logging: objects.flatMap(({ spec }) => (spec?.accessLogging ?? []).filter((rule) => isFor(rule, side))),
     tracing: objects.flatMap(({ spec }) => (spec?.tracing ?? []).filter((rule) => isFor(rule, side))),
   };
+}
+
+/** Our own proxy does not read them. */
+function reportExpressions({ metadata, spec }: Stored<Telemetry>, side: Side, context: Context): void {
+  for (const [i, rule] of (spec?.accessLogging ?? []).entries()) {
+    if (!rule.filter?.expression || !isFor(rule, side)) continue;
+    context.report({ kind: 'Telemetry', namespace: metadata.namespace ?? '', name: metadata.name, field: `spec.accessLogging[${i}].filter.expression`, reason: 'our own proxy logs every call; with Envoy as the proxy it is in effect' });
+  }
 }
 
 const isFor = (rule: AccessLogging | Tracing, side: Side): boolean => {
