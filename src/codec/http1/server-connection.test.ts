@@ -72,6 +72,17 @@ test('who goes before the turn has come is told of', async () => {
   assert.deepEqual(events, ['GET /a: connection termination', 'closed']);
 });
 
+test('who closes its side behind its first request is still answered what can be answered at once', () => {
+  const { socket, events, turn } = setUp();
+  socket.emit('data', Buffer.from(GET));
+  socket.emit('end');
+  assert.deepEqual(events, []);
+  assert.equal(socket.writableEnded, false);
+  turn();
+  assert.deepEqual(events, ['GET /a']);
+  assert.equal(socket.writableEnded, true);
+});
+
 test('a connection that is to end answers first', () => {
   const { socket, server, events, turn } = setUp();
   socket.emit('data', Buffer.from(GET));

@@ -48,6 +48,8 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   #isKnown = false;
   /** The first request, until its turn comes. */
   #first: ParsedRequest | undefined;
+  /** The client closed its side meanwhile. */
+  #hasEndedEarly = false;
   #requestDone = true;
   #keepAlive = true;
   #draining = false;
@@ -130,6 +132,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#begin(first);
     if (first.head.bodyLength !== 0) this.#parser.proceed();
+    if (this.#hasEndedEarly) this.#onPeerEnd();
     return false;
   }
 
@@ -310,6 +313,11 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   }
 
   #onPeerEnd(): void {
+    if (this.#first) {
+      // What can be answered at once still is.
+      this.#hasEndedEarly = true;
+      return;
+    }
     // As Envoy: a client that closes its side before the response is complete has given up on it, in a tunnel too.
     this.#abandon();
     this.#socket.end();
