@@ -33,6 +33,8 @@ export function run(file: string, args: readonly string[], options: { env?: Node
     const child = execFile(file, args, { env: { ...process.env, ...options.env }, timeout: options.timeoutMs ?? 60_000, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       done({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, stdout, stderr });
     });
+    // A program that ends without reading closes its input, and has said what it has to say.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
   });
 }
