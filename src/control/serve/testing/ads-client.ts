@@ -37,7 +37,7 @@ class Inbox<Response extends { typeUrl: string }> {
   }
 
   /** The first response that fits, now or later. */
-  find(fits: (response: Response) => boolean, timeoutMs = 5000): Promise<Response> {
+  find(fits: (response: Response) => boolean, timeoutMs = 20_000): Promise<Response> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => done(() => reject(new Error(`no such response; got ${this.all.map((r) => r.typeUrl.split('.').at(-1)).join(', ') || 'none'}`))), timeoutMs);
       const done = (finish: () => void) => {
