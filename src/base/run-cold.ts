@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 /** Bytes from which on that shows. */
 const LARGE = 64 * 1024;
 
-/** Runs it, without optimizing compilers when it reads so many bytes. */
+/** Runs it, and all threads of the process meanwhile, without optimizing compilers when it reads so many bytes. */
 export function runCold<Result>(bytes: number, run: () => Result): Result {
   if (bytes < LARGE) return run();
   // Both tiers; what is optimized already stays so, and calls are counted on.

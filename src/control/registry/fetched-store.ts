@@ -32,33 +32,42 @@ export interface FetchedStoreDeps<O, V> {
   changed(): void;
 }
 
+/** What is named now. */
+interface Kept {
+  first: Promise<void>;
+  /** Where it is to be fetched again. */
+  timer: Timer | undefined;
+}
+
 export function createFetchedStore<O, V>({ clock, wanted, load, isSame, changed }: FetchedStoreDeps<O, V>): FetchedStore<O, V> {
-  /** Of all that is named; a timer where it is to be fetched again. */
-  const timers = new Map<string, Timer | undefined>();
-  const first = new Map<string, Promise<void>>();
+  const kept = new Map<string, Kept>();
   let known: ReadonlyMap<string, V> = new Map();
   let from: readonly O[] | undefined;
 
-  const keep = async (key: string, url: string): Promise<void> => {
-    timers.set(key, undefined);
+  const keep = async (key: string, url: string, entry: Kept): Promise<void> => {
+    entry.timer = undefined;
     const { value, againMs } = await load(url);
-    if (!timers.has(key)) return;
+    // Forgotten meanwhile, and perhaps named again: then that one is on its way.
+    if (kept.get(key) !== entry) return;
     const before = known.get(key);
     if (value !== undefined && (before === undefined || !isSame(before, value))) {
       known = new Map([...known, [key, value]]);
       changed();
     }
     if (againMs === undefined) return;
-    const timer = clock.after(againMs, () => void keep(key, url));
-    timer.unref();
-    timers.set(key, timer);
+    entry.timer = clock.after(againMs, () => void keep(key, url, entry));
+    entry.timer.unref();
   };
-  const forget = (isKept: (key: string) => boolean): void => {
-    for (const [key, timer] of timers) {
-      if (isKept(key)) continue;
+  const begin = (key: string, url: string): void => {
+    const entry: Kept = { first: Promise.resolve(), timer: undefined };
+    kept.set(key, entry);
+    entry.first = keep(key, url, entry);
+  };
+  const forget = (isNamed: (key: string) => boolean): void => {
+    for (const [key, { timer }] of kept) {
+      if (isNamed(key)) continue;
       timer?.cancel();
-      timers.delete(key);
-      first.delete(key);
+      kept.delete(key);
     }
   };
   const store: FetchedStore<O, V> = {
@@ -68,15 +77,15 @@ export function createFetchedStore<O, V>({ clock, wanted, load, isSame, changed 
       const named = wanted(objects);
       forget((key) => named.has(key));
       if ([...known.keys()].some((key) => !named.has(key))) known = new Map([...known].filter(([key]) => named.has(key)));
-      for (const [key, url] of named) if (!timers.has(key)) first.set(key, keep(key, url));
+      for (const [key, url] of named) if (!kept.has(key)) begin(key, url);
       return known;
     },
     async settled(objects) {
       store.of(objects);
-      if (first.size === 0) return;
+      if (kept.size === 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = clock.after(SETTLE_MS, resolve);
-      await Promise.race([Promise.all(first.values()), promise]);
+      await Promise.race([Promise.all(Array.from(kept.values(), ({ first }) => first)), promise]);
       timer.cancel();
     },
     close: () => forget(() => false),

@@ -53,6 +53,23 @@ test('what is no key set is not taken', async () => {
   store.close();
 });
 
+test('keys that are named again while they are on their way are fetched anew, and kept up once', async () => {
+  const answers: ((keys: string) => void)[] = [];
+  const clock = new FakeClock();
+  const fetch = () => new Promise<string>((resolve) => answers.push(resolve));
+  const store = createJwksStore({ clock, log: silentLog, changed() {}, fetch });
+  store.of(objects);
+  store.of([]);
+  const settled = store.settled([...objects]);
+  answers[0]?.('{"keys":["old"]}');
+  answers[1]?.('{"keys":["new"]}');
+  await settled;
+  assert.equal(store.of([...objects]).get(URI), '{"keys":["new"]}');
+  await clock.advance(20 * 60_000);
+  assert.equal(answers.length, 3);
+  store.close();
+});
+
 test('nobody waits for ever for an issuer that does not answer', async () => {
   const clock = new FakeClock();
   const store = createJwksStore({ clock, log: silentLog, changed() {}, fetch: () => new Promise(() => {}) });

@@ -3,7 +3,7 @@
 import type { ClusterState } from '../runtime-contract.ts';
 import { type ClusterDeps, UpstreamCluster } from '../upstream/cluster.ts';
 import { secretNames } from '../net/tls-settings.ts';
-import { hashText, xxHash64 } from '../upstream/hash.ts';
+import { versionText } from '../upstream/hash.ts';
 import type { ClusterSettings } from '../upstream/settings.ts';
 import { compileCluster, compileEndpoints } from './clusters.ts';
 import { decode } from './decode.ts';
@@ -97,7 +97,7 @@ export class LazyCluster {
   }
 
   #version(): string {
-    return this.#first === undefined ? '' : hashText(xxHash64(Buffer.from(this.#first).toString('latin1')));
+    return this.#first === undefined ? '' : versionText(this.#first);
   }
 
   #make(): UpstreamCluster {

@@ -1,7 +1,7 @@
 /** Makes the token buckets of a configuration: of this thread, or the same ones that other threads make of the same configuration. */
 import type { Clock } from '../../base/clock.ts';
 import type { SharedSlots } from '../threads/shared-state.ts';
-import { hashText, xxHash64 } from '../upstream/hash.ts';
+import { versionText } from '../upstream/hash.ts';
 import { type Fill, OwnBucket, SharedBucket, type TokenBucket } from './token-bucket.ts';
 
 export interface BucketMaker {
@@ -24,6 +24,6 @@ function sharedMaker(clock: Clock, slots: SharedSlots, place: string): BucketMak
       const key = `${place} ${made++}`;
       return new SharedBucket(size, fill, { clock, acquire: () => slots.acquire(key) });
     },
-    within: (name, bytes) => sharedMaker(clock, slots, `${place}/${name} ${bytes === undefined ? '' : hashText(xxHash64(Buffer.from(bytes).toString('latin1')))}`),
+    within: (name, bytes) => sharedMaker(clock, slots, `${place}/${name} ${bytes === undefined ? '' : versionText(bytes)}`),
   };
 }

@@ -163,3 +163,6 @@ export function randomHash(random: () => number): Hash64 {
 
 /** 16 hexadecimal digits. */
 export const hashText = ({ high: h, low: l }: Hash64): string => h.toString(16).padStart(8, '0') + l.toString(16).padStart(8, '0');
+
+/** Tells a configuration from its other versions; the same in all threads. */
+export const versionText = (bytes: Uint8Array): string => hashText(xxHash64(Buffer.from(bytes).toString('latin1')));
