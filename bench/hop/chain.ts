@@ -16,6 +16,8 @@ export interface Plan {
   protocol?: 'http1' | 'http2' | 'tcp';
   /** Standard metrics, an access log, one authorization policy, and tracing of one request in a hundred. */
   isFull?: boolean;
+  /** Of another upstream, to which `/large` leads. */
+  asidePort?: number;
   /** Routes in the table, the last of which is the one that is used. Default 1. */
   routes?: number;
 }

@@ -5,6 +5,7 @@ import type { Plan, Side } from './chain.ts';
 type Json = Record<string, unknown>;
 
 const typed = (type: string, fields: Json = {}): Json => ({ '@type': `type.googleapis.com/${type}`, ...fields });
+const ASIDE = 'aside';
 const HTTP_MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
 export function listenerOf(plan: Plan, side: Side): Json {
@@ -19,13 +20,14 @@ export function listenerOf(plan: Plan, side: Side): Json {
 const tcpFilter = (): Json => ({ name: 'envoy.filters.network.tcp_proxy', typed_config: typed('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: 'hop', cluster: 'target' }) });
 
 function httpFilter(plan: Plan): Json {
+  const aside = plan.asidePort === undefined ? [] : [{ name: 'aside', match: { prefix: '/large' }, route: { cluster: ASIDE, timeout: '0s' } }];
   const others = Array.from({ length: (plan.routes ?? 1) - 1 }, (_, i) => ({ name: `other-${i}`, match: { prefix: `/other/${i}/` }, direct_response: { status: 404 } }));
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: typed(HTTP_MANAGER, {
       stat_prefix: 'hop',
       ...(plan.isFull ? observation(plan) : {}),
-      route_config: { name: 'hop', virtual_hosts: [{ name: 'all', domains: ['*'], routes: [...others, { name: 'default', match: { prefix: '/' }, route: { cluster: 'target', timeout: '0s' } }] }] },
+      route_config: { name: 'hop', virtual_hosts: [{ name: 'all', domains: ['*'], routes: [...aside, ...others, { name: 'default', match: { prefix: '/' }, route: { cluster: 'target', timeout: '0s' } }] }] },
       http_filters: [...(plan.isFull ? [authorization()] : []), { name: 'envoy.filters.http.router', typed_config: typed('envoy.extensions.filters.http.router.v3.Router') }],
     }),
   };
@@ -47,6 +49,9 @@ function authorization(): Json {
   const rules = { action: 'ALLOW', policies: { bench: { permissions: [{ and_rules: { rules: [{ header: { name: ':method', string_match: { exact: 'GET' } } }, { url_path: { path: { prefix: '/body' } } }] } }], principals: [{ any: true }] } } };
   return { name: 'envoy.filters.http.rbac', typed_config: typed('envoy.extensions.filters.http.rbac.v3.RBAC', { rules }) };
 }
+
+/** With `/large` on an upstream of its own, if there is one. */
+export const clustersOf = (plan: Plan, side: Side): Json[] => [clusterOf(plan, side), ...(plan.asidePort === undefined ? [] : [{ ...clusterOf(plan, { ...side, targetPort: plan.asidePort }), name: ASIDE }])];
 
 export function clusterOf(plan: Plan, side: Side): Json {
   const alpn = plan.protocol === 'http2' && side.targetTls ? { alpn_protocols: ['h2'] } : {};

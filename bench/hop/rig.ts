@@ -7,7 +7,7 @@ import { writeCertificates } from './certificates.ts';
 import type { Plan } from './chain.ts';
 import { startUpstream } from './nginx.ts';
 
-export const PORTS = { upstream: 18_080, listen: 18_081, middle: 18_082, /** And those after it. */ routes: 18_090 } as const;
+export const PORTS = { upstream: 18_080, listen: 18_081, middle: 18_082, aside: 18_083, /** And those after it. */ routes: 18_090 } as const;
 export const BODY_BYTES = 1024;
 export const urlOfBody = (port: number): string => `http://127.0.0.1:${port}/body`;
 export const URL_OF_BODY = urlOfBody(PORTS.listen);

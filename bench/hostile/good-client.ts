@@ -1,18 +1,24 @@
 /** `node good-client.ts PORT PER_SECOND CONNECTIONS`: a client that means well. For each number of seconds that it reads it makes requests at moments fixed beforehand,
- * and prints what came of them as a line of JSON. A latency counts from when the request was due: who waits for a connection that is in use has waited. */
+ * and prints what came of them as a line of JSON. A latency counts from when the client saw that the request was due: who waits for a connection that is in use has
+ * waited. How late it saw that itself is told apart. */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
-import { percentile } from '../table.ts';
+import { nowMs } from './clock.ts';
 
 export interface Measured {
-  readonly requests: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  /** In the order of their ends. */
+  readonly requests: readonly Answered[];
   /** Not answered, or not by 200. */
   readonly failed: number;
-  /** By which requests left after they were due: what this client itself adds. */
-  readonly ownP99Ms: number;
+}
+
+/** When it was due, when the client saw that, and when it was answered or given up: ms of `nowMs`. */
+export type Answered = readonly [due: number, seen: number, end: number];
+
+interface Due {
+  readonly due: number;
+  readonly seen: number;
 }
 
 const [, , port = '', perSecond = '', connections = ''] = process.argv;
@@ -24,14 +30,13 @@ const MOST_MS_AT_END = 3000;
 const open = new Set<Connection>();
 const idle: Connection[] = [];
 /** Due, and without a connection. */
-const waiting: number[] = [];
-let latencies: number[] = [];
-let lateness: number[] = [];
+const waiting: Due[] = [];
+let answered: Answered[] = [];
 let failed = 0;
 let underWay = 0;
 
 class Connection {
-  #due = 0;
+  #request: Due | undefined;
   #received = '';
   #length = -1;
   readonly #socket: Socket;
@@ -45,14 +50,13 @@ class Connection {
 
   /** What is not answered was waited for, too. */
   giveUp(): void {
-    if (this.#due === 0) return;
+    if (!this.#request) return;
     failed++;
-    latencies.push(now() - this.#due);
+    end(this.#request);
   }
 
-  ask(due: number): void {
-    this.#due = due;
-    lateness.push(now() - due);
+  ask(request: Due): void {
+    this.#request = request;
     this.#socket.write(REQUEST);
   }
 
@@ -65,10 +69,10 @@ class Connection {
     }
     if (this.#received.length < this.#length) return;
     if (!this.#received.startsWith('HTTP/1.1 200')) failed++;
-    latencies.push(now() - this.#due);
+    if (this.#request) end(this.#request);
     this.#received = '';
     this.#length = -1;
-    this.#due = 0;
+    this.#request = undefined;
     underWay--;
     this.#free();
   }
@@ -81,7 +85,7 @@ class Connection {
 
   #onClose(): void {
     open.delete(this);
-    if (this.#due > 0) {
+    if (this.#request) {
       this.giveUp();
       underWay--;
     }
@@ -95,34 +99,32 @@ function openConnection(): void {
   open.add(new Connection());
 }
 
-function now(): number {
-  return performance.timeOrigin + performance.now();
+function end({ due, seen }: Due): void {
+  answered.push([due, seen, nowMs()]);
 }
 
 function measure(seconds: number): Promise<Measured> {
-  latencies = [];
-  lateness = [];
+  answered = [];
   failed = 0;
   return new Promise((resolve) => {
     const finish = (): void => {
-      const end = now() + MOST_MS_AT_END;
+      const latest = nowMs() + MOST_MS_AT_END;
       const look = (): void => {
-        if (underWay > 0 && now() < end) return void setTimeout(look, 5);
+        if (underWay > 0 && nowMs() < latest) return void setTimeout(look, 5);
         for (const connection of open) connection.giveUp();
-        for (const due of waiting.splice(0)) {
-          failed++;
-          latencies.push(now() - due);
-        }
-        resolve({ requests: latencies.length, p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), failed, ownP99Ms: percentile(lateness, 0.99) });
+        failed += waiting.length;
+        waiting.splice(0).forEach(end);
+        resolve({ requests: answered, failed });
       };
       look();
     };
     pacer.removeAllListeners('message').on('message', (due: number) => {
       if (due === 0) return finish();
       underWay++;
+      const request = { due, seen: nowMs() };
       const free = idle.shift();
-      if (free) free.ask(due);
-      else waiting.push(due);
+      if (free) free.ask(request);
+      else waiting.push(request);
     });
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
     pacer.postMessage(seconds);

@@ -2,22 +2,23 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ATTACKS } from '../hostile/attacks.ts';
-import type { Measured } from '../hostile/good-client.ts';
-import { givePrecedence, OTHERS, place, PROXY } from '../hostile/placing.ts';
-import { startAttacker, startGoodClient } from '../hostile/processes.ts';
+import { undisturbed } from '../hostile/latencies.ts';
+import { givePrecedence, OTHERS, place, PROCESSORS, PROXY } from '../hostile/placing.ts';
+import { startAttacker, startGoodClient, startWitness, type Gap } from '../hostile/processes.ts';
 import { envoy } from '../hop/envoy.ts';
 import { lateen } from '../hop/lateen.ts';
 import type { Peer, Plan } from '../hop/chain.ts';
-import { URL_OF_BODY, withRig } from '../hop/rig.ts';
+import { startUpstream } from '../hop/nginx.ts';
+import { PORTS, URL_OF_BODY, withRig } from '../hop/rig.ts';
 import { runWrk } from '../load.ts';
 import { cpuSeconds, pssMegabytes } from '../process-figures.ts';
 import type { Row } from '../row.ts';
-import { markdownRow, markdownTable, median } from '../table.ts';
+import { markdownRow, markdownTable, median, percentile } from '../table.ts';
 
 const PER_SECOND = 1000;
 const CONNECTIONS = 32;
-/** Of each measurement, and rounds of three: all attacks on two proxies take some nine minutes. */
-const MOST_SECONDS = 1;
+/** Of each measurement, and rounds of three: all attacks on two proxies take a quarter of an hour. */
+const MOST_SECONDS = 2;
 const MOST_ROUNDS = 3;
 /** Until all of an attack's connections are there. */
 const MOST_MS_TO_BEGIN = 3000;
@@ -29,10 +30,14 @@ const LARGE_BYTES = 10 * 1024 * 1024;
 /** Nobody attacks; somebody attacks the client's own proxy; another proxy of the same kind, which uses the attacker's processors. */
 const CASES = ['quiet', 'attacked', 'elsewhere'] as const;
 
-const COLUMNS = ['attack', 'proxy', 'p50 ms', 'p99 ms', 'p99 quiet (min–max)', 'p99 elsewhere', '÷ quiet', '÷ elsewhere', 'failed', 'CPU', 'growth, MB', 'connections/s'];
+const COLUMNS = ['attack', 'proxy', 'p50 ms', 'p99 ms', 'p99 quiet (min–max)', 'p99 elsewhere', '÷ quiet', '÷ elsewhere', 'failed', 'set aside', 'CPU', 'growth, MB', 'connections/s'];
 
 interface Phase {
-  readonly client: Measured;
+  /** Of the requests that the machine did not disturb, in ms. */
+  readonly latencies: readonly number[];
+  readonly failed: number;
+  /** Disturbed, in %. */
+  readonly aside: number;
   /** Of a processor, in %. */
   readonly cpu: number;
   readonly growth: number;
@@ -48,17 +53,34 @@ export const hostileClients: Row = {
     const peers = [envoy, lateen].filter(({ name }) => (process.env['PROXIES'] ?? name).includes(name));
     const amount = { rounds: Math.min(options.runs, MOST_ROUNDS), seconds: Math.min(options.secondsPerRun, MOST_SECONDS) };
     place(process.pid, OTHERS);
-    await withRig({}, async (plan) => {
-      writeFileSync(join(plan.directory, 'www/large'), Buffer.alloc(LARGE_BYTES));
+    const witnesses = PROCESSORS.map(startWitness);
+    const gaps = (): Gap[] => witnesses.flatMap((witness) => witness.gaps());
+    await withTwoUpstreams(async (plan) => {
       console.log(markdownTable(COLUMNS, []));
       for (const { name } of ATTACKS.filter((attack) => wanted?.includes(attack.name) ?? true)) {
-        for (const peer of peers) console.log(markdownRow([name, peer.name, ...(await under(peer, name, plan, amount))]));
+        for (const peer of peers) console.log(markdownRow([name, peer.name, ...(await under(peer, name, { plan, amount, gaps }))]));
       }
-    });
+    }).finally(() => witnesses.forEach((witness) => witness.end()));
   },
 };
 
-async function under(peer: Peer, name: string, plan: Plan, { rounds, seconds }: { rounds: number; seconds: number }): Promise<string[]> {
+/** What attackers ask of an application is not what they ask of the proxy: theirs is not the well-behaved client's. */
+async function withTwoUpstreams(use: (plan: Plan) => Promise<void>): Promise<void> {
+  await withRig({}, async (plan) => {
+    const home = join(plan.directory, 'aside');
+    const aside = await startUpstream(home, PORTS.aside, 0);
+    writeFileSync(join(home, 'www/large'), Buffer.alloc(LARGE_BYTES));
+    await use({ ...plan, asidePort: PORTS.aside }).finally(() => aside.stop());
+  });
+}
+
+interface Setting {
+  readonly plan: Plan;
+  readonly amount: { readonly rounds: number; readonly seconds: number };
+  readonly gaps: () => Gap[];
+}
+
+async function under(peer: Peer, name: string, { plan, amount: { rounds, seconds }, gaps }: Setting): Promise<string[]> {
   const [proxy] = await peer.start(plan);
   const [other] = await peer.start({ ...plan, directory: `${plan.directory}/other`, listenPort: plan.middlePort });
   if (!proxy || !other) throw new Error('unreachable: a hop is one proxy');
@@ -72,12 +94,14 @@ async function under(peer: Peer, name: string, plan: Plan, { rounds, seconds }: 
       const attacker = attackedPort === undefined ? undefined : startAttacker(name, attackedPort, seconds + MOST_MS_TO_BEGIN / 1000);
       await attacker?.ready(MOST_MS_TO_BEGIN);
       const [before, since] = [cpuSeconds(proxy.pid), performance.now()];
-      const measured = await client.measure(seconds);
+      gaps();
+      const { requests, failed } = await client.measure(seconds);
       const cpu = ((cpuSeconds(proxy.pid) - before) / (performance.now() - since)) * 100_000;
       const growth = pssMegabytes(proxy.pid) - memory;
       const began = (await attacker?.end()) ?? 0;
       if (attacker) await new Promise((resolve) => setTimeout(resolve, MS_TO_SETTLE));
-      return { client: measured, cpu, growth, connections: began };
+      const latencies = undisturbed(requests, gaps());
+      return { latencies, failed, aside: 100 * (1 - latencies.length / requests.length), cpu, growth, connections: began };
     };
     const ports = { quiet: undefined, attacked: plan.listenPort, elsewhere: plan.middlePort };
     const all: Record<(typeof CASES)[number], Phase[]> = { quiet: [], attacked: [], elsewhere: [] };
@@ -90,10 +114,13 @@ async function under(peer: Peer, name: string, plan: Plan, { rounds, seconds }: 
 }
 
 function cells({ quiet, attacked, elsewhere }: Record<(typeof CASES)[number], Phase[]>, seconds: number): string[] {
-  const p99s = (phases: readonly Phase[]): number[] => phases.map(({ client }) => client.p99Ms);
-  const [p99, without, beside] = [median(p99s(attacked)), median(p99s(quiet)), median(p99s(elsewhere))];
+  const all = (phases: readonly Phase[], share: number): number => percentile(phases.flatMap(({ latencies }) => latencies), share);
+  const [p99, without, beside] = [all(attacked, 0.99), all(quiet, 0.99), all(elsewhere, 0.99)];
+  const spread = quiet.map((phase) => all([phase], 0.99));
+  const aside = [...quiet, ...attacked, ...elsewhere].map((phase) => phase.aside);
   return [
-    median(attacked.map(({ client }) => client.p50Ms)).toFixed(2), p99.toFixed(2), `${without.toFixed(2)} (${Math.min(...p99s(quiet)).toFixed(2)}–${Math.max(...p99s(quiet)).toFixed(2)})`, beside.toFixed(2), (p99 / without).toFixed(1), (p99 / beside).toFixed(1),
-    String(Math.max(...attacked.map(({ client }) => client.failed))), `${median(attacked.map(({ cpu }) => cpu)).toFixed(0)} %`, Math.max(...attacked.map(({ growth }) => growth)).toFixed(0), String(Math.round(median(attacked.map(({ connections }) => connections)) / seconds)),
+    all(attacked, 0.5).toFixed(2), p99.toFixed(2), `${without.toFixed(2)} (${Math.min(...spread).toFixed(2)}–${Math.max(...spread).toFixed(2)})`, beside.toFixed(2), (p99 / without).toFixed(1), (p99 / beside).toFixed(1),
+    String(Math.max(...attacked.map(({ failed }) => failed))), `${Math.min(...aside).toFixed(0)}–${Math.max(...aside).toFixed(0)} %`, `${median(attacked.map(({ cpu }) => cpu)).toFixed(0)} %`,
+    Math.max(...attacked.map(({ growth }) => growth)).toFixed(0), String(Math.round(median(attacked.map(({ connections }) => connections)) / seconds)),
   ];
 }
