@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import { MAX_INTERIM_RESPONSES, type RequestHead, type ResponseSink, type UpstreamStream, type UpstreamConnectionFacts } from '../stream.ts';
 import { closeGently } from '../socket/ending.ts';
+import { writeHeld } from '../socket/held-writes.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
 import { keepAliveMs } from './keep-alive.ts';
@@ -94,7 +95,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
     this.#parser.method = head.method;
     const text = requestHeadText(head, this.#chunked ? 'chunked' : end && !tunnel ? 'none' : 'counted');
     if (more && !end) this.#pending = text;
-    else this.#socket.write(text, 'latin1');
+    else writeHeld(this.#socket, text);
   }
 
   sendData(chunk: Buffer, end: boolean): boolean {
@@ -115,7 +116,7 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   sendEnd(trailers: Headers | undefined): void {
     const text = this.#pending + (this.#chunked ? chunkEnd(this.#trailers ? trailers : undefined) : '');
     this.#pending = '';
-    if (text !== '') this.#socket.write(text, 'latin1');
+    if (text !== '') writeHeld(this.#socket, text);
     if (this.#tunnel) this.#socket.end();
     this.#requestEnded();
   }

@@ -91,3 +91,22 @@ test('a connection that is to end answers first', () => {
   assert.deepEqual(events, ['GET /a']);
   assert.equal(server.busy, false);
 });
+
+test('what was said of an answer that is cut off is still heard', () => {
+  const written: string[] = [];
+  const socket = new Duplex({ read() {}, write: (chunk: Buffer, _encoding, done) => (written.push(chunk.toString('latin1')), done()) });
+  const turns: (() => void)[] = [];
+  const server = new Http1ServerConnection(socket, {
+    onRequest(stream) {
+      stream.sendHead({ status: 200, headers: Headers.of('content-length', '9'), bodyLength: 9 }, false, true);
+      stream.sendData(Buffer.from('half'), false);
+      stream.reset();
+      return { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
+    },
+    onBadRequest: () => new Headers(), onHeadAbandoned() {}, onUnbegun() {}, onIdle() {}, onClosed() {},
+  }, { limits: { maxHeadBytes: 1000, maxHeaders: 10 }, acceptHttp10: false, trailers: false, newcomers: new TurnQueue(1, (run) => void turns.push(run)) });
+  socket.emit('data', Buffer.from(GET));
+  turns.shift()?.();
+  assert.deepEqual(written, ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf']);
+  assert.deepEqual([socket.destroyed, server.busy], [true, false]);
+});

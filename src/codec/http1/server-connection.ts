@@ -5,6 +5,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { Headers } from '../headers.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from '../stream.ts';
 import { DEFAULT_CLOSE_DELAY_MS, dismiss } from '../socket/ending.ts';
+import { writeHeld, writeOut } from '../socket/held-writes.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import { newcomers } from '../socket/newcomers.ts';
 import type { Backlog, TurnQueue } from '../socket/turn-queue.ts';
@@ -111,7 +112,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#cutOff();
   }
 
   // Parser → request
@@ -171,9 +172,9 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     // A request in progress counts and logs itself.
     if (sink) sink.onReset('protocol error');
     // The body cannot be read: the client can be told as long as no answer has begun, as Envoy does.
-    if (sink && this.#headSent) return void this.#socket.destroy();
+    if (sink && this.#headSent) return this.#cutOff();
     const headers = sink ? '' : this.#handler.onBadRequest(error, body).serialize();
-    this.#socket.write(`${statusLine(error.status)}content-length: ${body.length}\r\ncontent-type: text/plain\r\n${headers}connection: close\r\n\r\n${body}`, 'latin1');
+    writeHeld(this.#socket, `${statusLine(error.status)}content-length: ${body.length}\r\ncontent-type: text/plain\r\n${headers}connection: close\r\n\r\n${body}`);
     this.#finish(true);
   }
 
@@ -185,7 +186,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
       if (!this.#continueOwed) return;
       this.#continueOwed = false;
     }
-    this.#socket.write(`${statusLine(status)}${headers.serialize()}\r\n`, 'latin1');
+    writeHeld(this.#socket, `${statusLine(status)}${headers.serialize()}\r\n`);
   }
 
   sendHead(head: ResponseHead, end: boolean, more: boolean): void {
@@ -194,12 +195,12 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#tunnel = head.status === 101 || (this.#method === 'CONNECT' && head.status >= 200 && head.status < 300);
     const text = this.#tunnel ? this.#tunnelHead(head) : this.#headText(head, end);
     if (end) {
-      this.#socket.write(text, 'latin1');
+      writeHeld(this.#socket, text);
       this.#responseEnded();
     } else if (more && !this.#tunnel) {
       this.#pending = text;
     } else {
-      this.#socket.write(text, 'latin1');
+      writeHeld(this.#socket, text);
     }
     if (this.#tunnel && !end) this.#openTunnel();
   }
@@ -241,7 +242,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
       const tail = (chunk.length === 0 ? '' : '\r\n') + (end ? LAST_CHUNK : '');
       ok = chunk.length === 0 && tail === '' && before === '' ? true : writePiece(this.#socket, { before: before + size, chunk, after: tail }, this.#onDrain);
     } else if (this.#method === 'HEAD') {
-      ok = before === '' || this.#socket.write(before, 'latin1');
+      ok = before === '' || writeHeld(this.#socket, before);
     } else {
       ok = writePiece(this.#socket, { before, chunk, after: '' }, this.#onDrain);
     }
@@ -252,14 +253,14 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   sendEnd(trailers: Headers | undefined): void {
     if (this.#closed) return;
     const text = this.#takePending() + (this.#chunked ? chunkEnd(this.#options.trailers ? trailers : undefined) : '');
-    if (text !== '') this.#socket.write(text, 'latin1');
+    if (text !== '') writeHeld(this.#socket, text);
     this.#responseEnded();
   }
 
   reset(): void {
     this.#sink = undefined;
     this.#responseDone = true;
-    this.#socket.destroy();
+    this.#cutOff();
   }
 
   closeAfter(): void {
@@ -341,6 +342,12 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.onReset('connection termination');
+  }
+
+  /** What has been said is still heard. */
+  #cutOff(): void {
+    writeOut(this.#socket);
+    this.#socket.destroy();
   }
 
   /** @param isHeld the client has sent what it should not have, or not all that it should */

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Headers } from '../headers.ts';
 import type { RequestHead } from '../stream.ts';
+import { writeHeld } from '../socket/held-writes.ts';
 import { writeLent } from '../socket/lent-writes.ts';
 import { latin1Write } from './latin1.ts';
 
@@ -63,7 +64,7 @@ export function writePiece(socket: Duplex, { before, chunk, after }: BodyPiece, 
   latin1Write(merged, before, 0);
   merged.set(chunk, before.length);
   if (after !== '') latin1Write(merged, after, before.length + chunk.length);
-  return socket.write(merged);
+  return writeHeld(socket, merged);
 }
 
 const text = (content: string): Buffer => Buffer.from(content, 'latin1');

@@ -4,12 +4,14 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { descriptor } from './descriptor.ts';
+import { writeOut } from './held-writes.ts';
 import { isEncrypted } from './is-encrypted.ts';
 
 /** @param pieces one after the other; none is empty
  * @param onTaken called later, when this returned false
  * @returns false: not all is taken yet, and until `onTaken` the caller should send nothing more */
 export function writeLent(to: Duplex, pieces: readonly Buffer[], onTaken: () => void): boolean {
+  writeOut(to);
   const isFree = to.writableLength === 0 && to.writableCorked === 0;
   if (isFree && isEncrypted(to)) {
     encryptNow(to, pieces, onTaken);
