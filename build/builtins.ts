@@ -6,8 +6,8 @@ import type { Plugin } from 'esbuild';
 
 const NAMESPACE = 'builtin';
 
-/** Milliseconds to load, Node 26: crypto and tls 10, fs/promises 8, http2 4, zlib 7, v8 3, child_process, dgram, dns, https and worker_threads 1. */
-const LATE: ReadonlySet<string> = new Set(['node:child_process', 'node:crypto', 'node:dgram', 'node:dns', 'node:fs/promises', 'node:http2', 'node:https', 'node:tls', 'node:v8', 'node:worker_threads', 'node:zlib']);
+/** Milliseconds to load, Node 26: crypto and tls 10, fs/promises 8, zlib 7, http2 4, http and v8 3, child_process, dgram, dns, https, module, os and worker_threads 1 or less. */
+const LATE: ReadonlySet<string> = new Set(['node:child_process', 'node:crypto', 'node:dgram', 'node:dns', 'node:fs/promises', 'node:http', 'node:http2', 'node:https', 'node:module', 'node:os', 'node:tls', 'node:v8', 'node:worker_threads', 'node:zlib']);
 
 export const builtins: Plugin = {
   name: 'builtins',

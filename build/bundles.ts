@@ -66,7 +66,8 @@ export async function buildBundles(): Promise<{ readonly proxyScript: string }> 
   await Promise.all([
     build({ ...OPTIONS, entryPoints: some((name) => name !== 'proxy' && !SPLIT.includes(name)) }),
     // One file with all the small programs of its image: each file more takes a sidecar a millisecond to begin, and they are small beside the script.
-    build({ ...OPTIONS, entryPoints: some((name) => name === 'proxy'), plugins: [scriptFor(PROXY, proxy, 'dist'), builtins] }),
+    // CommonJS, which Node begins 2 ms sooner than an ES module.
+    build({ ...OPTIONS, entryPoints: some((name) => name === 'proxy'), format: 'cjs', outExtension: { '.js': '.cjs' }, banner: {}, plugins: [scriptFor(PROXY, proxy, 'dist'), builtins] }),
     split('proxy', later),
     ...SPLIT.map((name) => split(name, some((other) => other === name))),
   ]);

@@ -19,9 +19,9 @@ const PROGRAMS: readonly (readonly string[])[] = [
   ['cluster.js'],
   ['--max-semi-space-size=1', 'publish.js'],
   ['control.js', '--kubeconfig=/nonexistent'],
-  [...SIDECAR_FLAGS, 'proxy.js', 'proxy', 'none'],
-  [...SIDECAR_FLAGS, 'proxy.js', 'istio-iptables', '--help'],
-  ['proxy.js', 'istio-iptables', '--help'],
+  [...SIDECAR_FLAGS, 'proxy.cjs', 'proxy', 'none'],
+  [...SIDECAR_FLAGS, 'proxy.cjs', 'istio-iptables', '--help'],
+  ['proxy.cjs', 'istio-iptables', '--help'],
   ['agent.js', 'proxy', 'none'],
   ['capture.js', '--help'],
   ['observe.js', '--no-such-flag'],
@@ -34,7 +34,7 @@ export function fillCompileCache(): void {
   mkdirSync(CACHE, { recursive: true });
   const env = { NODE_COMPILE_CACHE: resolve(CACHE), NODE_COMPILE_CACHE_PORTABLE: '1', PATH: process.env['PATH'], KUBECONFIG: '/nonexistent', HOME: '/nonexistent' };
   for (const words of PROGRAMS) {
-    const [bundle] = words.filter((word) => word.endsWith('.js'));
+    const [bundle] = words.filter((word) => word.endsWith('js'));
     if (bundle && existsSync(join(DIST, bundle))) spawnSync(process.execPath, [...words], { cwd: DIST, env, stdio: 'ignore', timeout: TIMEOUT_MS });
   }
   // Node writes for its own user only; sidecars run as another.

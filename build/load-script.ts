@@ -1,10 +1,11 @@
 /** Runs a program that the build made a classic script of, with the code that V8 kept of an earlier run (see scripts.ts). */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 
-type Wrapper = (module: { exports: unknown }, require: NodeJS.Require, here: string) => void;
+type Require = (id: string) => unknown;
+type Wrapper = (module: { exports: unknown }, require: Require, here: string) => void;
 
 export interface Loaded {
   readonly script: Script;
@@ -13,12 +14,13 @@ export interface Loaded {
 
 /** Scripts are ASCII (see scripts.ts): nothing need be decoded. The kept code is taken only if it is of this V8 and its flags; a file of
  * another name holds it for other contents. */
-export function loadScript(url: URL): Loaded {
-  const filename = fileURLToPath(url);
+export function loadScript(filename: string): Loaded {
   const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData: keptCode(filename) });
   const module = { exports: {} };
+  // Made when it is used, which is later.
+  const require: Require = (id) => createRequire(filename)(id) as unknown;
   // What scripts.ts puts around it.
-  (script.runInThisContext() as Wrapper)(module, createRequire(url), url.href);
+  (script.runInThisContext() as Wrapper)(module, require, pathToFileURL(filename).href);
   return { script, exports: module.exports };
 }
 

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { createRegistry, fromJson, toBinary, type DescMessage, type JsonValue } from '@bufbuild/protobuf';
 import { encodeFrame } from '../src/grpc/frames.ts';
 import { createAuthority } from '../src/pki/authority.ts';
@@ -35,7 +34,7 @@ async function rehearse(path: string): Promise<void> {
     // Nobody listens there; pages get any free port.
     PROXY_CONFIG: JSON.stringify({ discoveryAddress: '127.0.0.1:1', proxyAdminPort: 0, statusPort: 0 }),
   });
-  const loaded = loadScript(pathToFileURL(path));
+  const loaded = loadScript(path);
   // The script is of src/proxy/run.ts.
   const { runProxy } = loaded.exports as { runProxy(argv: readonly string[]): Promise<void> };
   await runProxy(['proxy', 'sidecar', '--log_output_level=default:none']);

@@ -63,14 +63,14 @@ function importedLater(later: Map<string, string>): Plugin {
   };
 }
 
-/** Where the source is imported, its script is loaded instead.
+/** Where the source is imported by a CommonJS program, its script is loaded instead.
  * @param from directory of the file that loads it; default: that of the script */
 export function scriptFor({ source, exports, outdir }: ScriptSource, script: BuiltScript, from = outdir): Plugin {
   const namespace = 'script';
   const wanted = resolve(source);
   const contents = [
     `import { loadScript } from ${JSON.stringify(resolve('build/load-script.ts'))};`,
-    `export const { ${exports.join(', ')} } = loadScript(new URL(${JSON.stringify(`./${relative(from, script.path)}`)}, import.meta.url)).exports;`,
+    `export const { ${exports.join(', ')} } = loadScript(__dirname + ${JSON.stringify(`/${relative(from, script.path)}`)}).exports;`,
   ].join('\n');
   return {
     name: 'script-for',

@@ -1,5 +1,5 @@
 /** What the agent asks of Envoy's administration interface. */
-import { httpRequest as request } from '../proxy/bootstrap/node-http.ts';
+import { request } from 'node:http';
 
 export interface EnvoyAdmin {
   /** @throws when Envoy does not answer with 200 */

@@ -129,13 +129,13 @@ class App implements ProxyApp, ProxyView {
       if (!this.#wholeTypes.includes(typeUrl)) this.#ads.setNames(typeUrl, names);
     });
     this.runtime.onPortFree((name) => this.#ads.askAgain(TypeUrl.Listener, name));
-    this.secrets.start();
     await this.#startDns();
-    // What was in force serves again before there is anything to look at.
+    // What was in force serves again before there is anything to look at, and before a key is made.
     await this.#ads.start();
     await Promise.all(this.#pages.map(async ([name, service]) => void this.ports.set(name, await service.start())));
+    this.secrets.start();
     await this.#startHealth();
-    this.#log.info('proxy started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(performance.now()) });
+    this.#log.info('proxy started', { node: this.settings.nodeId, discovery: `${this.settings.discovery.host}:${this.settings.discovery.port}`, startMs: Math.round(process.uptime() * 1000) });
   }
 
   announceEnd(): void {

@@ -20,9 +20,10 @@ test('a program loads its script, and what the script imports later, from beside
   const source = { source: join(home, 'run.ts'), exports: ['run'], outdir: join(home, 'out/parts') };
   const script = await buildScript(source, options);
   assert.deepEqual([...script.later.keys()], ['twice']);
-  await build({ ...options, entryPoints: { main: join(home, 'main.ts'), 'parts/twice': join(home, 'twice.ts') }, outdir: join(home, 'out'), splitting: true, chunkNames: 'parts/[name]-[hash]', plugins: [scriptFor(source, script), builtins] });
+  await build({ ...options, entryPoints: { 'parts/twice': join(home, 'twice.ts') }, outdir: join(home, 'out') });
+  await build({ ...options, entryPoints: { main: join(home, 'main.ts') }, outdir: join(home, 'out'), format: 'cjs', outExtension: { '.js': '.cjs' }, plugins: [scriptFor(source, script, join(home, 'out')), builtins] });
   writeFileSync(join(home, 'out/package.json'), '{"type":"module"}');
-  assert.equal(execFileSync(process.execPath, [join(home, 'out/main.js')], { encoding: 'utf8' }), '4 true\n');
+  assert.equal(execFileSync(process.execPath, [join(home, 'out/main.cjs')], { encoding: 'utf8' }), '4 true\n');
 });
 
 test('V8 takes the code that the build kept, with the flags that sidecars are started with', () => {

@@ -97,7 +97,7 @@ export function decodeInjectorValues(values: unknown): InjectorValues {
 const DEFAULT_RESOURCES: ResourceRequirements = { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2000m', memory: '1024Mi' } };
 
 /** In the proxy's image. */
-const DEFAULT_AGENT = ['node', '/lateen/dist/proxy.js'];
+const DEFAULT_AGENT = ['node', '/lateen/dist/proxy.cjs'];
 
 /** Reads fields of a value that may be anything; a field of the wrong type counts as missing. */
 class Reader {

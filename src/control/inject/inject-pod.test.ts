@@ -65,7 +65,7 @@ test('a gRPC probe is asked through the proxy', () => {
 
 test('the proxy is told at once when the pod is to end, by its own command or by another', () => {
   const lifecycle = (values: unknown) => injectPod(pod(), 'default', defaultInjectConfig({ values: decodeInjectorValues(values) })).pod.spec?.initContainers?.find((container) => container.name === 'istio-proxy')?.lifecycle;
-  assert.deepEqual(lifecycle({}), { preStop: { exec: { command: ['node', '/lateen/dist/proxy.js', 'request', '--debug-port=15020', 'POST', 'drain'] } } });
+  assert.deepEqual(lifecycle({}), { preStop: { exec: { command: ['node', '/lateen/dist/proxy.cjs', 'request', '--debug-port=15020', 'POST', 'drain'] } } });
   assert.deepEqual(lifecycle({ global: { proxy: { drainCommand: ['drain', '$(STATUS_PORT)'] } } }), { preStop: { exec: { command: ['drain', '15020'] } } });
 });
 

@@ -1,5 +1,5 @@
 /** The application's own metrics, fetched for the merged page of port 15020. */
-import { httpRequest as request } from '../bootstrap/node-http.ts';
+import { request } from 'node:http';
 import type { AppMetrics } from '../bootstrap/settings.ts';
 
 const MAX_BYTES = 10 * 1024 * 1024;

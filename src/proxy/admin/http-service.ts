@@ -1,7 +1,6 @@
 /** A small HTTP server for the proxy's own pages: routes by path, nothing buffered beyond a bound, closed at once. */
-import { createHttpServer } from '../bootstrap/node-http.ts';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { MeshError, errorText } from '../../base/errors.ts';
 import { listenAt } from '../../base/listen.ts';
 import type { Log } from '../../base/log.ts';
@@ -72,14 +71,21 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     const isLocal = remote === '::1' || remote.replace('::ffff:', '').startsWith('127.');
     send(response, method, await route.handle({ method, path: url.pathname, query: url.searchParams, headers: request.headers, isLocal }));
   };
-  const server: Server = createHttpServer((request, response) => {
-    answer(request, response).catch((error: unknown) => {
-      log.warn('a page failed', { page: request.url, error: errorText(error) });
-      if (!response.headersSent) send(response, request.method ?? 'GET', text(`${errorText(error)}\n`, 500));
-      else response.destroy();
+  const createPages = (): Server => {
+    const pages = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+      answer(request, response).catch((error: unknown) => {
+        log.warn('a page failed', { page: request.url, error: errorText(error) });
+        if (!response.headersSent) send(response, request.method ?? 'GET', text(`${errorText(error)}\n`, 500));
+        else response.destroy();
+      });
     });
-  });
-  server.keepAliveTimeout = 60_000;
+    // It listens nowhere itself; with this it begins to keep account of its connections, and of the time they take.
+    pages.emit('listening');
+    return pages;
+  };
+  // Node's HTTP is loaded by the first who asks: 3 ms of a sidecar's start. Options of the sockets are those that it would set.
+  let pages: Server | undefined;
+  const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => void (pages ??= createPages()).emit('connection', socket));
   return {
     start: () =>
       new Promise((resolve, reject) => {
@@ -90,7 +96,8 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        pages?.close();
+        pages?.closeAllConnections();
       }),
   };
 }

@@ -1,5 +1,5 @@
 /** `request METHOD PATH` asks a page of the proxy in this pod; `wait` returns when it is ready. Arguments: Istio's pilot-agent. */
-import { httpRequest as request } from '../bootstrap/node-http.ts';
+import { request } from 'node:http';
 import { errorText } from '../../base/errors.ts';
 
 export interface CommandOutput {

@@ -1,6 +1,7 @@
-/** How this pod speaks with its control plane: by its service account's token, trusting the mounted root. */
+/** How this pod speaks with its control plane: by its service account's token, trusting the mounted root. Files are read at once: they are small and
+ * of this machine, and Node's helper threads need not be there for them. */
+import { readFileSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
-import { readText } from '../../base/files.ts';
 import { createGrpcChannel, type GrpcChannel } from '../../xds/client/grpc-channel.ts';
 import { chooseCredentials } from '../secrets/credentials.ts';
 import { requestCertificate, type SignedWorkload } from '../secrets/signing-client.ts';
@@ -12,7 +13,8 @@ type Held = () => SignedWorkload | undefined;
 /** A fresh connection for discovery; token and root are read again, they may have been renewed. @throws when the root is not there */
 export async function connectDiscovery(settings: ProxySettings, held: Held): Promise<{ channel: GrpcChannel; headers: Readonly<Record<string, string>> }> {
   const { discovery, files, isDiscoveryPlaintext, workload } = settings;
-  const [token, root] = await Promise.all([readOptional(files.token), isDiscoveryPlaintext ? '' : readText(files.rootCertificate)]);
+  const token = readOptional(files.token);
+  const root = isDiscoveryPlaintext ? '' : readFileSync(files.rootCertificate, 'utf8');
   const shown = chooseCredentials(token, held(), systemClock.now());
   const client = shown && 'certificate' in shown ? shown.certificate : undefined;
   const tls = isDiscoveryPlaintext ? undefined : { trustedCaPem: root, serverName: discovery.host, client };
@@ -20,7 +22,13 @@ export async function connectDiscovery(settings: ProxySettings, held: Held): Pro
 }
 
 /** Undefined: the file is not there, which is normal without a control plane that asks for it. */
-const readOptional = (path: string): Promise<string | undefined> => readText(path).then((text) => text.trim(), () => undefined);
+function readOptional(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
 
 /** Has a new key signed as the workload's own. */
 export function requestOwnCertificate(settings: ProxySettings, held: Held): Promise<SignedWorkload> {

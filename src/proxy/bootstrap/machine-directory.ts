@@ -1,9 +1,9 @@
 /** What a machine outside of Kubernetes is told by the files that `experimental workload entry configure` writes, in the place of what a pod
  * is told by its template. Read where `--machine DIR` says so. */
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { readText } from '../../base/files.ts';
 import { parseClusterEnv } from './cluster-env.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { BootstrapError } from './settings.ts';
@@ -17,7 +17,7 @@ export interface MachineTold {
 
 /** @param env goes before what the files say @throws BootstrapError when a file is not there */
 export async function readMachineDirectory(directory: string, env: Environment): Promise<MachineTold> {
-  const [variables, mesh] = await Promise.all(['cluster.env', 'mesh.yaml'].map((name) => required(join(directory, name))));
+  const [variables, mesh] = ['cluster.env', 'mesh.yaml'].map((name) => required(join(directory, name)));
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const told = { ...parseClusterEnv(variables ?? ''), ...set };
   const proxyConfig = asObject(asObject(parseYaml(mesh ?? ''))['defaultConfig']);
@@ -36,9 +36,9 @@ export async function readMachineDirectory(directory: string, env: Environment):
   };
 }
 
-async function required(path: string): Promise<string> {
+function required(path: string): string {
   try {
-    return await readText(path);
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new BootstrapError([`cannot read ${path} (${cause instanceof Error ? cause.message : String(cause)}); make it by: lateen experimental workload entry configure`]);
   }

@@ -1,7 +1,7 @@
 /** The workload's DNS, where its pod asks for it. */
+import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
-import { readText } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import type { ProxySettings } from '../bootstrap/settings.ts';
 import { createDnsProxy, type DnsProxy } from './dns-proxy.ts';
@@ -11,9 +11,17 @@ import { parseResolvConf } from './resolv-conf.ts';
 export async function openWorkloadDns(settings: ProxySettings, { clock, log }: { clock: Clock; log: Log }): Promise<{ proxy: DnsProxy; port: number } | undefined> {
   const { dns, workload, instanceIp } = settings;
   if (!dns.captures) return undefined;
-  // Without the file there is nobody to ask; names of the mesh are answered all the same.
-  const resolver = parseResolvConf(await readText(dns.resolvConf).catch(() => ''));
+  const resolver = parseResolvConf(textOf(dns.resolvConf));
   const proxy = createDnsProxy({ resolver, namespace: workload.namespace, clock, log });
   const addresses = isIPv6(instanceIp) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
   return { proxy, port: await proxy.start(addresses, dns.port) };
+}
+
+/** Without the file there is nobody to ask; names of the mesh are answered all the same. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }

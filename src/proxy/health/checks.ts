@@ -1,8 +1,9 @@
 /** One look at an application: does it answer, does it take connections, does it say that it serves. */
 import { execFile } from 'node:child_process';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { createGrpcChannel } from '../../xds/client/grpc-channel.ts';
-import { httpRequest, httpsRequest } from '../bootstrap/node-http.ts';
 
 export interface CheckedAt {
   readonly host: string;

@@ -1,8 +1,8 @@
 /** Has the control plane sign a key that never leaves this process. Istio: IstioCertificateService/CreateCertificate. */
+import { readFileSync } from 'node:fs';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/errors.ts';
-import { readText } from '../../base/files.ts';
 import { createCsr } from '../../pki/csr.ts';
 import { formatIdentity } from '../../pki/spiffe.ts';
 import type { WorkloadIdentity } from '../../pki/spiffe.ts';
@@ -39,7 +39,8 @@ export interface SigningClientOptions {
 /** @throws SigningError, GrpcError */
 export async function requestCertificate(options: SigningClientOptions): Promise<SignedWorkload> {
   const { held } = options;
-  const [token, mountedRoot] = await Promise.all([readToken(options), readMounted(options.rootCertificateFile, 'the root certificate')]);
+  const token = readToken(options);
+  const mountedRoot = readMounted(options.rootCertificateFile, 'the root certificate');
   const { csrPem, keyPem } = createCsr({ sans: { uri: [formatIdentity(options.identity)] } });
   const shown = chooseCredentials(token.trim(), held, systemClock.now());
   const certificate = shown && 'certificate' in shown ? shown.certificate : undefined;
@@ -85,14 +86,18 @@ function mergeRoots(answered: string, mounted: string): string {
 }
 
 /** Whoever has a certificate can do without a token. */
-async function readToken({ tokenFile, held }: SigningClientOptions): Promise<string> {
-  const token = readMounted(tokenFile, 'the service account token');
-  return held ? token.catch(() => '') : token;
+function readToken({ tokenFile, held }: SigningClientOptions): string {
+  try {
+    return readMounted(tokenFile, 'the service account token');
+  } catch (error) {
+    if (held) return '';
+    throw error;
+  }
 }
 
-async function readMounted(path: string, what: string): Promise<string> {
+function readMounted(path: string, what: string): string {
   try {
-    return await readText(path);
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw new SigningError('WORKLOAD_CERTIFICATE', `cannot read ${what} at ${path}; is the volume mounted?`, { cause });
   }

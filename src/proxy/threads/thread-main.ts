@@ -1,6 +1,6 @@
 /** A thread that serves clients: a whole data path, told what to do by the main thread, which alone speaks with the control plane. */
 import workerThreads from 'node:worker_threads';
-import { type Clock, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { createLog, LogLevels } from '../../base/log.ts';
 import type { ProxyState, StateWanted } from '../runtime-contract.ts';
 import type { SecretSource, TlsSecret } from '../secret-source.ts';
@@ -36,7 +36,7 @@ async function answer(calls: ThreadCalls, { id, name, args }: CallMessage, say: 
 }
 
 function createThread({ settings, index, count, slotMemory, ticketSecret, logLevels, logFlushMs }: ThreadBeginning, say: (message: ThreadMessage) => void): { calls: ThreadCalls; begin(): void } {
-  const clock = processClock();
+  const clock = systemClock;
   const levels = new LogLevels();
   for (const [scope, level] of logLevels) levels.set(scope, level);
   const secrets = new ToldSecrets();
@@ -100,11 +100,4 @@ class ToldSecrets implements SecretSource {
     this.#secrets.set(name, secret);
     for (const listener of this.#listeners) listener(name);
   }
-}
-
-/** Each thread counts from its own beginning; what threads have in common is dated by the clock of the process. */
-function processClock(): Clock {
-  const [seconds, nanoseconds] = process.hrtime();
-  const beginning = seconds * 1000 + nanoseconds / 1e6 - performance.now();
-  return { ...systemClock, monotonic: () => beginning + performance.now() };
 }

@@ -1,7 +1,7 @@
 /** How a batch of spans leaves: a POST, or a gRPC call on a connection that is kept. */
+import { request } from 'node:http';
 import { createGrpcChannel } from '../../../xds/client/grpc-channel.ts';
 import type { GrpcChannel } from '../../../xds/client/grpc-channel.ts';
-import { httpRequest } from '../../bootstrap/node-http.ts';
 import { encodeSpans } from './otlp.ts';
 import { encodeSpansProto } from './otlp-proto.ts';
 import type { FinishedSpan } from './span.ts';
@@ -51,7 +51,7 @@ export function createSpanTransport(): SpanTransport {
 
 function post(target: SpanTarget, body: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const call = httpRequest(
+    const call = request(
       { host: target.host, port: target.port, path: target.path, method: 'POST', timeout: SEND_TIMEOUT_MS, headers: { ...target.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } },
       (response) => {
         response.resume();
