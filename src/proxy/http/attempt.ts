@@ -12,7 +12,6 @@ export class Attempt implements PoolWaiter, ResponseSink {
   readonly sink: ResponseSink = this;
   readonly isRepeatable: boolean;
   readonly host: Host;
-  readonly startedAt: number;
   readonly #router: Router;
   readonly #pool: HostPool;
   /** Next piece of the body to send. */
@@ -31,7 +30,6 @@ export class Attempt implements PoolWaiter, ResponseSink {
     this.#router = router;
     this.host = host;
     const { exchange } = router;
-    this.startedAt = exchange.clock.monotonic();
     this.isRepeatable = isIdempotent(exchange.request.method);
     this.#pool = cluster.pool(host, exchange.request, exchange.connection);
     // The application is about to close what is idle, and a request must not meet that.

@@ -31,6 +31,6 @@ export function chooseHost(exchange: Exchange, cluster: UpstreamCluster, hash: H
   if (host && policy?.avoidPreviousHosts && tried.length > 0) {
     for (let attempt = 1; attempt <= policy.hostAttempts && host && tried.includes(host); attempt++) host = cluster.pick({ ...choice, attempt });
   }
-  if (host && retries.shuns(host, () => exchange.clock.monotonic())) return cluster.pickOther(tried) ?? host;
+  if (host && retries.shuns(host, exchange.clock)) return cluster.pickOther(tried) ?? host;
   return host;
 }

@@ -1,4 +1,5 @@
 /** What one request may still try: how often, on which hosts, and at what time. Envoy: the router filter's RetryState. */
+import type { Clock } from '../../base/clock.ts';
 import { Delivery, DELIVERY_HEADER, IDEMPOTENT_METHODS, RETRY_UNDELIVERED } from '../../xds/delivery.ts';
 import type { HeaderView } from '../outcome.ts';
 import type { Fields } from '../route/request-view.ts';
@@ -72,8 +73,8 @@ export class Retries {
   }
 
   /** A host that is to be avoided because nobody was found there a moment ago. */
-  shuns(host: Host, monotonic: () => number): boolean {
-    return host.unreachableUntil > 0 && this.#goesOn && host.unreachableUntil > monotonic();
+  shuns(host: Host, clock: Clock): boolean {
+    return host.unreachableUntil > 0 && this.#goesOn && host.unreachableUntil > clock.monotonic();
   }
 
   /** Claims another try. A try that reached nobody is free as long as another host is left to ask.
