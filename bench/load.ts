@@ -19,8 +19,15 @@ const run = (file: string, args: readonly string[]): Promise<string> =>
     execFile(file, args, { maxBuffer: 1 << 26 }, (error, stdout) => (error ? reject(error) : resolve(stdout)));
   });
 
-export async function runWrk(url: string, options: { connections: number; seconds: number }): Promise<LoadResult> {
-  return parseWrk(await run('wrk', ['-t', '1', '-c', String(options.connections), '-d', `${options.seconds}s`, '--latency', url]));
+export interface WrkOptions {
+  readonly connections: number;
+  readonly seconds: number;
+  /** Of each request: `Name: value`. */
+  readonly header?: string;
+}
+
+export async function runWrk(url: string, { connections, seconds, header }: WrkOptions): Promise<LoadResult> {
+  return parseWrk(await run('wrk', ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--latency', ...(header === undefined ? [] : ['-H', header]), url]));
 }
 
 export interface H2loadOptions {

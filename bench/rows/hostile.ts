@@ -86,7 +86,8 @@ async function under(peer: Peer, name: string, { plan, amount: { rounds, seconds
   if (!proxy || !other) throw new Error('unreachable: a hop is one proxy');
   const client = startGoodClient(plan.listenPort, PER_SECOND, CONNECTIONS);
   try {
-    await runWrk(URL_OF_BODY, { connections: CONNECTIONS, seconds: SECONDS_TO_WARM });
+    // Of one that has run for a while: requests, and connections that come and go.
+    for (const header of [undefined, 'Connection: close']) await runWrk(URL_OF_BODY, { connections: CONNECTIONS, seconds: SECONDS_TO_WARM, header });
     place(proxy.pid, PROXY);
     for (const pid of [proxy.pid, client.pid, plan.upstreamPid]) givePrecedence(pid);
     const memory = pssMegabytes(proxy.pid);

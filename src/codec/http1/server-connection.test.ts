@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import test from 'node:test';
 import { Headers } from '../headers.ts';
-import { TurnQueue } from '../socket/turn-queue.ts';
+import { Newcomers } from '../socket/newcomers.ts';
 import { Http1ServerConnection } from './server-connection.ts';
 
 const GET = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -31,7 +31,7 @@ function setUp(): { socket: Duplex; server: Http1ServerConnection; events: strin
     onUnbegun: ({ method, path }, reason) => void events.push(`${method} ${path}: ${reason}`),
     onIdle() {},
     onClosed: () => void events.push('closed'),
-  }, { limits: { maxHeadBytes: 1000, maxHeaders: 10 }, acceptHttp10: false, trailers: false, newcomers: new TurnQueue(1, (run) => void turns.push(run)) });
+  }, { limits: { maxHeadBytes: 1000, maxHeaders: 10 }, acceptHttp10: false, trailers: false, newcomers: new Newcomers((run) => void turns.push(run)) });
   return { socket, server, events, turn: () => turns.shift()?.() };
 }
 

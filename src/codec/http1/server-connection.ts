@@ -7,8 +7,8 @@ import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseH
 import { DEFAULT_CLOSE_DELAY_MS, dismiss } from '../socket/ending.ts';
 import { writeHeld, writeOut } from '../socket/held-writes.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
-import { newcomers } from '../socket/newcomers.ts';
-import type { Backlog, TurnQueue } from '../socket/turn-queue.ts';
+import { newcomers, type Newcomers } from '../socket/newcomers.ts';
+import type { Backlog } from '../socket/turn-queue.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
 import { chunkEnd, LAST_CHUNK, reasonOf, statusLine, writePiece } from './writer.ts';
@@ -36,7 +36,7 @@ export interface Http1ServerOptions {
   /** Default 1000. Envoy: `delayed_close_timeout`. */
   readonly closeDelayMs?: number;
   /** In which first requests wait; default: one queue for all connections. */
-  readonly newcomers?: TurnQueue;
+  readonly newcomers?: Newcomers;
 }
 
 export class Http1ServerConnection implements DownstreamStream, ParserSink<ParsedRequest>, Backlog {
@@ -118,10 +118,14 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   // Parser → request
 
   onHead(parsed: ParsedRequest): void {
-    if (this.#isKnown) return this.#begin(parsed);
+    const turns = this.#options.newcomers ?? newcomers;
+    if (this.#isKnown) {
+      turns.countKnown();
+      return this.#begin(parsed);
+    }
     this.#first = parsed;
     this.#parser.stop();
-    (this.#options.newcomers ?? newcomers).add(this);
+    turns.add(this);
   }
 
   /** The turn of the first request. */

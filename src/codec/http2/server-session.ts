@@ -5,7 +5,7 @@ import { Headers } from '../headers.ts';
 import { isAuthority, isMethod, isOriginForm } from '../http1/head.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResetReason } from '../stream.ts';
 import { DEFAULT_CLOSE_DELAY_MS } from '../socket/ending.ts';
-import { newcomers } from '../socket/newcomers.ts';
+import { newcomers, type Newcomers } from '../socket/newcomers.ts';
 import { TurnQueue, type Backlog } from '../socket/turn-queue.ts';
 import { Http2Connection } from './connection.ts';
 import { ErrorCode, FrameType, goAwayFrame, MAX_WINDOW, pingFrame, PREFACE, Setting } from './frames.ts';
@@ -43,7 +43,7 @@ export interface Http2ServerOptions {
   readonly drainMs?: number;
   readonly clock?: Clock;
   /** In which first requests wait; default: one queue for all connections. */
-  readonly newcomers?: TurnQueue;
+  readonly newcomers?: Newcomers;
 }
 
 /** Envoy's default of `drain_timeout`. */
@@ -142,14 +142,16 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     const stream = this.#newest;
     this.#newest = undefined;
     if (stream === undefined) return;
+    const turns = this.#options.newcomers ?? newcomers;
     if (this.#isKnown && !stream.over && this.#unbegun.length === 0 && this.#atOnce > 0) {
       this.#atOnce--;
+      turns.countKnown();
       return stream.begin(this.#handler);
     }
     if (stream.over) this.#untold++;
     else stream.pause();
     this.#unbegun.push(stream);
-    (this.#isKnown ? beginnings : (this.#options.newcomers ?? newcomers)).add(this);
+    (this.#isKnown ? beginnings : turns).add(this);
     if (this.#untold > MOST_UNTOLD) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams were reset before they began');
   }
 

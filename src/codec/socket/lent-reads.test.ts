@@ -74,3 +74,24 @@ test('a stream that is no socket is read by its events', async () => {
   stream.write('a');
   await seen.until('a');
 });
+
+test('of many that send much everything arrives, whoever stops some of them for a while', async (t) => {
+  const OCTETS = 3_000_000;
+  const connections = await Promise.all(Array.from({ length: 12 }, () => pair(t)));
+  const arrived = connections.map(({ accepted }, i) => {
+    let octets = 0;
+    return new Promise<number>((resolve) => {
+      readLent(accepted, MESSAGE_READ_BYTES, (chunk) => {
+        octets += chunk.length;
+        if (i % 3 === 0 && !accepted.isPaused()) {
+          accepted.pause();
+          setImmediate(() => accepted.resume());
+        }
+      });
+      accepted.on('end', () => resolve(octets));
+      accepted.resume();
+    });
+  });
+  for (const { client } of connections) client.end(Buffer.alloc(OCTETS));
+  assert.deepEqual(await Promise.all(arrived), connections.map(() => OCTETS));
+});

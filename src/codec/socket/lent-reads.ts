@@ -3,6 +3,7 @@
  * connects itself; accepted and TLS sockets get it here, through the fields in which net.Socket keeps it. */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { bulkReads } from './bulk-reads.ts';
 
 /** Large pieces save system calls where only bytes are moved. */
 export const STREAM_READ_BYTES = 256 * 1024;
@@ -57,7 +58,7 @@ export function readLent(socket: Duplex, bytes: number, receive: (chunk: Buffer)
     [known.buffer]: memory.whole,
     [known.callback]: (length: number): boolean => {
       receive(memory.first(length));
-      return true;
+      return bulkReads.mayGoOn(socket, length);
     },
   });
   handle.useUserBuffer(memory.whole);

@@ -22,18 +22,28 @@ export class TurnQueue {
   add(backlog: Backlog): void {
     this.#backlogs.add(backlog);
     if (this.#isScheduled) return;
+    this.onTurn();
     this.#isScheduled = true;
     this.#schedule(this.#run);
   }
 
+  /** A turn begins in which there is something to do. */
+  protected onTurn(): void {}
+
+  /** Pieces of this turn. */
+  protected allowance(): number {
+    return this.#piecesEachTurn;
+  }
+
   readonly #run = (): void => {
-    let left = this.#piecesEachTurn;
+    let left = this.allowance();
     for (const backlog of this.#backlogs) {
       this.#backlogs.delete(backlog);
       // Last again, behind the others.
       if (backlog.proceed()) this.#backlogs.add(backlog);
       if (--left === 0) break;
     }
+    this.onTurn();
     this.#isScheduled = this.#backlogs.size > 0;
     if (this.#isScheduled) this.#schedule(this.#run);
   };

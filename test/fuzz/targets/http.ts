@@ -6,7 +6,7 @@ import { Headers } from '../../../src/codec/headers.ts';
 import { normalizePath, type PathRules } from '../../../src/proxy/route/path.ts';
 import { Http1ServerConnection } from '../../../src/codec/http1/server-connection.ts';
 import { requestHeadText } from '../../../src/codec/http1/writer.ts';
-import { TurnQueue } from '../../../src/codec/socket/turn-queue.ts';
+import { Newcomers } from '../../../src/codec/socket/newcomers.ts';
 import { DeafSocket } from '../deaf-socket.ts';
 import { pieces, singles, text, type Random, type Target } from '../target.ts';
 
@@ -158,7 +158,7 @@ const connection: Target = {
         onUnbegun: () => assert.fail('nobody waits here'),
         onIdle() {},
         onClosed() {},
-      }, { limits: LIMITS, acceptHttp10: true, trailers: true, newcomers: new TurnQueue(1, (run) => run()) });
+      }, { limits: LIMITS, acceptHttp10: true, trailers: true, newcomers: new Newcomers((run) => run()) });
       for (const part of parts) socket.emit('data', part);
       server.destroy();
       // Which rule a bad head breaks first depends on how much of it is there.

@@ -7,7 +7,7 @@ import { HeaderBlock } from '../../../src/codec/http2/header-block.ts';
 import { HpackDecoder } from '../../../src/codec/http2/hpack-decoder.ts';
 import { Http2ClientSession } from '../../../src/codec/http2/client-session.ts';
 import { Http2ServerConnection } from '../../../src/codec/http2/server-session.ts';
-import { TurnQueue } from '../../../src/codec/socket/turn-queue.ts';
+import { Newcomers } from '../../../src/codec/socket/newcomers.ts';
 import { frame, headerBlock, headers, number, REQUEST } from '../../hostile/raw-http2.ts';
 import { DeafSocket } from '../deaf-socket.ts';
 import { http2Frames } from '../shape.ts';
@@ -59,7 +59,7 @@ function serve(parts: readonly Buffer[]): Heard {
     },
     onIdle() {},
     onClosed: () => void events.push('closed'),
-  }, { maxConcurrentStreams: 10, limits: { maxHeadBytes: 4000, maxHeaders: 20, streamWindow: 1000, connectionWindow: 70_000 }, clock: new FakeClock(), newcomers: new TurnQueue(1, (run) => run()) });
+  }, { maxConcurrentStreams: 10, limits: { maxHeadBytes: 4000, maxHeaders: 20, streamWindow: 1000, connectionWindow: 70_000 }, clock: new FakeClock(), newcomers: new Newcomers((run) => run()) });
   for (const part of parts) socket.emit('data', part);
   const sent = parts.reduce((sum, part) => sum + part.length, 0);
   assert.ok(socket.writableLength + socket.written < 20_000 + sent * 20, 'what is sent follows what was received');

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { BulkReads, type Reading } from './bulk-reads.ts';
+
+const KB = 1024;
+
+class Connection implements Reading {
+  readonly destroyed: boolean = false;
+  resumed = 0;
+  #isPaused = false;
+
+  isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.resumed++;
+  }
+}
+
+/** Turns that are taken by hand. */
+function setUp(): { reads: BulkReads; nextTurn: () => void } {
+  const waiting: (() => void)[] = [];
+  return { reads: new BulkReads((run) => void waiting.push(run)), nextTurn: () => waiting.splice(0).forEach((run) => run()) };
+}
+
+test('whoever reads alone, or little, goes on', () => {
+  const { reads, nextTurn } = setUp();
+  const one = new Connection();
+  for (let turn = 0; turn < 5; turn++) {
+    assert.equal(reads.mayGoOn(one, 256 * KB), true);
+    for (let i = 0; i < 1000; i++) assert.equal(reads.mayGoOn(new Connection(), 8 * KB), true);
+    nextTurn();
+  }
+  assert.equal(one.resumed, 0);
+});
+
+test('of many who read much, so many octets a turn are read, each in its turn', () => {
+  const { reads, nextTurn } = setUp();
+  const all = Array.from({ length: 20 }, () => new Connection());
+  const went = all.filter((connection) => reads.mayGoOn(connection, 64 * KB));
+  assert.equal(went.length, 2);
+  for (const connection of went) assert.equal(reads.mayGoOn(connection, 64 * KB), false, 'others wait');
+  const order: Connection[] = [];
+  for (let turn = 0; turn < 10; turn++) {
+    nextTurn();
+    const released = all.filter((connection) => connection.resumed > 0 && !order.includes(connection));
+    assert.equal(released.length, 2);
+    order.push(...released);
+  }
+  assert.deepEqual(order, [...all.slice(2), ...went]);
+  nextTurn();
+  assert.equal(reads.mayGoOn(all[0] ?? new Connection(), 64 * KB), true, 'nobody waits any more');
+});
+
+test('whom its reader has stopped is not resumed', () => {
+  const { reads, nextTurn } = setUp();
+  const [first, second, third] = [new Connection(), new Connection(), new Connection()];
+  assert.equal(reads.mayGoOn(first, 600 * KB), true);
+  for (const connection of [second, third]) assert.equal(reads.mayGoOn(connection, 64 * KB), false);
+  second.pause();
+  nextTurn();
+  assert.deepEqual([second.resumed, third.resumed], [0, 1]);
+});
