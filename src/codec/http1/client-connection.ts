@@ -4,6 +4,7 @@ import type { Headers } from '../headers.ts';
 import { MAX_INTERIM_RESPONSES, type RequestHead, type ResponseSink, type UpstreamStream, type UpstreamConnectionFacts } from '../stream.ts';
 import { closeGently } from '../socket/ending.ts';
 import { writeHeld } from '../socket/held-writes.ts';
+import { bulkReads } from '../socket/bulk-reads.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import type { HeadError, ParsedResponse } from './head.ts';
 import { keepAliveMs } from './keep-alive.ts';
@@ -132,11 +133,11 @@ export class Http1ClientConnection implements UpstreamStream, ParserSink<ParsedR
   }
 
   pause(): void {
-    this.#socket.pause();
+    bulkReads.pause(this.#socket);
   }
 
   resume(): void {
-    this.#socket.resume();
+    bulkReads.resume(this.#socket);
   }
 
   /** Ends the connection; only for idle ones. */

@@ -6,6 +6,7 @@ import type { Headers } from '../headers.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResetReason, ResponseHead } from '../stream.ts';
 import { DEFAULT_CLOSE_DELAY_MS, dismiss } from '../socket/ending.ts';
 import { writeHeld, writeOut } from '../socket/held-writes.ts';
+import { bulkReads } from '../socket/bulk-reads.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import { newcomers, type Newcomers } from '../socket/newcomers.ts';
 import type { Backlog } from '../socket/turn-queue.ts';
@@ -272,11 +273,11 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   }
 
   pause(): void {
-    this.#socket.pause();
+    bulkReads.pause(this.#socket);
   }
 
   resume(): void {
-    this.#socket.resume();
+    bulkReads.resume(this.#socket);
   }
 
   #takePending(): string {

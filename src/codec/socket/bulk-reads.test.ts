@@ -57,6 +57,22 @@ test('of many who read much, so many octets a turn are read, each in its turn', 
   assert.equal(reads.mayGoOn(all[0] ?? new Connection(), 64 * KB), true, 'nobody waits any more');
 });
 
+test('who is wanted again while others wait goes on in its turn, unless it is stopped once more', () => {
+  const { reads, nextTurn } = setUp();
+  const [first, second, third, fourth] = [new Connection(), new Connection(), new Connection(), new Connection()];
+  reads.resume(first);
+  assert.equal(first.resumed, 1, 'nobody reads');
+  reads.mayGoOn(first, 600 * KB);
+  for (const connection of [second, third, fourth]) {
+    reads.pause(connection);
+    reads.resume(connection);
+  }
+  reads.pause(third);
+  assert.deepEqual([second.resumed, third.resumed, fourth.resumed], [0, 0, 0]);
+  nextTurn();
+  assert.deepEqual([second.resumed, third.resumed, fourth.resumed], [1, 0, 1]);
+});
+
 test('whom its reader has stopped is not resumed', () => {
   const { reads, nextTurn } = setUp();
   const [first, second, third] = [new Connection(), new Connection(), new Connection()];

@@ -10,13 +10,21 @@ const EACH_TURN_BYTES = 128 * 1024;
 export interface Reading {
   readonly destroyed: boolean;
   isPaused(): boolean;
+  pause(): unknown;
   resume(): unknown;
+}
+
+interface Turn {
+  /** What it read last. */
+  readonly octets: number;
+  /** Whoever reads it had stopped it, and wants it to go on. */
+  readonly isStopped: boolean;
 }
 
 export class BulkReads {
   readonly #schedule: (run: () => void) => void;
-  /** In the order of their turns, with what each read last. */
-  readonly #waiting = new Map<Reading, number>();
+  /** In the order of their turns. */
+  readonly #waiting = new Map<Reading, Turn>();
   #octetsOfTurn = 0;
   #isScheduled = false;
 
@@ -25,15 +33,28 @@ export class BulkReads {
     this.#schedule = schedule;
   }
 
-  /** It has read. @returns whether it may go on; otherwise it stops, and is resumed when its turn comes */
+  /** It has read. @returns whether it may go on; otherwise it stops, and goes on when its turn comes */
   mayGoOn(socket: Reading, octets: number): boolean {
     if (octets < LARGE_BYTES) return true;
-    this.#ask();
     const isFirst = this.#octetsOfTurn === 0;
     this.#octetsOfTurn += octets;
+    this.#ask();
     if (this.#waiting.size === 0 && (isFirst || this.#octetsOfTurn <= EACH_TURN_BYTES)) return true;
-    this.#waiting.set(socket, octets);
+    this.#waiting.set(socket, { octets, isStopped: false });
     return false;
+  }
+
+  /** Nothing more is wanted of it for now. */
+  pause(socket: Reading): void {
+    this.#waiting.delete(socket);
+    socket.pause();
+  }
+
+  /** More is wanted of it: at once, or where others wait, in its turn. Hundreds may be wanted again in one moment, and each has something to read. */
+  resume(socket: Reading): void {
+    if (this.#waiting.size === 0 && this.#octetsOfTurn < EACH_TURN_BYTES) return void socket.resume();
+    this.#waiting.set(socket, { octets: LARGE_BYTES, isStopped: true });
+    this.#ask();
   }
 
   #ask(): void {
@@ -46,12 +67,12 @@ export class BulkReads {
     this.#isScheduled = false;
     this.#octetsOfTurn = 0;
     let left = EACH_TURN_BYTES;
-    for (const [socket, octets] of this.#waiting) {
+    for (const [socket, { octets, isStopped }] of this.#waiting) {
       if (left <= 0) break;
       left -= octets;
       this.#waiting.delete(socket);
-      // Whoever reads it may have stopped it meanwhile, and goes on itself.
-      if (!socket.destroyed && !socket.isPaused()) socket.resume();
+      // Somebody else may have stopped it meanwhile, to read it later or never.
+      if (!socket.destroyed && (isStopped || !socket.isPaused())) socket.resume();
     }
     if (this.#waiting.size > 0) this.#ask();
   };

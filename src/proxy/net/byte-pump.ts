@@ -1,5 +1,6 @@
 /** Moves bytes one way between two connections: stops reading while the other side does not take them, passes the end on. */
 import type { Duplex } from 'node:stream';
+import { bulkReads } from '../../codec/socket/bulk-reads.ts';
 import { isEncrypted } from '../../codec/socket/is-encrypted.ts';
 import { ENCRYPTED_READ_BYTES, readLent, STREAM_READ_BYTES } from '../../codec/socket/lent-reads.ts';
 import { writeLent } from '../../codec/socket/lent-writes.ts';
@@ -69,10 +70,10 @@ export class BytePump {
   #write(chunk: Buffer): void {
     if (this.#to.destroyed || writeLent(this.#to, [chunk], this.#onTaken)) return;
     this.#waiting++;
-    this.#from.pause();
+    bulkReads.pause(this.#from);
   }
 
   readonly #onTaken = (): void => {
-    if (--this.#waiting === 0) this.#from.resume();
+    if (--this.#waiting === 0) bulkReads.resume(this.#from);
   };
 }
