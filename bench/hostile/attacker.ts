@@ -6,4 +6,7 @@ const one = ATTACKS.find((candidate) => candidate.name === name);
 if (!one) throw new Error(`no attack "${name}"`);
 const ends = new AbortController();
 process.once('SIGTERM', () => ends.abort());
+// Connections that are not read keep no process alive.
+const life = setInterval(() => {}, 1000);
 console.log(String(await attack(one, Number(port), AbortSignal.any([ends.signal, AbortSignal.timeout(Number(seconds) * 1000)]), () => console.log('ready'))));
+clearInterval(life);

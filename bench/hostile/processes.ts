@@ -84,4 +84,4 @@ export function startWitness(processor: string): Witness {
   return { gaps: () => gaps.splice(0), end: () => void child.kill() };
 }
 
-const exitOf = (child: ChildProcess): Promise<void> => new Promise((resolve) => void child.once('exit', () => resolve()));
+const exitOf = (child: ChildProcess): Promise<void> => new Promise((resolve) => void child.once('close', () => resolve()));
