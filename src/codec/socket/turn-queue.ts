@@ -38,10 +38,10 @@ export class TurnQueue {
   readonly #run = (): void => {
     let left = this.allowance();
     for (const backlog of this.#backlogs) {
+      if (left-- <= 0) break;
       this.#backlogs.delete(backlog);
       // Last again, behind the others.
       if (backlog.proceed()) this.#backlogs.add(backlog);
-      if (--left === 0) break;
     }
     this.onTurn();
     this.#isScheduled = this.#backlogs.size > 0;
