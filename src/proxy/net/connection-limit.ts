@@ -16,12 +16,13 @@ export class ConnectionLimit {
 
   /** @returns false when it is one too many; it has been closed then */
   admit(socket: Socket): boolean {
-    if (Atomics.load(this.#open, 0) >= this.#most) {
+    // Counted first: other threads admit at the same moment.
+    if (Atomics.add(this.#open, 0, 1) >= this.#most) {
+      Atomics.sub(this.#open, 0, 1);
       this.refused++;
       socket.destroy();
       return false;
     }
-    Atomics.add(this.#open, 0, 1);
     socket.once('close', () => Atomics.sub(this.#open, 0, 1));
     return true;
   }

@@ -51,7 +51,7 @@ export async function followChanges(t: TestContext, cluster: TestCluster): Promi
 
   await t.test('a sidecar that has stopped is named when time is up, and waited for no longer than that', async () => {
     const pod = await podOf(cluster, `app=${clientOf('lateen')}`, NAMESPACE);
-    const proxy = podProcess((await statusOf(cluster)).pid, pod, /proxy\.js proxy sidecar/);
+    const proxy = podProcess((await statusOf(cluster)).pid, pod, /proxy\.cjs proxy sidecar/);
     process.kill(proxy, 'SIGSTOP');
     try {
       state.subset = state.subset === 'a' ? 'b' : 'a';

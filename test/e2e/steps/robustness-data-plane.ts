@@ -14,7 +14,7 @@ export async function loseSidecar(t: TestContext, cluster: TestCluster, base: st
     // All go to reviews v1, so nobody needs this one.
     const victim = await podOf(cluster, 'app=reviews,version=v2');
     await flowsWhile(cluster, base, async () => {
-      process.kill(podProcess(pid, victim, /proxy\.js proxy sidecar/), 'SIGKILL');
+      process.kill(podProcess(pid, victim, /proxy\.cjs proxy sidecar/), 'SIGKILL');
       await eventually(async () => assert.equal(await restartsOf(cluster, victim, 'istio-proxy'), 1), { timeoutMs: 20_000, everyMs: 200 });
       await waitForPods(cluster, '2/2', ['-l', 'app=reviews,version=v2'], 30_000);
     });
@@ -23,7 +23,7 @@ export async function loseSidecar(t: TestContext, cluster: TestCluster, base: st
   await t.test('a killed sidecar of a pod in use comes back, and its traffic with it', async () => {
     const { pid } = await statusOf(cluster);
     const victim = await podOf(cluster, 'app=details');
-    process.kill(podProcess(pid, victim, /proxy\.js proxy sidecar/), 'SIGKILL');
+    process.kill(podProcess(pid, victim, /proxy\.cjs proxy sidecar/), 'SIGKILL');
     await eventually(async () => assert.equal(await restartsOf(cluster, victim, 'istio-proxy'), 1), { timeoutMs: 20_000, everyMs: 200 });
     await waitForPods(cluster, '2/2', ['-l', 'app=details'], 30_000);
     await flowsWhile(cluster, base, () => pause(2000));

@@ -7,7 +7,7 @@ import { podProcess, restartsOf, statusOf } from './robustness-processes.ts';
 
 const VICTIMS: readonly (readonly [what: string, container: string, marker: RegExp])[] = [
   ['application', 'productpage', /productpage\.js/],
-  ['sidecar', 'istio-proxy', /proxy\.js proxy sidecar/],
+  ['sidecar', 'istio-proxy', /proxy\.cjs proxy sidecar/],
 ];
 
 /** A process that dies is started again in its pod, is counted, and serves again. */
