@@ -96,17 +96,19 @@ export class Side {
     } catch (error) {
       throw new Error(this.#complaint(), { cause: error });
     }
-    // Either kind of proxy acknowledges a cluster before it has looked up its name.
-    if (inputs.serviceEntries.some(({ spec }) => spec?.resolution?.startsWith('DNS'))) await Promise.all(PLACES.map((place) => this.#resolved(place)));
+    // Either kind of proxy acknowledges a cluster before it has looked up its name, and Envoy a listener before it has its certificates.
+    const looksUp = inputs.serviceEntries.some(({ spec }) => spec?.resolution?.startsWith('DNS'));
+    if (looksUp || this.engine === 'envoy') await Promise.all(PLACES.map((place) => this.#warm(place)));
   }
 
-  /** Waits until a proxy knows the addresses of all its clusters, or that there are none. */
-  async #resolved(place: Place): Promise<void> {
+  /** Waits until a proxy knows the addresses of all its clusters, or that there are none, and serves by its newest listeners. */
+  async #warm(place: Place): Promise<void> {
     const connection = new Http1Connection(await this.network.places[place].connect({ host: '127.0.0.1', port: ADMIN_PORT }));
+    const wanted = ['cluster_manager.warming_clusters: 0', ...(this.engine === 'envoy' ? ['listener_manager.total_listeners_warming: 0'] : [])];
     await eventually(async () => {
-      connection.write(`GET /stats?filter=warming_clusters HTTP/1.1\r\nhost: ${place}\r\n\r\n`);
+      connection.write(`GET /stats?filter=warming HTTP/1.1\r\nhost: ${place}\r\n\r\n`);
       const { body } = await connection.read('GET', 5000);
-      if (!body.includes('cluster_manager.warming_clusters: 0')) throw new Error(`${this.engine} ${place} still looks up names: ${body}`);
+      if (!wanted.every((line) => body.includes(line))) throw new Error(`${this.engine} ${place} is not warm: ${body}`);
     }, { timeoutMs: 15_000, everyMs: 5 }).finally(() => connection.close());
   }
 
