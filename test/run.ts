@@ -12,7 +12,7 @@ for (const [name, path] of [['LATEEN_ENVOY', '.cache/envoy'], ['LATEEN_KUBECTL',
 
 const patterns = process.argv.slice(2);
 const chosen = (files: string[]) => files.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern))).sort();
-const all = globSync(['src/**/*.test.ts', 'samples/**/*.test.ts', 'test/**/*.test.ts', 'console/**/*.test.ts'], { exclude: (name) => name === 'node_modules' });
+const all = globSync(['bench/**/*.test.ts', 'src/**/*.test.ts', 'samples/**/*.test.ts', 'test/**/*.test.ts', 'console/**/*.test.ts'], { exclude: (name) => name === 'node_modules' });
 const isSerial = (file: string) => /\.(integration|e2e)\.test\.ts$/.test(file);
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
