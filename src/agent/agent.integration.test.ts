@@ -33,7 +33,7 @@ const callGateway = async (port: number, path: string) => {
 
 test('Envoy gets identity and configuration, serves, is counted under Istio’s names, and goes on without the control plane, also after a fall', { skip }, async (t) => {
   const upstream = await startUpstream(t);
-  const gatewayPort = await deadPort(t);
+  const gatewayPort = await deadPort();
   const ca = testAuthority();
   const mesh = meshOf(gatewayPort, upstream.port);
   const control = await startTestControlPlane({ mesh, identity: IDENTITY, ca });
@@ -77,7 +77,7 @@ test('Envoy gets identity and configuration, serves, is counted under Istio’s 
 
 test('draining lets the request under way finish, takes callers that come late, and then ends', { skip }, async (t) => {
   const upstream = await startUpstream(t);
-  const gatewayPort = await deadPort(t);
+  const gatewayPort = await deadPort();
   const control = await startTestControlPlane({ mesh: meshOf(gatewayPort, upstream.port), identity: IDENTITY });
   t.after(() => control.stop());
   const { agent, page, ready } = await startAgent(t, control, makeDirectory(t));

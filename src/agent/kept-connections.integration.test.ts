@@ -64,7 +64,7 @@ const TOKENS = object('security', 'RequestAuthentication', '{selector: {matchLab
 const LOGS = object('telemetry', 'Telemetry', '{accessLogging: [{}]}');
 
 test('policies and logs change under open connections, which stay and follow them', { skip }, async (t) => {
-  const gatewayPort = await deadPort(t);
+  const gatewayPort = await deadPort();
   const mesh = meshOf(gatewayPort, await startServer(t));
   const control = await startTestControlPlane({ mesh, identity: IDENTITY });
   t.after(() => control.stop());

@@ -43,7 +43,7 @@ export async function startAgent(t: TestContext, control: Pick<TestControlPlane,
   const env = {
     ...process.env, POD_NAME: 'gateway-abc-0', POD_NAMESPACE: 'istio-system', INSTANCE_IP: '10.244.0.2', SERVICE_ACCOUNT: 'gateway', ISTIO_META_WORKLOAD_NAME: 'gateway',
     LATEEN_TOKEN_FILE: join(dir, 'token'), XDS_ROOT_CA: join(dir, 'root.pem'), LATEEN_DATA_DIR: join(dir, 'data'), ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0',
-    PROXY_CONFIG: JSON.stringify({ proxyAdminPort: await deadPort(t), statusPort: 0, concurrency: 1, discoveryAddress: `localhost:${control.port}`, terminationDrainDuration: '1s' }),
+    PROXY_CONFIG: JSON.stringify({ proxyAdminPort: await deadPort(), statusPort: 0, concurrency: 1, discoveryAddress: `localhost:${control.port}`, terminationDrainDuration: '1s' }),
   };
   const argv = ['proxy', 'router', '--proxyLogLevel=error'];
   const settings = decodeSettings({ argv, env, labels: new Map([['app', 'gateway'], ['istio', 'gateway']]), annotations: new Map() });

@@ -69,7 +69,7 @@ test('endpoints that stay keep their connections when others come and go', async
     connections.add(request.socket);
     response.end('ok');
   });
-  const dead = await deadPort(t);
+  const dead = await deadPort();
   const proxy = startProxy(t, { clusters: [eds('a')], endpoints: [assignment('a', [upstream])], listeners: [listener([hcm(inlineRoutes([routeTo('a')]))])] });
   const port = await proxy.port();
   await call(port);

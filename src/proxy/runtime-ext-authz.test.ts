@@ -53,7 +53,7 @@ test('an HTTP authorizer is asked about the requests that are marked, and says w
 });
 
 test('who cannot be asked denies, unless the policy lets fail open', async (t) => {
-  const dead = await deadPort(t);
+  const dead = await deadPort();
   const closed = await start(t, dead, byHttp({ status_on_error: { code: 'ServiceUnavailable' } }));
   assert.equal((await call(await closed.port(), { path: '/secret' })).status, 503);
   assert.deepEqual([closed.http[0]?.flags, closed.http[0]?.details], [['UAEX'], 'ext_authz_error']);

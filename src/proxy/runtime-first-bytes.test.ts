@@ -66,14 +66,14 @@ test('a few bytes and the end of the client’s side arrive, and are answered', 
 });
 
 test('a client that waits for a server that is not there is told when connecting has had its time', async (t) => {
-  const dead = await deadPort(t);
+  const dead = await deadPort();
   const proxy = startProxy(t, { clusters: [staticCluster('up', [dead], { connect_timeout: '0.2s' })], listeners: [detecting()] });
   assert.equal(await exchangeBytes(await proxy.port(), ''), '');
   assert.deepEqual(proxy.tcp.map((o) => [o.flags, o.details]), [[['UF', 'URX'], '']]);
 });
 
 test('an HTTP client of a service that is down is answered 503, however late it speaks', async (t) => {
-  const dead = await deadPort(t);
+  const dead = await deadPort();
   const proxy = startProxy(t, { clusters: [staticCluster('up', [dead])], listeners: [detecting()] });
   const socket = connect(await proxy.port(), '127.0.0.1');
   await eventually(() => assert.equal(proxy.runtime.snapshot().clusters[0]?.hosts[0]?.counters.connectFail, 1));

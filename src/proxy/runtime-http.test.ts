@@ -56,7 +56,7 @@ for (const [name, routes, want] of [
 }
 
 test('a refused connection gives 503 and UF with the reason', async (t) => {
-  const proxy = startProxy(t, { clusters: [staticCluster('up', [await deadPort(t)])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
+  const proxy = startProxy(t, { clusters: [staticCluster('up', [await deadPort()])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]))])] });
   const answer = await call(await proxy.port());
   assert.equal(answer.status, 503);
   assert.equal(answer.body, 'upstream connect error or disconnect/reset before headers. reset reason: remote connection failure');

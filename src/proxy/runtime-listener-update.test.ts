@@ -157,7 +157,7 @@ test('a listener whose port somebody has is asked for again when he is gone, and
 });
 
 test('of two listeners with one address the second is refused', async (t) => {
-  const port = await deadPort(t);
+  const port = await deadPort();
   const named = (name: string) => ({ ...listener([hcm(inlineRoutes([routeTo('up')]))], { address: address(port) }), name });
   const proxy = startProxy(t, { clusters: [staticCluster('up', [])], listeners: [named('first')] });
   assert.deepEqual(proxy.apply({ listeners: [named('second')] }), [{ name: 'second', message: `has the address 127.0.0.1:${port} of listener first` }]);
@@ -167,7 +167,7 @@ test('of two listeners with one address the second is refused', async (t) => {
 
 test('a listener moves to another address of its port without being away', async (t) => {
   const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
-  const port = await deadPort(t);
+  const port = await deadPort();
   const at = (host: string) => listener([hcm(inlineRoutes([routeTo('up')]))], { address: { socket_address: { address: host, port_value: port } } });
   const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [at('127.0.0.1')] }, { clock: new FakeClock() });
   assert.deepEqual(await proxy.runtime.bound(), []);
@@ -181,7 +181,7 @@ test('a listener moves to another address of its port without being away', async
 
 test('who connects before the routes are there waits for them', async (t) => {
   const upstream = await httpUpstream(t, (_request, response) => response.end('ok'));
-  const free = await deadPort(t);
+  const free = await deadPort();
   const proxy = startProxy(t, { clusters: [staticCluster('up', [upstream])], listeners: [listener([hcm({ rds: { route_config_name: 'later', config_source: { ads: {} } } })], { address: address(free) })] });
   assert.deepEqual(await proxy.runtime.bound(), []);
   assert.equal(proxy.runtime.ready(), false);

@@ -9,7 +9,7 @@ import { call, deadPort, httpUpstream, tcpUpstream } from '../testkit/loopback.t
 const DEFAULT = 'connect-failure,refused-stream,unavailable,cancelled,undelivered';
 const retrying = (retryOn = DEFAULT, retries = 2) => ({ retry_policy: { retry_on: retryOn, num_retries: retries } });
 
-const deadPorts = (t: TestContext, count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, () => deadPort(t)));
+const deadPorts = (count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, () => deadPort()));
 
 function proxyTo(t: TestContext, ports: readonly number[], action = retrying()) {
   return startProxy(t, { clusters: [staticCluster('up', ports)], listeners: [listener([hcm(inlineRoutes([routeTo('up', action)]))])] });
@@ -17,7 +17,7 @@ function proxyTo(t: TestContext, ports: readonly number[], action = retrying()) 
 
 test('a request looks for a host that is there, however many are not', async (t) => {
   const alive = await httpUpstream(t, (_request, response) => response.end('here'));
-  const proxy = proxyTo(t, [...(await deadPorts(t, 6)), alive]);
+  const proxy = proxyTo(t, [...(await deadPorts(6)), alive]);
   const port = await proxy.port();
   for (let i = 0; i < 20; i++) assert.equal((await call(port, { method: 'POST', body: 'x' })).body, 'here');
   const tries = proxy.http.map((outcome) => outcome.upstream?.attempts ?? 0);
@@ -25,13 +25,13 @@ test('a request looks for a host that is there, however many are not', async (t)
 });
 
 test('a count of retries that was asked for is kept', async (t) => {
-  const proxy = proxyTo(t, await deadPorts(t, 6), retrying('connect-failure', 2));
+  const proxy = proxyTo(t, await deadPorts(6), retrying('connect-failure', 2));
   assert.equal((await call(await proxy.port())).status, 503);
   assert.deepEqual([proxy.http[0]?.upstream?.attempts, proxy.http[0]?.flags], [3, ['URX', 'UF']]);
 });
 
 test('when nobody is anywhere, each host is asked once and then as often as the policy says', async (t) => {
-  const proxy = proxyTo(t, await deadPorts(t, 4));
+  const proxy = proxyTo(t, await deadPorts(4));
   assert.equal((await call(await proxy.port())).status, 503);
   assert.equal(proxy.http[0]?.upstream?.attempts, 4 + 2);
 });
@@ -85,7 +85,7 @@ test('a local reply tells what local_reply_config adds', async (t) => {
   const mapped = { local_reply_config: { mappers: [{ ...mapper(['UF'], 'none') }, { ...mapper(['UC'], 'possible'), status_code: 502, body: { inline_string: 'gone' } }] } };
   const breaking = await tcpUpstream(t, (socket) => socket.once('data', () => socket.resetAndDestroy()));
   const proxy = startProxy(t, {
-    clusters: [staticCluster('dead', [await deadPort(t)]), staticCluster('breaking', [breaking])],
+    clusters: [staticCluster('dead', [await deadPort()]), staticCluster('breaking', [breaking])],
     listeners: [listener([hcm(inlineRoutes([{ match: { prefix: '/dead' }, route: { cluster: 'dead' } }, routeTo('breaking')]), mapped)])],
   });
   const port = await proxy.port();
@@ -102,7 +102,7 @@ test('what a route takes from answers of others, it leaves in a local reply that
   const claiming = await httpUpstream(t, (_request, response) => response.writeHead(503, { 'x-lateen-delivery': 'none' }).end());
   const routes = inlineRoutes([{ match: { prefix: '/dead' }, route: { cluster: 'dead' } }, routeTo('claiming')], { response_headers_to_remove: ['x-lateen-delivery'] });
   const proxy = startProxy(t, {
-    clusters: [staticCluster('dead', [await deadPort(t)]), staticCluster('claiming', [claiming])],
+    clusters: [staticCluster('dead', [await deadPort()]), staticCluster('claiming', [claiming])],
     listeners: [listener([hcm(routes, mapped)])],
   });
   const port = await proxy.port();

@@ -1,4 +1,5 @@
 /** Clients and servers of bytes, for tests that must see exactly what is on the wire. */
+import { randomInt } from 'node:crypto';
 import { createServer as createHttpServer, request as httpRequest, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -64,10 +65,28 @@ export function listen(t: TestContext, server: Server, closeAll: () => void): Pr
   });
 }
 
-/** A port on which nobody listens. */
-export async function deadPort(t: TestContext): Promise<number> {
+/** Below those that the kernel gives to whoever asks for any port, or connects: one of those, free now, is an HTTP server of another test a moment
+ * later (there are seven thousand), or, connected to, the other end of itself. Bench, mesh and node ports are elsewhere. */
+const DEAD_PORTS = { from: 21_000, to: 30_000 } as const;
+/** Of this process. */
+const givenOut = new Set<number>();
+
+/** A port on which nobody listens, and nobody will who did not get it here. */
+export async function deadPort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = randomInt(DEAD_PORTS.from, DEAD_PORTS.to);
+    if (givenOut.has(port)) continue;
+    givenOut.add(port);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port found from ${DEAD_PORTS.from} to ${DEAD_PORTS.to}`);
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  const port = await listen(t, server, () => {});
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    // On all addresses: somebody may have it on one.
+    server.listen(port, '0.0.0.0', () => server.close(() => resolve(true)));
+  });
 }

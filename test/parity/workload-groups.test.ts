@@ -47,7 +47,7 @@ async function startPlaces(t: TestContext): Promise<Places> {
     elsewhere: await at(t, createServer((_request, response) => response.end()), '127.0.0.9'),
     mute: await httpUpstream(t, () => {}),
     grpc: await grpc.listen({ port: 0, host: '127.0.0.1' }),
-    dead: await deadPort(t),
+    dead: await deadPort(),
   };
 }
 

@@ -38,7 +38,7 @@ function environment(injected: Pod, more: Record<string, string>, ports: Record<
 async function threadsOf(t: TestContext, injected: Pod): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'concurrency-'));
   t.after(() => rmSync(dir, { recursive: true }));
-  const admin = await deadPort(t);
+  const admin = await deadPort();
   const { env, args } = environment(injected, { POD_NAME: 'web-1', POD_NAMESPACE: 'default', INSTANCE_IP: '127.0.0.1', LATEEN_DATA_DIR: dir, ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0' }, { proxyAdminPort: admin, statusPort: 0 });
   const child = spawn(process.execPath, ['--max-semi-space-size=1', '--v8-pool-size=1', 'dist/proxy.cjs', ...args], { env, stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));

@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
 import { eventually } from '../../testkit/eventually.ts';
+import { deadPort } from '../../testkit/loopback.ts';
 import { rangeData } from '../http/prometheus-format.ts';
 import { decodeExposition, decodeSeries, isExpositionError } from '../metrics/exposition.ts';
 import { MetricStore } from '../metrics/store.ts';
@@ -97,7 +96,7 @@ describe('a real Prometheus with the same samples', { skip }, () => {
     writeFileSync(join(dir, 'metrics.txt'), text);
     writeFileSync(join(dir, 'prometheus.yml'), '');
     execFileSync('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', join(dir, 'metrics.txt'), join(dir, 'data')], { stdio: 'ignore' });
-    const port = await freePort();
+    const port = await deadPort();
     url = `http://127.0.0.1:${port}`;
     const flags = [`--config.file=${join(dir, 'prometheus.yml')}`, `--storage.tsdb.path=${join(dir, 'data')}`, '--storage.tsdb.retention.time=100y', `--web.listen-address=127.0.0.1:${port}`];
     const child = spawn('prometheus', flags, { stdio: 'ignore' });
@@ -141,11 +140,3 @@ function requireSame(ours: Matrix, theirs: Matrix): void {
 
 const keyOf = (row: Matrix['result'][number]) => JSON.stringify(Object.entries(row.metric).sort());
 const sorted = ({ result }: Matrix) => [...result].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

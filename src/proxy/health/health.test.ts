@@ -134,7 +134,7 @@ test('over HTTPS no certificate is asked for a name', async (t) => {
 test('a socket is well that takes connections', async (t) => {
   const tcp = (port: number) => failureOf({ kind: 'tcp', host: 'localhost', port }, AT);
   assert.equal(await tcp(await tcpUpstream(t, (socket) => socket.end())), undefined);
-  assert.match((await tcp(await deadPort(t))) ?? '', /ECONNREFUSED/);
+  assert.match((await tcp(await deadPort())) ?? '', /ECONNREFUSED/);
 });
 
 test('a command is well that ends with 0 in time', async () => {

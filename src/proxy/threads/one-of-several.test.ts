@@ -120,7 +120,7 @@ test('a key leads to the same endpoint from every thread', async (t) => {
 
 test('a port that two threads share is answered at while its listener moves in one and then in the other', async (t) => {
   const app = await httpUpstream(t, (_, response) => void response.end('hello'));
-  const port = await deadPort(t);
+  const port = await deadPort();
   const at = (host: string) => listener([hcm(inlineRoutes([routeTo('app')]))], { address: { socket_address: { address: host, port_value: port } } });
   const threads = await Promise.all(Array.from({ length: 2 }, async () => {
     const clock = new FakeClock();

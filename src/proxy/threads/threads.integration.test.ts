@@ -51,7 +51,7 @@ interface Started {
 }
 
 async function startGateway(t: TestContext, upstream: number, options: { policy?: string; port?: number; proxyConfig?: Record<string, unknown> } = {}): Promise<Started> {
-  const [port, adminPort, readiness] = [options.port ?? (await deadPort(t)), await deadPort(t), await deadPort(t)];
+  const [port, adminPort, readiness] = [options.port ?? (await deadPort()), await deadPort(), await deadPort()];
   const control = await startTestControlPlane({ mesh: meshOf(port, upstream, options.policy ?? '{}'), identity: 'spiffe://cluster.local/ns/istio-system/sa/gateway' });
   t.after(() => control.stop());
   const dir = mkdtempSync(join(tmpdir(), 'threads-'));
@@ -75,6 +75,8 @@ async function startGateway(t: TestContext, upstream: number, options: { policy?
   };
   await eventually(() => page(readiness, '/healthz/ready'));
   const admin = (path: string, method?: string) => page(adminPort, path, method);
+  // A proxy is ready without a port that somebody has, too, and everybody would be answered there.
+  if (options.port === undefined) assert.match(await admin('/listeners'), new RegExp(`:${port}$`, 'm'), errors);
   return {
     port, process: child, errors: () => errors, admin,
     stat: async (name) => [...(await admin('/stats')).matchAll(/^(\S+): (\d+)$/gm)].filter(([, key = '']) => name.test(key)).map(([, , value]) => Number(value)),
