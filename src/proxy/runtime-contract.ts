@@ -113,6 +113,8 @@ export interface ListenerState {
   readonly activeConnections: number;
   /** Connections accepted since the start. */
   readonly accepted: number;
+  /** Connections that were closed at once, since too many were there. */
+  readonly refused: number;
   /** Of each thread, when there are several. */
   readonly threads?: readonly { readonly activeConnections: number; readonly accepted: number }[];
 }

@@ -66,7 +66,7 @@ class Runtime implements DataPath {
       secrets: this.#secrets,
       bind,
       log,
-      limit: deps.maxConnections === undefined ? undefined : new ConnectionLimit(deps.maxConnections, deps.shared?.slots.acquire('connections')),
+      limit: deps.maxConnections === undefined ? undefined : new ConnectionLimit(deps.maxConnections, { clock, log, slot: deps.shared?.slots.acquire('connections') }),
       onPortFree: (name) => {
         for (const listener of this.#freed) listener(name);
       },

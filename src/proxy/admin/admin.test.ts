@@ -46,7 +46,7 @@ function makeState(): ProxyState {
     clusters: [cluster],
     calledClusters: [cluster],
     clusterCounts: { total: 1, warming: 0 },
-    listeners: [{ name: 'virtualOutbound', bound: { address: '0.0.0.0', port: 15_001 }, activeConnections: 0, accepted: 0 }, { name: '0.0.0.0_9080', activeConnections: 0, accepted: 0 }],
+    listeners: [{ name: 'virtualOutbound', bound: { address: '0.0.0.0', port: 15_001 }, activeConnections: 0, accepted: 0, refused: 0 }, { name: '0.0.0.0_9080', activeConnections: 0, accepted: 0, refused: 3 }],
     activeRequests: 1,
   };
 }

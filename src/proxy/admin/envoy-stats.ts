@@ -41,6 +41,9 @@ export function collectEnvoyStats(view: ProxyView, { state, counts, heapUsed }: 
   for (const cluster of clusters === 'all' ? state.clusters : state.calledClusters) stats.push(...clusterStats(cluster, counts.clusters.get(cluster.name)));
   // Names of listeners are many and tell a time series little; who asks for all of them wants to see how the threads share.
   if (clusters === 'all') for (const [stat, value, kind] of state.listeners.flatMap(listenerStats)) plain(stat, value, kind);
+  for (const { name, refused } of state.listeners) {
+    if (refused > 0) stats.push({ name: `listener.${name}.downstream_global_cx_overflow`, metric: 'envoy_listener_downstream_global_cx_overflow', labels: { listener_address: name }, value: refused, kind: 'counter' });
+  }
   return stats;
 }
 

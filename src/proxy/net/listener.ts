@@ -64,6 +64,7 @@ export class ListenerRuntime {
   /** Took its place, and takes those who still come here. */
   #heir: ListenerRuntime | undefined;
   #accepted = 0;
+  #refused = 0;
   /** Monotonic ms. */
   lastAcceptedAt = -Infinity;
 
@@ -117,7 +118,7 @@ export class ListenerRuntime {
   }
 
   state(): ListenerState {
-    return { name: this.settings.name, bound: this.#port?.bound, activeConnections: this.openConnections, accepted: this.#accepted };
+    return { name: this.settings.name, bound: this.#port?.bound, activeConnections: this.openConnections, accepted: this.#accepted, refused: this.#refused };
   }
 
   get openConnections(): number {
@@ -201,7 +202,10 @@ export class ListenerRuntime {
   #onConnection(socket: Socket): void {
     if (this.#heir) return this.#heir.#onConnection(socket);
     socket.on('error', noop);
-    if (this.#deps.limit?.admit(socket) === false) return;
+    if (this.#deps.limit?.admit(socket) === false) {
+      this.#refused++;
+      return;
+    }
     const local: SocketAddress = { address: plain(socket.localAddress), port: socket.localPort ?? 0 };
     if (this.settings.proxyProtocol) return this.#readProxied(socket, local);
     if (!this.settings.restoresDestination) return this.#choose(socket, local);

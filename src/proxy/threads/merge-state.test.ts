@@ -18,13 +18,13 @@ const cluster = (count: number, extra: Partial<ClusterState> = {}): ClusterState
 });
 
 const state = (count: number, clusters: readonly ClusterState[]): ProxyState => ({
-  resources: new Map(), clusters, calledClusters: clusters, clusterCounts: { total: 2, warming: count }, listeners: [{ name: 'in', bound: { address: '0.0.0.0', port: 80 }, activeConnections: count, accepted: count }], activeRequests: count,
+  resources: new Map(), clusters, calledClusters: clusters, clusterCounts: { total: 2, warming: count }, listeners: [{ name: 'in', bound: { address: '0.0.0.0', port: 80 }, activeConnections: count, accepted: count, refused: count }], activeRequests: count,
 });
 
 test('what threads count is added up, and told of each where that matters', () => {
   const merged = mergeStates([state(1, [cluster(1)]), state(2, [cluster(2)])]);
   assert.deepEqual(merged.clusters, [cluster(3)]);
-  assert.deepEqual(merged.listeners, [{ name: 'in', bound: { address: '0.0.0.0', port: 80 }, activeConnections: 3, accepted: 3, threads: [{ activeConnections: 1, accepted: 1 }, { activeConnections: 2, accepted: 2 }] }]);
+  assert.deepEqual(merged.listeners, [{ name: 'in', bound: { address: '0.0.0.0', port: 80 }, activeConnections: 3, accepted: 3, refused: 3, threads: [{ activeConnections: 1, accepted: 1 }, { activeConnections: 2, accepted: 2 }] }]);
   assert.deepEqual([merged.activeRequests, merged.clusterCounts], [3, { total: 2, warming: 2 }]);
 });
 

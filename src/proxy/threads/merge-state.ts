@@ -27,7 +27,7 @@ function mergeNamed<T extends { readonly name: string }>(lists: readonly (readon
 
 function mergeListeners(same: readonly [ListenerState, ...ListenerState[]]): ListenerState {
   const [{ name, bound }] = same;
-  return { name, bound, activeConnections: sum(same, (one) => one.activeConnections), accepted: sum(same, (one) => one.accepted), threads: same.map(({ activeConnections, accepted }) => ({ activeConnections, accepted })) };
+  return { name, bound, activeConnections: sum(same, (one) => one.activeConnections), accepted: sum(same, (one) => one.accepted), refused: sum(same, (one) => one.refused), threads: same.map(({ activeConnections, accepted }) => ({ activeConnections, accepted })) };
 }
 
 function mergeClusters(same: readonly [ClusterState, ...ClusterState[]]): ClusterState {

@@ -196,4 +196,7 @@ test('clients connected at once are counted over all threads', async (t) => {
   }
   const open = answers.filter((answer) => answer !== '');
   assert.equal(open.length, 6, `${open.join('')}\n${gateway.errors()}`);
+  assert.deepEqual(await gateway.stat(/^listener\..*\.downstream_global_cx_overflow$/), [18]);
+  assert.match(await gateway.admin('/stats/prometheus'), /^envoy_listener_downstream_global_cx_overflow\{listener_address=".*"\} 18$/m);
+  assert.match(gateway.errors(), /clients are refused: as many are connected as may be \{"most":6/);
 });
