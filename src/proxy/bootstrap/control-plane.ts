@@ -2,6 +2,7 @@
  * of this machine, and Node's helper threads need not be there for them. */
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
+import { readOptional } from '../../base/optional-file.ts';
 import { createGrpcChannel, type GrpcChannel } from '../../xds/client/grpc-channel.ts';
 import { chooseCredentials } from '../secrets/credentials.ts';
 import { requestCertificate, type SignedWorkload } from '../secrets/signing-client.ts';
@@ -13,21 +14,13 @@ type Held = () => SignedWorkload | undefined;
 /** A fresh connection for discovery; token and root are read again, they may have been renewed. @throws when the root is not there */
 export async function connectDiscovery(settings: ProxySettings, held: Held): Promise<{ channel: GrpcChannel; headers: Readonly<Record<string, string>> }> {
   const { discovery, files, isDiscoveryPlaintext, workload } = settings;
-  const token = readOptional(files.token);
+  // Normal without a control plane that asks for it: undefined.
+  const token = readOptional(files.token)?.trim();
   const root = isDiscoveryPlaintext ? '' : readFileSync(files.rootCertificate, 'utf8');
   const shown = chooseCredentials(token, held(), systemClock.now());
   const client = shown && 'certificate' in shown ? shown.certificate : undefined;
   const tls = isDiscoveryPlaintext ? undefined : { trustedCaPem: root, serverName: discovery.host, client };
   return { channel: createGrpcChannel({ ...discovery, tls }), headers: { ...(shown && 'token' in shown ? { authorization: `Bearer ${shown.token}` } : {}), clusterid: workload.clusterId } };
-}
-
-/** Undefined: the file is not there, which is normal without a control plane that asks for it. */
-function readOptional(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }
 
 /** Has a new key signed as the workload's own. */

@@ -1,5 +1,5 @@
 /** Reads what decodeSettings needs from the process and the pod's files. */
-import { readFileSync } from 'node:fs';
+import { readOptional } from '../../base/optional-file.ts';
 import { argument, decodeSettings } from './decode-settings.ts';
 import type { ProxySettings } from './settings.ts';
 import { parsePodInfo } from './sources.ts';
@@ -17,15 +17,8 @@ export async function loadSettings(argv: readonly string[], env: Environment): P
   return decodeSettings({ argv, env, labels: podInfo(`${directory}/labels`), annotations: podInfo(`${directory}/annotations`), proxyConfig });
 }
 
-/** Outside of a pod there are no such files, and that is no mistake. Read at once: nothing else is to be done yet, and Node's helper threads need not be
- * there for it. */
-function podInfo(path: string): Map<string, string> {
-  try {
-    return parsePodInfo(readFileSync(path, 'utf8'));
-  } catch {
-    return new Map();
-  }
-}
+/** Outside of a pod there are no such files, and that is no mistake. */
+const podInfo = (path: string): Map<string, string> => parsePodInfo(readOptional(path) ?? '');
 
 /** PROXY_CONFIG is JSON as a rule; the YAML parser is loaded only when it is not. */
 async function readYaml(text: string | undefined): Promise<unknown> {

@@ -1,6 +1,7 @@
 /** Puts the rules into force in the network namespace of this process. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { readOptional } from '../../base/optional-file.ts';
 import type { Family } from './rules.ts';
 import { parseResolvConf } from '../dns/resolv-conf.ts';
 import { parseClusterEnv } from '../bootstrap/cluster-env.ts';
@@ -52,13 +53,7 @@ function load(script: string): string | undefined {
   return 'nft is not installed; the image of the init container must have nftables';
 }
 
-function nameservers(): readonly string[] {
-  try {
-    return parseResolvConf(readFileSync(process.env['LATEEN_RESOLV_CONF'] ?? '/etc/resolv.conf', 'utf8')).nameservers;
-  } catch {
-    return [];
-  }
-}
+const nameservers = (): readonly string[] => parseResolvConf(readOptional(process.env['LATEEN_RESOLV_CONF'] ?? '/etc/resolv.conf') ?? '').nameservers;
 
 /** IPv6 rules where there is an IPv6 address beyond loopback and link-local. */
 function families(): Family[] {
