@@ -34,6 +34,20 @@ export function processTree(pid: number): number[] {
 /** CPU seconds, user and system, all threads, of the tree. */
 export const cpuSeconds = (pid: number): number => processTree(pid).reduce((sum, p) => sum + (readStat(p)?.ticks ?? 0), 0) / TICKS_PER_SECOND;
 
+/** How much of the machine's time somebody else has had since this was called: the answer to the call of what it returns, 0 to 1. */
+export function watchSteal(): () => number {
+  const read = () => {
+    const ticks = (/^cpu\s+(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '').split(' ').slice(0, 8).map(Number);
+    // user nice system idle iowait irq softirq steal
+    return { stolen: ticks[7] ?? 0, all: ticks.reduce((sum, n) => sum + n, 0) };
+  };
+  const before = read();
+  return () => {
+    const now = read();
+    return now.all === before.all ? 0 : (now.stolen - before.stolen) / (now.all - before.all);
+  };
+}
+
 /** Proportional set size of the tree, in MB. */
 export function pssMegabytes(pid: number): number {
   return processTree(pid).reduce((sum, p) => {

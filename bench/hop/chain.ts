@@ -18,8 +18,13 @@ export interface Plan {
   isFull?: boolean;
   /** Of another upstream, to which `/large` leads. */
   asidePort?: number;
-  /** Routes in the table, the last of which is the one that is used. Default 1. */
-  routes?: number;
+  /** Of plain hops: a listener for each, with so many routes, the last of which is the one that is used. Default: one listener with one. */
+  tables?: readonly Table[];
+}
+
+export interface Table {
+  listenPort: number;
+  routes: number;
 }
 
 export interface Peer {

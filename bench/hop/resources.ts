@@ -8,20 +8,22 @@ const typed = (type: string, fields: Json = {}): Json => ({ '@type': `type.googl
 const ASIDE = 'aside';
 const HTTP_MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
-export function listenerOf(plan: Plan, side: Side): Json {
+export const listenersOf = (plan: Plan, side: Side): Json[] => plan.tables?.map(({ listenPort, routes }) => ({ ...listenerOf(plan, { ...side, listenPort }, routes), name: `hop_${listenPort}` })) ?? [listenerOf(plan, side)];
+
+export function listenerOf(plan: Plan, side: Side, routes = 1): Json {
   const tls = side.listenTls ? { transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: typed('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', { require_client_certificate: true, common_tls_context: { ...tlsContext(plan, side), ...(plan.protocol === 'http2' ? { alpn_protocols: ['h2'] } : {}) } }) } } : {};
   return {
     name: `hop_${side.role}`,
     address: { socket_address: { address: '127.0.0.1', port_value: side.listenPort } },
-    filter_chains: [{ ...tls, filters: [plan.protocol === 'tcp' ? tcpFilter() : httpFilter(plan)] }],
+    filter_chains: [{ ...tls, filters: [plan.protocol === 'tcp' ? tcpFilter() : httpFilter(plan, routes)] }],
   };
 }
 
 const tcpFilter = (): Json => ({ name: 'envoy.filters.network.tcp_proxy', typed_config: typed('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: 'hop', cluster: 'target' }) });
 
-function httpFilter(plan: Plan): Json {
+function httpFilter(plan: Plan, routes: number): Json {
   const aside = plan.asidePort === undefined ? [] : [{ name: 'aside', match: { prefix: '/large' }, route: { cluster: ASIDE, timeout: '0s' } }];
-  const others = Array.from({ length: (plan.routes ?? 1) - 1 }, (_, i) => ({ name: `other-${i}`, match: { prefix: `/other/${i}/` }, direct_response: { status: 404 } }));
+  const others = Array.from({ length: routes - 1 }, (_, i) => ({ name: `other-${i}`, match: { prefix: `/other/${i}/` }, direct_response: { status: 404 } }));
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: typed(HTTP_MANAGER, {

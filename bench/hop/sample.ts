@@ -19,7 +19,7 @@ const WARM_UP_STEP_SECONDS = 2;
 const MAX_WARM_UP_SECONDS = 8;
 
 /** Puts load on the first proxy for so many seconds. */
-type Run = (seconds: number) => Promise<LoadResult>;
+export type Run = (seconds: number) => Promise<LoadResult>;
 
 export async function sampleOf(peer: Peer, plan: Plan, run: Run, seconds: number): Promise<Sample> {
   const started = await peer.start(plan);
@@ -31,37 +31,15 @@ export async function sampleOf(peer: Peer, plan: Plan, run: Run, seconds: number
   }
 }
 
-export interface Rival {
-  readonly name: string;
-  readonly peer: Peer;
-  /** With a directory and ports of its own. */
-  readonly plan: Plan;
-  readonly run: Run;
-}
-
-/** For small differences: all run at once, and are measured in turns. What one process happens to cost more than the next one of the same
- * program then weighs less than the difference. */
-export async function together(rivals: readonly Rival[], runs: number, seconds: number): Promise<Map<string, Sample[]>> {
-  const samples = new Map<string, Sample[]>(rivals.map(({ name }) => [name, []]));
-  const started: (Rival & { readonly servers: readonly ServerProcess[] })[] = [];
-  try {
-    for (const rival of rivals) started.push({ ...rival, servers: await rival.peer.start(rival.plan) });
-    for (const { run } of started) await warmUp(run);
-    for (let round = 0; round < runs; round++) for (const { name, servers, run } of started) samples.get(name)?.push(await measure(servers, run, seconds));
-    return samples;
-  } finally {
-    await Promise.all(started.flatMap(({ servers }) => servers.map((server) => server.stop())));
-  }
-}
-
-async function measure(servers: readonly ServerProcess[], run: Run, seconds: number): Promise<Sample> {
+/** What one run costs proxies that are warm. */
+export async function measure(servers: readonly ServerProcess[], run: Run, seconds: number): Promise<Sample> {
   const cpu = () => servers.reduce((sum, server) => sum + cpuSeconds(server.pid), 0);
   const before = cpu();
   const load = await run(seconds);
   return { microseconds: ((cpu() - before) / load.requests) * 1e6, load, pss: servers.reduce((sum, server) => sum + pssMegabytes(server.pid), 0) };
 }
 
-async function warmUp(run: Run): Promise<void> {
+export async function warmUp(run: Run): Promise<void> {
   let requests = 0;
   for (let spent = 0; spent < MAX_WARM_UP_SECONDS && requests < WARM_UP_REQUESTS; spent += WARM_UP_STEP_SECONDS) requests += (await run(WARM_UP_STEP_SECONDS)).requests;
 }
