@@ -2,26 +2,22 @@
 import { availableParallelism } from 'node:os';
 import { sleep, systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
 import { LogLevels, createLog } from '../base/log.ts';
 import type { Log, LogLevel } from '../base/log.ts';
-import { createAdsClient } from '../xds/client/ads-client.ts';
-import type { AdsClient } from '../xds/client/ads-client.ts';
-import { createLastGoodFile } from '../xds/client/last-good-file.ts';
-import { TAKES_VIRTUAL_HOSTS, TypeUrl } from '../xds/type-urls.ts';
 import { adminRoutes, dataPathMetrics } from './admin/admin-pages.ts';
 import { createHttpService } from './admin/http-service.ts';
 import type { HttpService } from './admin/http-service.ts';
 import type { ProxyView, ServerState } from './admin/proxy-view.ts';
 import { prometheusRoutes, readinessRoutes, statusRoutes } from './admin/status-pages.ts';
-import { connectDiscovery, requestOwnCertificate } from './bootstrap/control-plane.ts';
+import { requestOwnCertificate } from './bootstrap/control-plane.ts';
 import type { ProxySettings } from './bootstrap/settings.ts';
-import { encodeNode, OWN_ANNOUNCEMENT } from './bootstrap/xds-node.ts';
+import { OWN_ANNOUNCEMENT } from './bootstrap/xds-node.ts';
 import type { Announcement } from './bootstrap/xds-node.ts';
+import { Discovery } from './discovery.ts';
 import type { DnsProxy } from './dns/dns-proxy.ts';
 import type { HealthChecker } from './health/health-checker.ts';
 import { openWorkloadDns } from './dns/workload-dns.ts';
-import type { BindOptions, ProxyRuntime, Rejected, ResourceUpdate, StateWanted } from './runtime-contract.ts';
+import type { BindOptions, ProxyRuntime, StateWanted } from './runtime-contract.ts';
 import type { SignedWorkload } from './secrets/signing-client.ts';
 import { createWorkloadSecrets } from './secrets/workload-secrets.ts';
 import type { WorkloadSecrets } from './secrets/workload-secrets.ts';
@@ -82,11 +78,7 @@ class App implements ProxyApp, ProxyView {
   readonly ports = new Map<PortName, number>();
   readonly #clock: Clock;
   readonly #log: Log;
-  #wholeTypes: readonly string[];
-  /** Endpoints that clusters wait for; whether any have come. */
-  #endpointNames: ReadonlySet<string> = new Set();
-  #endpointsCame = false;
-  readonly #ads: AdsClient;
+  readonly #discovery: Discovery;
   readonly #pages: readonly (readonly [PageName, HttpService])[];
   readonly #onQuit: () => void;
   #dns: DnsProxy | undefined;
@@ -108,9 +100,9 @@ class App implements ProxyApp, ProxyView {
     this.#onQuit = options.onQuit ?? (() => {});
     this.secrets = createWorkloadSecrets({ request: options.certificate ?? ((held) => requestOwnCertificate(settings, () => held)), policy: settings.identity, log: this.#log.scope('identity'), clock });
     this.#traffic = this.#createTraffic({ settings, secrets: this.secrets, clock, log: this.#log, levels: this.levels, env: options.env ?? {}, bind: options.bind, logFlushMs: options.logFlushMs }, options);
-    const announcement = options.announcement ?? OWN_ANNOUNCEMENT;
-    this.#wholeTypes = wholeTypes(announcement, settings);
-    this.#ads = this.#createAds(announcement);
+    this.#discovery = new Discovery({
+      settings, clock, log: this.#log.scope('xds'), runtime: this.runtime, announcement: options.announcement ?? OWN_ANNOUNCEMENT, held: () => this.secrets.held, names: () => this.#dns,
+    });
     this.#pages = this.#createPages();
   }
 
@@ -124,14 +116,9 @@ class App implements ProxyApp, ProxyView {
 
   async start(): Promise<void> {
     this.#traffic.start();
-    this.runtime.onInterest((typeUrl, names) => {
-      if (typeUrl === TypeUrl.Endpoints) this.#endpointNames = names;
-      if (!this.#wholeTypes.includes(typeUrl)) this.#ads.setNames(typeUrl, names);
-    });
-    this.runtime.onPortFree((name) => this.#ads.askAgain(TypeUrl.Listener, name));
     await this.#startDns();
     // What was in force serves again before there is anything to look at, and before a key is made.
-    await this.#ads.start();
+    await this.#discovery.start();
     await Promise.all(this.#pages.map(async ([name, service]) => void this.ports.set(name, await service.start())));
     this.secrets.start();
     await this.#startHealth();
@@ -161,7 +148,7 @@ class App implements ProxyApp, ProxyView {
   async close(): Promise<void> {
     this.secrets.close();
     this.#health?.close();
-    await Promise.all([this.#ads.close(), this.#dns?.close(), this.#traffic.close(), ...this.#pages.map(([, service]) => service.close())]);
+    await Promise.all([this.#discovery.close(), this.#dns?.close(), this.#traffic.close(), ...this.#pages.map(([, service]) => service.close())]);
   }
 
   now(): number {
@@ -181,7 +168,7 @@ class App implements ProxyApp, ProxyView {
   }
 
   ads() {
-    return this.#ads.status();
+    return this.#discovery.status();
   }
 
   state(): ServerState {
@@ -194,7 +181,7 @@ class App implements ProxyApp, ProxyView {
     if (this.#healthFailed) return 'health was set to fail by /healthcheck/fail';
     // Once ready, a configuration under way makes nobody unready: what was in force still is.
     if (this.#hasBeenReady) return undefined;
-    if (!this.runtime.ready()) return this.#ads.status().connects === 0 ? 'not connected to the control plane yet' : `configuration is not complete yet${lastError(this.#ads)}`;
+    if (!this.runtime.ready()) return this.#discovery.whatIsMissing();
     if (!this.secrets.current()) return 'no workload certificate yet';
     if (this.#dns?.isReady === false) return 'the names of the mesh have not come yet';
     this.#hasBeenReady = true;
@@ -229,25 +216,8 @@ class App implements ProxyApp, ProxyView {
     const { readinessProbe: probe, instanceIp } = this.settings;
     if (!probe) return;
     const { createHealthChecker } = await import('./health/health-checker.ts');
-    this.#health = createHealthChecker({ probe, instanceIp, notReady: () => this.notReady(), report: (report) => this.#ads.reportHealth(report), clock: this.#clock, log: this.#log.scope('health') });
+    this.#health = createHealthChecker({ probe, instanceIp, notReady: () => this.notReady(), report: (report) => this.#discovery.reportHealth(report), clock: this.#clock, log: this.#log.scope('health') });
     this.#health.start();
-  }
-
-  #apply(update: ResourceUpdate): readonly Rejected[] | Promise<readonly Rejected[]> {
-    if (update.typeUrl === TypeUrl.NameTable && this.#dns) return this.#dns.apply(update);
-    const rejected = this.runtime.apply(update);
-    if (update.typeUrl === TypeUrl.Endpoints && update.upserted.length > 0) this.#endpointsCame = true;
-    const bound = this.runtime.bound();
-    if (update.typeUrl === TypeUrl.Listener) void Promise.resolve(bound).then(() => this.#checkEndpoints());
-    return bound?.then((more) => [...rejected, ...more]) ?? rejected;
-  }
-
-  /** Our control plane sends endpoints before listeners, unasked. One that does not know `*` for them has to be asked by name, as Envoy does. */
-  #checkEndpoints(): void {
-    if (this.#endpointsCame || this.#endpointNames.size === 0 || !this.#wholeTypes.includes(TypeUrl.Endpoints)) return;
-    this.#log.info('no endpoints have come with the clusters: they are asked for by name', { clusters: this.#endpointNames.size });
-    this.#wholeTypes = this.#wholeTypes.filter((typeUrl) => typeUrl !== TypeUrl.Endpoints);
-    this.#ads.askByName(TypeUrl.Endpoints, this.#endpointNames);
   }
 
   async #drain(): Promise<void> {
@@ -270,20 +240,6 @@ class App implements ProxyApp, ProxyView {
     });
   }
 
-  #createAds(announcement: Announcement): AdsClient {
-    const { settings } = this;
-    const log = this.#log.scope('xds');
-    return createAdsClient({
-      connect: () => connectDiscovery(settings, () => this.secrets.held),
-      node: encodeNode(settings, announcement),
-      apply: (update) => this.#apply(update),
-      lastGood: createLastGoodFile({ path: `${settings.files.data}/last-good.bin`, log }),
-      wildcardTypes: this.#wholeTypes,
-      log,
-      clock: this.#clock,
-    });
-  }
-
   #createPages() {
     const { ports } = this.settings;
     const log = this.#log.scope('admin');
@@ -298,17 +254,6 @@ class App implements ProxyApp, ProxyView {
   }
 }
 
-/** Types of which everything is asked for, in the order of a push. As Envoy, the proxy asks for endpoints by name. */
-function wholeTypes({ extensions }: Announcement, { dns }: ProxySettings): readonly string[] {
-  const isOurs = extensions.includes(TAKES_VIRTUAL_HOSTS);
-  return [TypeUrl.Cluster, ...(isOurs ? [TypeUrl.Endpoints] : []), TypeUrl.Listener, ...(isOurs ? [TypeUrl.VirtualHost] : []), ...(dns.captures ? [TypeUrl.NameTable] : [])];
-}
-
 function raise(error: Error): never {
   throw error;
-}
-
-function lastError(ads: AdsClient): string {
-  const { lastError: error } = ads.status();
-  return error === undefined ? '' : ` (${errorText(error)})`;
 }
