@@ -52,6 +52,23 @@ test('an HTTP authorizer is asked about the requests that are marked, and says w
   assert.deepEqual([proxy.http[2]?.flags, proxy.http[2]?.details], [['UAEX'], 'ext_authz_denied']);
 });
 
+for (const method of ['PUT', 'POST']) {
+  test(`${method}: a body that waited for the authorizer goes on whole, also on a connection that was used before`, async (t) => {
+    const authz = await httpUpstream(t, (_request, response) => void setTimeout(() => response.end(), 20));
+    const app = await httpUpstream(t, (request, response) => {
+      let octets = 0;
+      request.on('data', (chunk: Buffer) => (octets += chunk.length));
+      request.on('end', () => response.end(String(octets)));
+    });
+    const proxy = await startProxy(t, { clusters: [staticCluster('up', [app]), staticCluster('authz', [authz])], listeners: [listener([hcm(inlineRoutes([routeTo('up')]), {}, [mark, byHttp()] as never)])] });
+    const port = await proxy.port();
+    for (const headers of [{}, {}, { 'content-length': '12' }] as Record<string, string>[]) {
+      const answer = await call(port, { method, path: '/secret', headers, body: 'twelve bytes' });
+      assert.deepEqual([answer.status, answer.body], [200, '12']);
+    }
+  });
+}
+
 test('who cannot be asked denies, unless the policy lets fail open', async (t) => {
   const dead = await deadPort();
   const closed = await start(t, dead, byHttp({ status_on_error: { code: 'ServiceUnavailable' } }));

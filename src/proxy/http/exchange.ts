@@ -106,6 +106,11 @@ export class Exchange implements RequestSink, FilterContext, FactSource {
     return this.#requestEnded;
   }
 
+  /** There is nothing of it but its head, and nothing will come. What a filter has held is still to be handed on. */
+  get isBodiless(): boolean {
+    return this.#requestEnded && this.#requestTrailers === undefined && (this.#held?.isEmpty ?? this.request.bodyLength === 0);
+  }
+
   // Way in
 
   start(): void {

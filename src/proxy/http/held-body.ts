@@ -14,6 +14,10 @@ export class HeldBody {
     return this.#octets >= this.#limit;
   }
 
+  get isEmpty(): boolean {
+    return this.#pieces.length === 0;
+  }
+
   push(chunk: Buffer, isLast: boolean): void {
     this.#pieces.push(chunk);
     this.#octets += chunk.length;

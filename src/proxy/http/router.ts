@@ -55,7 +55,7 @@ export class Router implements DeadlineEvents {
     this.exchange = exchange;
     this.#route = route;
     this.action = action;
-    this.body = createBodyBuffer(exchange.requestEnded);
+    this.body = createBodyBuffer(exchange.isBodiless);
     this.#deadlines = new Deadlines(exchange.clock, this);
   }
 
