@@ -6,8 +6,9 @@ export function lowerName(name: string): string {
   return KNOWN.get(name) ?? name.toLowerCase();
 }
 
-/** A header block in wire order. One flat array, three slots per field: lower-case name, value, name as it came. Values are latin1
- * strings: one char per byte. Names given to the methods must be lower-case. */
+/** A header block in wire order. One flat array, three slots per field: lower-case name, value, and what is written of it: the name as it
+ * came, or where nothing was changed of it the whole line as it came, with its end (a piece for each field in place of four). Values are
+ * latin1 strings: one char per byte. Names given to the methods must be lower-case. */
 export class Headers {
   readonly list: string[];
 
@@ -61,6 +62,7 @@ export class Headers {
     for (let i = 0; i < list.length; i += 3) {
       if (list[i] !== name) continue;
       list[i + 1] = value;
+      list[i + 2] = list[i + 2]?.slice(0, name.length) ?? name;
       this.#removeFrom(name, i + 3);
       return;
     }
@@ -95,7 +97,10 @@ export class Headers {
   serialize(): string {
     const list = this.list;
     let text = '';
-    for (let i = 0; i < list.length; i += 3) text += `${list[i + 2]}: ${list[i + 1]}\r\n`;
+    for (let i = 0; i < list.length; i += 3) {
+      const written = list[i + 2] ?? '';
+      text += written.length > (list[i]?.length ?? 0) ? written : `${written}: ${list[i + 1]}\r\n`;
+    }
     return text;
   }
 

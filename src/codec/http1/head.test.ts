@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Headers } from '../headers.ts';
 import { parseRequestHead, parseResponseHead } from './head.ts';
 
 const request = (text: string) => parseRequestHead(text.replaceAll('\n', '\r\n'), 100);
@@ -70,6 +71,23 @@ test('names keep their spelling on the way out and are found in lower case', () 
   assert.equal(parsed.head.headers.get('x-camelcase'), 'v');
   assert.equal(parsed.head.headers.serialize(), 'X-CamelCase: v\r\n');
 });
+
+for (const [name, change, written] of [
+  ['as it came', () => undefined, 'X-One: 1\r\nX-Long: a longer value, with  spaces\r\nX-Odd: v\r\nX-None: \r\n'],
+  ['with another value', (headers) => headers.set('x-long', 'short'), 'X-One: 1\r\nX-Long: short\r\nX-Odd: v\r\nX-None: \r\n'],
+  ['with another value, and then the one it had', (headers) => (headers.set('x-one', '2'), headers.set('x-one', '1')), 'X-One: 1\r\nX-Long: a longer value, with  spaces\r\nX-Odd: v\r\nX-None: \r\n'],
+  ['without one before it', (headers) => headers.remove('x-one'), 'X-Long: a longer value, with  spaces\r\nX-Odd: v\r\nX-None: \r\n'],
+  ['from a copy', (headers) => headers.clone().set('x-long', 'of the copy'), 'X-One: 1\r\nX-Long: a longer value, with  spaces\r\nX-Odd: v\r\nX-None: \r\n'],
+] as const satisfies readonly (readonly [string, (headers: Headers) => unknown, string])[]) {
+  test(`a field that was read is written ${name}`, () => {
+    for (const memo of [undefined, [], ['x-one', 'X-One', 'x-long', 'X-Long']]) {
+      const parsed = parseRequestHead('GET / HTTP/1.1\r\nX-One: 1\r\nX-Long: a longer value, with  spaces\r\nX-Odd:\tv \t\r\nX-None: \r\n', 100, memo);
+      assert.ok('head' in parsed);
+      change(parsed.head.headers);
+      assert.equal(parsed.head.headers.serialize(), written);
+    }
+  });
+}
 
 test('a memo of names does not change what is read', () => {
   const memo: string[] = [];

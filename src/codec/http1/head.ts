@@ -111,12 +111,13 @@ function newFacts(): FieldFacts {
   return { host: undefined, contentLength: -1, transferEncoding: undefined, connection: '', upgrade: undefined, keepAliveHint: undefined, expectContinue: false, error: undefined };
 }
 
-function parseFields(text: string, start: number, headers: Headers, run: FieldRun): HeadError | undefined {
+function parseFields(text: string, from: number, headers: Headers, run: FieldRun): HeadError | undefined {
   const { facts, maxHeaders, memo } = run;
   const list = headers.list;
-  let pos = start;
+  let pos = from;
   let count = 0;
   while (pos < text.length) {
+    const start = pos;
     let name = memo?.[count * 2 + 1];
     let lower = memo?.[count * 2];
     if (name !== undefined && lower !== undefined && text.startsWith(name, pos) && text.charCodeAt(pos + name.length) === COLON) {
@@ -140,7 +141,9 @@ function parseFields(text: string, start: number, headers: Headers, run: FieldRu
     const value = text.slice(valueStart, valueEnd);
     pos += 2;
     if (++count > maxHeaders) return bad('http1.too_many_headers', 431);
-    if (!takeFraming(lower, value, facts)) list.push(lower, value, name);
+    // Written as it came where that is how we write.
+    const isUsual = valueStart === start + name.length + 2 && text.charCodeAt(valueStart - 1) === 0x20 && valueEnd === pos - 2;
+    if (!takeFraming(lower, value, facts)) list.push(lower, value, isUsual ? text.slice(start, pos) : name);
     if (facts.error) return facts.error;
   }
   return undefined;
