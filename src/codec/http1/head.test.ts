@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Headers } from '../headers.ts';
-import { parseRequestHead, parseResponseHead } from './head.ts';
+import { type NameMemo, parseRequestHead, parseResponseHead } from './head.ts';
 
 const request = (text: string) => parseRequestHead(text.replaceAll('\n', '\r\n'), 100);
 const response = (text: string, method = 'GET') => parseResponseHead(text.replaceAll('\n', '\r\n'), method, 100);
@@ -80,7 +80,7 @@ for (const [name, change, written] of [
   ['from a copy', (headers) => headers.clone().set('x-long', 'of the copy'), 'X-One: 1\r\nX-Long: a longer value, with  spaces\r\nX-Odd: v\r\nX-None: \r\n'],
 ] as const satisfies readonly (readonly [string, (headers: Headers) => unknown, string])[]) {
   test(`a field that was read is written ${name}`, () => {
-    for (const memo of [undefined, [], ['x-one', 'X-One', 'x-long', 'X-Long']]) {
+    for (const memo of [undefined, [], [{ lower: 'x-one', written: 'X-One', isHeeded: false }, { lower: 'x-long', written: 'X-Long', isHeeded: false }]]) {
       const parsed = parseRequestHead('GET / HTTP/1.1\r\nX-One: 1\r\nX-Long: a longer value, with  spaces\r\nX-Odd:\tv \t\r\nX-None: \r\n', 100, memo);
       assert.ok('head' in parsed);
       change(parsed.head.headers);
@@ -90,7 +90,7 @@ for (const [name, change, written] of [
 }
 
 test('a memo of names does not change what is read', () => {
-  const memo: string[] = [];
+  const memo: NameMemo = [];
   const texts = ['GET / HTTP/1.1\nHost: x\nA: 1\nB: 2\n', 'GET / HTTP/1.1\nHost: x\nAB: 1\nB: 2\nC: 3\n', 'GET / HTTP/1.1\nHost: x\nA: 1\nB: 2\n', 'GET / HTTP/1.1\nA: 1\nHost: x\n'].map((text) => text.replaceAll('\n', '\r\n'));
   for (const text of [...texts, ...texts]) assert.deepEqual(parseRequestHead(text, 100, memo), parseRequestHead(text, 100));
 });

@@ -103,9 +103,18 @@ interface FieldRun {
   readonly memo?: NameMemo;
 }
 
-/** Field names of the message before on the same connection, as `[lower-case, as written, …]`. The next message mostly
- * has the same ones in the same order: comparing is cheaper than reading them letter by letter. */
-export type NameMemo = string[];
+/** Names of the message before on the same connection, field by field. The next message mostly has the same ones in the same order:
+ * comparing is cheaper than reading them letter by letter, and asking what each of them means. */
+export type NameMemo = KnownName[];
+
+export interface KnownName {
+  readonly lower: string;
+  readonly written: string;
+  readonly isHeeded: boolean;
+}
+
+/** Those that say something to this hop: see `heed`. */
+const HEEDED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'proxy-connection', 'upgrade', 'keep-alive', 'te', 'expect']);
 
 function newFacts(): FieldFacts {
   return { host: undefined, contentLength: -1, transferEncoding: undefined, connection: '', upgrade: undefined, keepAliveHint: undefined, expectContinue: false, error: undefined };
@@ -118,19 +127,17 @@ function parseFields(text: string, from: number, headers: Headers, run: FieldRun
   let count = 0;
   while (pos < text.length) {
     const start = pos;
-    let name = memo?.[count * 2 + 1];
-    let lower = memo?.[count * 2];
-    if (name !== undefined && lower !== undefined && text.startsWith(name, pos) && text.charCodeAt(pos + name.length) === COLON) {
-      pos += name.length + 1;
+    let name = memo?.[count];
+    if (name !== undefined && text.startsWith(name.written, pos) && text.charCodeAt(pos + name.written.length) === COLON) {
+      pos += name.written.length + 1;
     } else {
-      const nameStart = pos;
       while (((CLASS[text.charCodeAt(pos)] ?? 0) & TOKEN) !== 0) pos++;
-      if (pos === nameStart || text.charCodeAt(pos) !== COLON) return BAD_NAME;
-      name = text.slice(nameStart, pos);
-      lower = lowerName(name);
-      if (memo) rememberName(memo, count, lower, name);
+      if (pos === start || text.charCodeAt(pos) !== COLON) return BAD_NAME;
+      name = knownName(text.slice(start, pos));
+      if (memo) remember(memo, count, name);
       pos++;
     }
+    const { lower, written, isHeeded } = name;
     let c = text.charCodeAt(pos);
     while (c === 0x20 || c === 0x09) c = text.charCodeAt(++pos);
     const valueStart = pos;
@@ -142,23 +149,29 @@ function parseFields(text: string, from: number, headers: Headers, run: FieldRun
     pos += 2;
     if (++count > maxHeaders) return bad('http1.too_many_headers', 431);
     // Written as it came where that is how we write.
-    const isUsual = valueStart === start + name.length + 2 && text.charCodeAt(valueStart - 1) === 0x20 && valueEnd === pos - 2;
-    if (!takeFraming(lower, value, facts)) list.push(lower, value, isUsual ? text.slice(start, pos) : name);
+    const isUsual = valueStart === start + written.length + 2 && text.charCodeAt(valueStart - 1) === 0x20 && valueEnd === pos - 2;
+    if (!isHeeded || !heed(lower, value, facts)) list.push(lower, value, isUsual ? text.slice(start, pos) : written);
     if (facts.error) return facts.error;
   }
   return undefined;
 }
 
-/** @param at place of the field in the message */
-function rememberName(memo: NameMemo, at: number, lower: string, name: string): void {
-  if (at >= MEMO_FIELDS) return;
-  memo.length = Math.min(memo.length, at * 2);
-  // A copy: a slice would keep the whole head it was cut from alive.
-  memo.push(lower, Buffer.from(name, 'latin1').toString('latin1'));
+function knownName(written: string): KnownName {
+  const lower = lowerName(written);
+  return { lower, written, isHeeded: HEEDED.has(lower) };
 }
 
-/** Notes fields that belong to this hop. @returns true when the field must not be passed on as it is */
-function takeFraming(name: string, value: string, facts: FieldFacts): boolean {
+/** @param at place of the field in the message */
+function remember(memo: NameMemo, at: number, { lower, written, isHeeded }: KnownName): void {
+  if (at >= MEMO_FIELDS) return;
+  memo.length = Math.min(memo.length, at);
+  // A copy: a slice would keep the whole head it was cut from alive.
+  memo.push({ lower, written: Buffer.from(written, 'latin1').toString('latin1'), isHeeded });
+}
+
+/** Notes fields that belong to this hop, or say something to it. @param name of `HEEDED`
+ * @returns true when the field must not be passed on as it is */
+function heed(name: string, value: string, facts: FieldFacts): boolean {
   switch (name) {
     case 'host':
       if (facts.host !== undefined) facts.error = bad('http1.duplicate_host');
