@@ -28,12 +28,11 @@ function setUp(): { reads: BulkReads; nextTurn: () => void } {
   return { reads: new BulkReads((run) => void waiting.push(run)), nextTurn: () => waiting.splice(0).forEach((run) => run()) };
 }
 
-test('whoever reads alone, or little, goes on', () => {
+test('whoever reads alone goes on', () => {
   const { reads, nextTurn } = setUp();
   const one = new Connection();
   for (let turn = 0; turn < 5; turn++) {
-    assert.equal(reads.mayGoOn(one, 256 * KB), true);
-    for (let i = 0; i < 1000; i++) assert.equal(reads.mayGoOn(new Connection(), 8 * KB), true);
+    assert.equal(reads.mayGoOn(one, 256 * KB, 0), true);
     nextTurn();
   }
   assert.equal(one.resumed, 0);
@@ -42,9 +41,9 @@ test('whoever reads alone, or little, goes on', () => {
 test('of many who read much, so many octets a turn are read, each in its turn', () => {
   const { reads, nextTurn } = setUp();
   const all = Array.from({ length: 20 }, () => new Connection());
-  const went = all.filter((connection) => reads.mayGoOn(connection, 64 * KB));
+  const went = all.filter((connection) => reads.mayGoOn(connection, 64 * KB, 0));
   assert.equal(went.length, 2);
-  for (const connection of went) assert.equal(reads.mayGoOn(connection, 64 * KB), false, 'others wait');
+  for (const connection of went) assert.equal(reads.mayGoOn(connection, 64 * KB, 0), false, 'others wait');
   const order: Connection[] = [];
   for (let turn = 0; turn < 10; turn++) {
     nextTurn();
@@ -54,7 +53,7 @@ test('of many who read much, so many octets a turn are read, each in its turn', 
   }
   assert.deepEqual(order, [...all.slice(2), ...went]);
   nextTurn();
-  assert.equal(reads.mayGoOn(all[0] ?? new Connection(), 64 * KB), true, 'nobody waits any more');
+  assert.equal(reads.mayGoOn(all[0] ?? new Connection(), 64 * KB, 0), true, 'nobody waits any more');
 });
 
 test('who is wanted again while others wait goes on in its turn, unless it is stopped once more', () => {
@@ -62,7 +61,7 @@ test('who is wanted again while others wait goes on in its turn, unless it is st
   const [first, second, third, fourth] = [new Connection(), new Connection(), new Connection(), new Connection()];
   reads.resume(first);
   assert.equal(first.resumed, 1, 'nobody reads');
-  reads.mayGoOn(first, 600 * KB);
+  reads.mayGoOn(first, 600 * KB, 0);
   for (const connection of [second, third, fourth]) {
     reads.pause(connection);
     reads.resume(connection);
@@ -76,9 +75,26 @@ test('who is wanted again while others wait goes on in its turn, unless it is st
 test('whom its reader has stopped is not resumed', () => {
   const { reads, nextTurn } = setUp();
   const [first, second, third] = [new Connection(), new Connection(), new Connection()];
-  assert.equal(reads.mayGoOn(first, 600 * KB), true);
-  for (const connection of [second, third]) assert.equal(reads.mayGoOn(connection, 64 * KB), false);
+  assert.equal(reads.mayGoOn(first, 600 * KB, 0), true);
+  for (const connection of [second, third]) assert.equal(reads.mayGoOn(connection, 64 * KB, 0), false);
   second.pause();
   nextTurn();
   assert.deepEqual([second.resumed, third.resumed], [0, 1]);
+});
+
+test('where an octet takes long, fewer are read in a turn, and one read at least', () => {
+  const { reads, nextTurn } = setUp();
+  const all = Array.from({ length: 20 }, () => new Connection());
+  const turn = (ms: number): number => {
+    const before = all.filter(({ resumed }) => resumed > 0).length;
+    nextTurn();
+    const now = all.filter(({ resumed }) => resumed > 0);
+    for (const connection of now.slice(before)) reads.mayGoOn(connection, 64 * KB, ms);
+    return now.length - before;
+  };
+  for (const connection of all) reads.mayGoOn(connection, 64 * KB, 0.02);
+  assert.equal(turn(0.02), 2);
+  assert.equal(turn(1), 2);
+  assert.equal(turn(1), 1, 'half a millisecond is expected of each');
+  assert.equal(turn(0.02), 1);
 });

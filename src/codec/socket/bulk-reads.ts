@@ -2,9 +2,15 @@
  * ten milliseconds and more, for those too who want a few octets. So a turn reads this much; beyond it they take turns. Who reads alone, or little, never waits. */
 
 /** Smaller reads cost what an ordinary message costs. */
-const LARGE_BYTES = 16 * 1024;
-/** And one read at least. With what is done with them a tenth of a millisecond, or a whole one where the kernel's memory is short. */
+export const LARGE_BYTES = 16 * 1024;
+/** What one that is wanted again is expected to read: it has been sent to meanwhile. */
+const WANTED_BYTES = 64 * 1024;
+/** And one read at least. */
 const EACH_TURN_BYTES = 128 * 1024;
+/** For what is done with them. Commonly all of these octets take a tenth of that; where the kernel has to find memory for each page, ten times as long. */
+const EACH_TURN_MS = 0.25;
+/** Part of what turns before took in what an octet is expected to take. */
+const MEMORY = 0.75;
 
 /** What there is to know of a connection. */
 export interface Reading {
@@ -26,6 +32,8 @@ export class BulkReads {
   /** In the order of their turns. */
   readonly #waiting = new Map<Reading, Turn>();
   #octetsOfTurn = 0;
+  #msOfTurn = 0;
+  #msOfOctet = 0;
   #isScheduled = false;
 
   /** @param schedule runs something in the next turn */
@@ -33,13 +41,14 @@ export class BulkReads {
     this.#schedule = schedule;
   }
 
-  /** It has read. @returns whether it may go on; otherwise it stops, and goes on when its turn comes */
-  mayGoOn(socket: Reading, octets: number): boolean {
-    if (octets < LARGE_BYTES) return true;
+  /** It has read much. @param ms that took what was done with it
+   * @returns whether it may go on; otherwise it stops, and goes on when its turn comes */
+  mayGoOn(socket: Reading, octets: number, ms: number): boolean {
     const isFirst = this.#octetsOfTurn === 0;
     this.#octetsOfTurn += octets;
+    this.#msOfTurn += ms;
     this.#ask();
-    if (this.#waiting.size === 0 && (isFirst || this.#octetsOfTurn <= EACH_TURN_BYTES)) return true;
+    if (this.#waiting.size === 0 && (isFirst || this.#octetsOfTurn <= this.#allowance())) return true;
     this.#waiting.set(socket, { octets, isStopped: false });
     return false;
   }
@@ -52,8 +61,8 @@ export class BulkReads {
 
   /** More is wanted of it: at once, or where others wait, in its turn. Hundreds may be wanted again in one moment, and each has something to read. */
   resume(socket: Reading): void {
-    if (this.#waiting.size === 0 && this.#octetsOfTurn < EACH_TURN_BYTES) return void socket.resume();
-    this.#waiting.set(socket, { octets: LARGE_BYTES, isStopped: true });
+    if (this.#waiting.size === 0 && this.#octetsOfTurn < this.#allowance()) return void socket.resume();
+    this.#waiting.set(socket, { octets: WANTED_BYTES, isStopped: true });
     this.#ask();
   }
 
@@ -63,10 +72,17 @@ export class BulkReads {
     this.#schedule(this.#run);
   }
 
+  /** Octets in a turn. */
+  #allowance(): number {
+    return Math.min(EACH_TURN_BYTES, EACH_TURN_MS / this.#msOfOctet);
+  }
+
   readonly #run = (): void => {
     this.#isScheduled = false;
+    if (this.#octetsOfTurn > 0) this.#msOfOctet = this.#msOfOctet * MEMORY + (this.#msOfTurn / this.#octetsOfTurn) * (1 - MEMORY);
     this.#octetsOfTurn = 0;
-    let left = EACH_TURN_BYTES;
+    this.#msOfTurn = 0;
+    let left = this.#allowance();
     for (const [socket, { octets, isStopped }] of this.#waiting) {
       if (left <= 0) break;
       left -= octets;

@@ -3,7 +3,8 @@
  * connects itself; accepted and TLS sockets get it here, through the fields in which net.Socket keeps it. */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { bulkReads } from './bulk-reads.ts';
+import { systemClock } from '../../base/clock.ts';
+import { bulkReads, LARGE_BYTES } from './bulk-reads.ts';
 
 /** Large pieces save system calls where only bytes are moved. */
 export const STREAM_READ_BYTES = 256 * 1024;
@@ -57,8 +58,13 @@ export function readLent(socket: Duplex, bytes: number, receive: (chunk: Buffer)
   Object.assign(socket, {
     [known.buffer]: memory.whole,
     [known.callback]: (length: number): boolean => {
+      if (length < LARGE_BYTES) {
+        receive(memory.first(length));
+        return true;
+      }
+      const since = systemClock.monotonic();
       receive(memory.first(length));
-      return bulkReads.mayGoOn(socket, length);
+      return bulkReads.mayGoOn(socket, length, systemClock.monotonic() - since);
     },
   });
   handle.useUserBuffer(memory.whole);
