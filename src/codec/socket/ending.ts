@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import { readAway } from './lent-reads.ts';
+import { newcomers } from './newcomers.ts';
 
 /** TLS connections → the TCP connections that carry them. */
 const carriers = new WeakMap<Duplex, Socket>();
@@ -44,6 +45,7 @@ const HELD_LONGER = 0.5;
  * kernel a close over unread bytes is a reset. It is over when the other side ends it, too. */
 export function dismiss(socket: Duplex, { clock, patienceMs, isHeld = false, random = Math.random }: Dismissal): void {
   if (socket.destroyed) return;
+  if (isHeld) newcomers.countRefused();
   if (patienceMs <= 0) return closeGently(socket);
   const timer = clock.after(isHeld ? patienceMs * (1 + random() * HELD_LONGER) : patienceMs, () => socket.destroy());
   timer.unref();

@@ -3,16 +3,23 @@ import test from 'node:test';
 import { Newcomers } from './newcomers.ts';
 
 /** Turns that are taken by hand, and how many newcomers had theirs. */
-function setUp(): { newcomers: Newcomers; come: (count: number) => void; servedNextTurn: () => number } {
+function setUp() {
   const waiting: (() => void)[] = [];
-  const newcomers = new Newcomers((run) => void waiting.push(run));
+  const patience: boolean[] = [];
+  const time = { now: 0, spent: 0 };
+  const newcomers = new Newcomers((run, isPatient) => {
+    waiting.push(run);
+    patience.push(isPatient);
+  }, undefined, { monotonic: () => time.now, spent: () => time.spent });
   let served = 0;
   return {
     newcomers,
-    come(count) {
+    time,
+    isPatient: () => patience.at(-1),
+    come(count: number) {
       for (let i = 0; i < count; i++) newcomers.add({ proceed: () => ++served < 0 });
     },
-    servedNextTurn() {
+    servedNextTurn(): number {
       const before = served;
       waiting.shift()?.();
       return served - before;
@@ -33,4 +40,43 @@ test('one newcomer in three turns, and more by what was done for others', () => 
   assert.deepEqual(turns(3), [10, 0, 1]);
   known(2);
   assert.deepEqual(turns(3), [0, 1, 0]);
+});
+
+/** Turns of a millisecond, in which those who are known ask, until so many newcomers had theirs, each refused or not. */
+function pass(count: number, isRefused: boolean, { newcomers, time, servedNextTurn }: ReturnType<typeof setUp>): void {
+  for (let served = 0; served < count;) {
+    newcomers.countKnown();
+    time.now++;
+    const now = servedNextTurn();
+    served += now;
+    time.spent += now / 2;
+    for (let i = 0; i < now && isRefused; i++) newcomers.countRefused();
+  }
+}
+
+test('newcomers of whom most are refused have a sixth of the time', () => {
+  const it = setUp();
+  it.come(1000);
+  pass(70, true, it);
+  assert.equal(it.isPatient(), true);
+  // A newcomer is taken to cost 0.35 ms: half of a millisecond, and what was spent for others in the same time.
+  it.time.now += 100;
+  const turns = Array.from({ length: 100 }, () => {
+    it.newcomers.countKnown();
+    it.time.now += 0.25;
+    return it.servedNextTurn();
+  });
+  const served = turns.reduce((sum, count) => sum + count, 0);
+  assert.ok(served >= 10 && served <= 14, `${served}`);
+  assert.ok(Math.max(...turns) <= 1, 'time in which nobody came is not saved up');
+});
+
+test('a storm that keeps nobody waiting, or is over, takes turns as others', () => {
+  const it = setUp();
+  it.come(1000);
+  pass(70, true, it);
+  it.time.now += 101;
+  assert.deepEqual(Array.from({ length: 6 }, it.servedNextTurn).reduce((sum, count) => sum + count, 0), 2, 'nobody else is there');
+  pass(140, false, it);
+  assert.equal(it.isPatient(), false);
 });

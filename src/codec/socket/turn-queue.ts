@@ -24,7 +24,12 @@ export class TurnQueue {
     if (this.#isScheduled) return;
     this.onTurn();
     this.#isScheduled = true;
-    this.#schedule(this.#run);
+    this.schedule(this.#run);
+  }
+
+  /** Runs it in the next turn. */
+  protected schedule(run: () => void): void {
+    this.#schedule(run);
   }
 
   /** A turn begins in which there is something to do. */
@@ -45,6 +50,6 @@ export class TurnQueue {
     }
     this.onTurn();
     this.#isScheduled = this.#backlogs.size > 0;
-    if (this.#isScheduled) this.#schedule(this.#run);
+    if (this.#isScheduled) this.schedule(this.#run);
   };
 }
