@@ -4,6 +4,7 @@ import type { Headers } from '../headers.ts';
 import type { RequestHead } from '../stream.ts';
 import { writeHeld } from '../socket/held-writes.ts';
 import { writeLent } from '../socket/lent-writes.ts';
+import { limitUnsent } from '../socket/unsent-limit.ts';
 import { latin1Write } from './latin1.ts';
 
 export const LAST_CHUNK = '0\r\n\r\n';
@@ -59,7 +60,10 @@ export interface BodyPiece {
  * @returns false when the socket asks to wait */
 export function writePiece(socket: Duplex, { before, chunk, after }: BodyPiece, onTaken: () => void): boolean {
   const total = before.length + chunk.length + after.length;
-  if (total > MERGE_LIMIT) return writeLent(socket, [text(before), chunk, text(after)].filter((piece) => piece.length > 0), onTaken);
+  if (total > MERGE_LIMIT) {
+    limitUnsent(socket);
+    return writeLent(socket, [text(before), chunk, text(after)].filter((piece) => piece.length > 0), onTaken);
+  }
   const merged = Buffer.allocUnsafe(total);
   latin1Write(merged, before, 0);
   merged.set(chunk, before.length);

@@ -4,23 +4,20 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { descriptor } from './descriptor.ts';
-import { LARGE_BYTES } from './bulk-reads.ts';
 import { writeOut } from './held-writes.ts';
 import { isEncrypted } from './is-encrypted.ts';
-import { limitUnsent } from './unsent-limit.ts';
 
 /** @param pieces one after the other; none is empty
  * @param onTaken called later, when this returned false
  * @returns false: not all is taken yet, and until `onTaken` the caller should send nothing more */
 export function writeLent(to: Duplex, pieces: readonly Buffer[], onTaken: () => void): boolean {
   writeOut(to);
-  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (total >= LARGE_BYTES) limitUnsent(to);
   const isFree = to.writableLength === 0 && to.writableCorked === 0;
   if (isFree && isEncrypted(to)) {
     encryptNow(to, pieces, onTaken);
     return false;
   }
+  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const taken = isFree && to instanceof Socket ? sendNow(to, pieces) : 0;
   if (taken === total) return true;
   to.write(restOf(pieces, taken), onTaken);

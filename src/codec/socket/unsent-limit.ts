@@ -8,14 +8,14 @@ import { socketOptions, type SocketOptions } from './options.ts';
 
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
-const UNSENT_BYTES = 256 * 1024;
+const UNSENT_BYTES = 512 * 1024;
 
 const value = Buffer.alloc(4);
 value.writeInt32LE(UNSENT_BYTES);
 const limited = new WeakSet<Duplex>();
 let options: SocketOptions | 'none' | undefined;
 
-/** For those who are sent much; asked for again and again. Where the kernel cannot be told, it holds what it likes. */
+/** Of a connection that is sent large pieces; may be asked for with each. Where the kernel cannot be told, it holds what it likes. */
 export function limitUnsent(to: Duplex): void {
   if (limited.has(to)) return;
   limited.add(to);
