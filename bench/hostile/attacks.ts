@@ -26,7 +26,7 @@ const id = (round: number, i: number): number => 1 + 2 * (round * 100 + i);
 export const ATTACKS: readonly Attack[] = [
   { name: 'idle connections', connections: 10_000 },
   { name: 'slowloris: heads that never end', connections: 2000, opening: Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nX-A: '), drip: Buffer.from('b') },
-  { name: 'bodies that never end', connections: 2000, opening: Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n'), drip: Buffer.from('b') },
+  { name: 'bodies that never end', connections: 2000, opening: Buffer.from('POST /large HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n'), drip: Buffer.from('b') },
   { name: 'readers that do not read', connections: 200, opening: Buffer.from('GET /large HTTP/1.1\r\nHost: a\r\n\r\n'), isDeaf: true },
   { name: 'heads of 60 KB, refused', connections: 16, flood: () => Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${'X-A: b\r\n'.repeat(7000)}\r\n`) },
   { name: 'two lengths, refused', connections: 16, flood: () => Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n') },

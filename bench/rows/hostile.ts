@@ -9,8 +9,8 @@ import { envoy } from '../hop/envoy.ts';
 import { lateen } from '../hop/lateen.ts';
 import type { Peer, Plan } from '../hop/chain.ts';
 import { startUpstream } from '../hop/nginx.ts';
-import { PORTS, URL_OF_BODY, withRig } from '../hop/rig.ts';
-import { runWrk } from '../load.ts';
+import { BODY_BYTES, PORTS, URL_OF_BODY, withRig } from '../hop/rig.ts';
+import { runH2load, runWrk } from '../load.ts';
 import { cpuSeconds, pssMegabytes } from '../process-figures.ts';
 import type { Row } from '../row.ts';
 import { markdownRow, markdownTable, median, percentile } from '../table.ts';
@@ -26,6 +26,7 @@ const MOST_MS_TO_BEGIN = 3000;
 const MS_TO_SETTLE = 400;
 const SECONDS_TO_WARM = 2;
 const LARGE_BYTES = 10 * 1024 * 1024;
+const URL_OF_LARGE = new URL('/large', URL_OF_BODY).href;
 
 /** Nobody attacks; somebody attacks the client's own proxy; another proxy of the same kind, which uses the attacker's processors. */
 const CASES = ['quiet', 'attacked', 'elsewhere'] as const;
@@ -86,8 +87,7 @@ async function under(peer: Peer, name: string, { plan, amount: { rounds, seconds
   if (!proxy || !other) throw new Error('unreachable: a hop is one proxy');
   const client = startGoodClient(plan.listenPort, PER_SECOND, CONNECTIONS);
   try {
-    // Of one that has run for a while: requests, and connections that come and go.
-    for (const header of [undefined, 'Connection: close']) await runWrk(URL_OF_BODY, { connections: CONNECTIONS, seconds: SECONDS_TO_WARM, header });
+    await warm(plan);
     place(proxy.pid, PROXY);
     for (const pid of [proxy.pid, client.pid, plan.upstreamPid]) givePrecedence(pid);
     const memory = pssMegabytes(proxy.pid);
@@ -112,6 +112,17 @@ async function under(peer: Peer, name: string, { plan, amount: { rounds, seconds
     client.end();
     await Promise.all([proxy.stop(), other.stop()]);
   }
+}
+
+/** Of a proxy that has run for a while: requests, connections that come and go, large answers, requests with bodies, HTTP/2. */
+async function warm({ directory }: Plan): Promise<void> {
+  const load = { connections: CONNECTIONS, seconds: SECONDS_TO_WARM };
+  const bodyFile = join(directory, 'posted');
+  writeFileSync(bodyFile, Buffer.alloc(BODY_BYTES));
+  for (const header of [undefined, 'Connection: close']) await runWrk(URL_OF_BODY, { ...load, header });
+  for (const url of [URL_OF_BODY, URL_OF_LARGE]) await runH2load(url, { ...load, seconds: 1 });
+  await runWrk(URL_OF_LARGE, { ...load, seconds: 1 });
+  await runH2load(URL_OF_BODY, { ...load, seconds: 1, http1: true, bodyFile });
 }
 
 function cells({ quiet, attacked, elsewhere }: Record<(typeof CASES)[number], Phase[]>, seconds: number): string[] {
