@@ -15,7 +15,7 @@ type Foreign = (fd: number, level: number, option: number, value: Buffer, length
 let loaded: SocketOptions | undefined;
 
 /** Loads the foreign functions once. Throws where there is no module for this machine. */
-export function socketOptions(): SocketOptions {
+export function loadSocketOptions(): SocketOptions {
   return (loaded ??= load());
 }
 

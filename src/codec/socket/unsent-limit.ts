@@ -4,7 +4,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { descriptor } from './descriptor.ts';
-import { socketOptions, type SocketOptions } from './options.ts';
+import { loadSocketOptions, type SocketOptions } from './options.ts';
 
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
@@ -21,7 +21,7 @@ export function limitUnsent(to: Duplex): void {
   limited.add(to);
   if (options === 'none' || !(to instanceof Socket)) return;
   try {
-    options ??= socketOptions();
+    options ??= loadSocketOptions();
   } catch {
     options = 'none';
     return;

@@ -5,13 +5,12 @@ import type { HeadError } from '../../codec/http1/head.ts';
 import { Http2ServerConnection } from '../../codec/http2/server-session.ts';
 import { Headers } from '../../codec/headers.ts';
 import type { HttpOutcome } from '../outcome.ts';
+import { CodecDetection } from './codec-detection.ts';
 import type { DownstreamConnection } from './connection.ts';
 import { abandonment } from './exchange-record.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
 import type { Load, ManagerServices } from './services.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResetReason } from '../../codec/stream.ts';
-
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 
 interface Served {
   readonly busy: boolean;
@@ -195,7 +194,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   /** Whose settings the next request follows. */
   manager: HttpManager;
   #served: Served | undefined;
-  #socket: Duplex | undefined;
+  #detection: CodecDetection | undefined;
   #draining = false;
   #ending = false;
   /** Requests in progress; HTTP/1 never has more than one. */
@@ -218,8 +217,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
   serveHttp1(socket: Duplex, first: Buffer | undefined): void {
     const { settings } = this.manager.services;
     const served = new Http1ServerConnection(socket, this, { limits: { maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders }, acceptHttp10: settings.acceptHttp10, trailers: settings.http1Trailers, closeDelayMs: settings.closeDelayMs });
-    this.#serve(served);
-    if (first) served.receive(first);
+    this.#serve(served, () => first && served.receive(first));
   }
 
   serveHttp2(socket: Duplex): void {
@@ -228,38 +226,19 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams, allowConnect: settings.allowConnect, closeDelayMs: settings.closeDelayMs, drainMs: settings.drainMs, limits: { ...limits, maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
   }
 
-  /** HTTP/2 announces itself by its first bytes. */
   detect(socket: Duplex): void {
-    this.#socket = socket;
-    let seen: Buffer = Buffer.alloc(0);
-    const settle = (): void => {
-      socket.removeListener('data', onData);
-      socket.removeListener('end', onGone);
-      socket.removeListener('error', onGone);
-      socket.removeListener('close', onGone);
-      this.#socket = undefined;
-    };
-    const onGone = (): void => {
-      settle();
-      socket.destroy();
-      this.manager.gone(this);
-    };
-    const onData = (chunk: Buffer): void => {
-      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-      const length = Math.min(seen.length, PREFACE.length);
-      const http2 = seen.compare(PREFACE, 0, length, 0, length) === 0;
-      if (http2 && length < PREFACE.length) return;
-      settle();
-      if (!http2) return this.serveHttp1(socket, seen);
-      socket.pause();
-      socket.unshift(seen);
-      this.serveHttp2(socket);
-    };
-    socket.on('data', onData);
-    socket.on('end', onGone);
-    socket.on('error', onGone);
-    socket.on('close', onGone);
-    socket.resume();
+    this.#detection = new CodecDetection(socket, {
+      onKnown: (isHttp2, seen) => {
+        this.#detection = undefined;
+        if (!isHttp2) return this.serveHttp1(socket, seen);
+        socket.unshift(seen);
+        this.serveHttp2(socket);
+      },
+      onGone: () => {
+        this.#detection = undefined;
+        this.manager.gone(this);
+      },
+    });
   }
 
   /** A head is given as long as a stream may be silent, or less. @param now monotonic ms */
@@ -283,13 +262,13 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
 
   drain(): void {
     this.#draining = true;
-    if (this.#served) this.#served.drain();
-    else this.#socket?.destroy();
+    this.#detection?.drain();
+    this.#served?.drain();
   }
 
   destroy(): void {
     this.#served?.destroy();
-    this.#socket?.destroy();
+    this.#detection?.destroy();
   }
 
   onRequest(stream: DownstreamStream, head: RequestHead): RequestSink {
@@ -347,8 +326,10 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     this.manager.gone(this);
   }
 
-  #serve(served: Served): void {
+  /** @param begin what has been read already is asked for: it is answered, whatever else is to come */
+  #serve(served: Served, begin?: () => void): void {
     this.#served = served;
+    begin?.();
     if (this.#draining) served.drain();
     else if (this.#ending) served.announceEnd();
   }

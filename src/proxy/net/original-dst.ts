@@ -1,5 +1,5 @@
 /** Where a connection wanted to go before the kernel redirected it: getsockopt(SO_ORIGINAL_DST) on its descriptor. */
-import { socketOptions } from '../../codec/socket/options.ts';
+import { loadSocketOptions } from '../../codec/socket/options.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 
 const SOL_IP = 0;
@@ -11,7 +11,7 @@ export type OriginalDestination = (fd: number) => SocketAddress | undefined;
 
 /** Loads what it needs once. Undefined for connections that were not redirected. */
 export function createOriginalDestination(): OriginalDestination {
-  const options = socketOptions();
+  const options = loadSocketOptions();
   return (fd) => {
     const value = Buffer.alloc(SOCKADDR_IN6_BYTES);
     if (options.get(fd, SOL_IP, SO_ORIGINAL_DST, value)) return { address: value.subarray(4, 8).join('.'), port: value.readUInt16BE(2) };
