@@ -72,6 +72,17 @@ test('who is wanted again while others wait goes on in its turn, unless it is st
   assert.deepEqual([second.resumed, third.resumed, fourth.resumed], [1, 0, 1]);
 });
 
+test('who is wanted again, and reads once more before its turn has come, goes on in its turn', () => {
+  const { reads, nextTurn } = setUp();
+  const [first, second] = [new Connection(), new Connection()];
+  reads.mayGoOn(first, 600 * KB, 0);
+  reads.pause(second);
+  reads.resume(second);
+  assert.equal(reads.mayGoOn(second, 64 * KB, 0), false);
+  nextTurn();
+  assert.equal(second.resumed, 1);
+});
+
 test('whom its reader has stopped is not resumed', () => {
   const { reads, nextTurn } = setUp();
   const [first, second, third] = [new Connection(), new Connection(), new Connection()];

@@ -49,7 +49,8 @@ export class BulkReads {
     this.#msOfTurn += ms;
     this.#ask();
     if (this.#waiting.size === 0 && (isFirst || this.#octetsOfTurn <= this.#allowance())) return true;
-    this.#waiting.set(socket, { octets, isStopped: false });
+    // Streams read now and then although they are stopped; who wants it to go on still does.
+    this.#waiting.set(socket, { octets, isStopped: this.#waiting.get(socket)?.isStopped ?? false });
     return false;
   }
 
