@@ -1,5 +1,5 @@
 /** Large reads, over all connections. A turn of the event loop reads once from everybody who has sent something: two hundred who send as fast as they can would make it
- * ten milliseconds and more, for those too who want a few octets. So a turn reads this much; beyond it they take turns. Who reads alone, or little, never waits. */
+ * ten milliseconds and more, for those too who want a few octets. So a turn reads this much; beyond it they take turns. Who reads little never waits; who reads alone waits for the next turn at most. */
 
 /** Smaller reads cost what an ordinary message costs. */
 export const LARGE_BYTES = 16 * 1024;

@@ -226,6 +226,7 @@ class ClientConnection implements Http1ServerHandler, ExchangeOwner {
     this.#serve(new Http2ServerConnection(socket, this, { maxConcurrentStreams, allowConnect: settings.allowConnect, closeDelayMs: settings.closeDelayMs, drainMs: settings.drainMs, limits: { ...limits, maxHeadBytes: settings.maxHeadBytes, maxHeaders: settings.maxHeaders } }));
   }
 
+  /** By what the client says first. */
   detect(socket: Duplex): void {
     this.#detection = new CodecDetection(socket, {
       onKnown: (isHttp2, seen) => {
