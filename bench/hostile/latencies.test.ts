@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { undisturbed } from './latencies.ts';
+import { shareOf, undisturbed } from './latencies.ts';
 
 for (const [name, request, gaps, expected] of [
   ['no gap', [0, 1, 3], [], [2]],
@@ -10,3 +10,7 @@ for (const [name, request, gaps, expected] of [
   ['what has gathered in a gap', [13, 13, 14], [{ from: 10, to: 12 }], []],
   ['a gap for a small part of a long time', [0, 0, 100], [{ from: 1, to: 3 }], [100]],
 ] as const) test(`what a request took: ${name}`, () => assert.deepEqual(undisturbed([request], gaps), expected));
+
+test('the share of gaps is of all processors, and of the time that was measured', () => {
+  assert.equal(shareOf([{ from: 0, to: 2 }, { from: 5, to: 6 }, { from: 9, to: 30 }], { from: 1, to: 11 }, 2), (1 + 1 + 2) / 20);
+});

@@ -9,3 +9,8 @@ export function undisturbed(requests: readonly Answered[], gaps: readonly Gap[])
   const disturbed = ([due, , end]: Answered): number => apart.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(end, to) - Math.max(due, from)), 0);
   return requests.filter((request) => disturbed(request) * 2 <= request[2] - request[0]).map(([, seen, end]) => end - seen);
 }
+
+/** Of the processors' time, between two moments (ms of `nowMs`), which part was in gaps. */
+export function shareOf(gaps: readonly Gap[], { from, to }: Gap, processors: number): number {
+  return gaps.reduce((sum, gap) => sum + Math.max(0, Math.min(gap.to, to) - Math.max(gap.from, from)), 0) / (to - from) / processors;
+}

@@ -8,8 +8,8 @@ import { processTree } from '../process-figures.ts';
 const COUNT = cpus().length;
 export const PROXY = '0';
 export const OTHERS = COUNT > 2 ? `1-${COUNT - 1}` : '1';
-/** Every processor that is used. */
-export const PROCESSORS = [...new Set([PROXY, OTHERS])];
+/** Every processor. */
+export const PROCESSORS = cpus().map((_, i) => String(i));
 /** Of those that may not wait, and of those who watch whether they do. */
 const PRECEDENCE = '2';
 const UTMOST = '99';

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ATTACKS } from '../hostile/attacks.ts';
-import { undisturbed } from '../hostile/latencies.ts';
+import { nowMs } from '../hostile/clock.ts';
+import { shareOf, undisturbed } from '../hostile/latencies.ts';
 import { givePrecedence, OTHERS, place, PROCESSORS, PROXY } from '../hostile/placing.ts';
 import { startAttacker, startGoodClient, startWitness, type Gap } from '../hostile/processes.ts';
 import { envoy } from '../hop/envoy.ts';
@@ -25,13 +26,16 @@ const MOST_MS_TO_BEGIN = 3000;
 /** For what an attack leaves behind: connections that are held for a second. */
 const MS_TO_SETTLE = 400;
 const SECONDS_TO_WARM = 2;
+/** Of the processors' time, in %: of which more was in gaps is measured again, and of all tries the least disturbed counts, but for failures and memory, of which the most do. */
+const MOST_IN_GAPS = 5;
+const MOST_TRIES = 3;
 const LARGE_BYTES = 10 * 1024 * 1024;
 const URL_OF_LARGE = new URL('/large', URL_OF_BODY).href;
 
 /** Nobody attacks; somebody attacks the client's own proxy; another proxy of the same kind, which uses the attacker's processors. */
 const CASES = ['quiet', 'attacked', 'elsewhere'] as const;
 
-const COLUMNS = ['attack', 'proxy', 'p50 ms', 'p99 ms', 'p99 quiet (min–max)', 'p99 elsewhere', '÷ quiet', '÷ elsewhere', 'failed', 'set aside', 'CPU', 'growth, MB', 'connections/s'];
+const COLUMNS = ['attack', 'proxy', 'p50 ms', 'p99 ms', 'p99 quiet (min–max)', 'p99 elsewhere', '÷ quiet', '÷ elsewhere', 'failed', 'in gaps', 'set aside', 'CPU', 'growth, MB', 'connections/s'];
 
 interface Phase {
   /** Of the requests that the machine did not disturb, in ms. */
@@ -39,6 +43,8 @@ interface Phase {
   readonly failed: number;
   /** Disturbed, in %. */
   readonly aside: number;
+  /** Of the processors' time, in %. */
+  readonly inGaps: number;
   /** Of a processor, in %. */
   readonly cpu: number;
   readonly growth: number;
@@ -94,24 +100,35 @@ async function under(peer: Peer, name: string, { plan, amount: { rounds, seconds
     const measure = async (attackedPort: number | undefined): Promise<Phase> => {
       const attacker = attackedPort === undefined ? undefined : startAttacker(name, attackedPort, seconds + MOST_MS_TO_BEGIN / 1000);
       await attacker?.ready(MOST_MS_TO_BEGIN);
-      const [before, since] = [cpuSeconds(proxy.pid), performance.now()];
+      const [before, from] = [cpuSeconds(proxy.pid), nowMs()];
       gaps();
       const { requests, failed } = await client.measure(seconds);
-      const cpu = ((cpuSeconds(proxy.pid) - before) / (performance.now() - since)) * 100_000;
+      const to = nowMs();
+      const cpu = ((cpuSeconds(proxy.pid) - before) / (to - from)) * 100_000;
       const growth = pssMegabytes(proxy.pid) - memory;
       const began = (await attacker?.end()) ?? 0;
       if (attacker) await new Promise((resolve) => setTimeout(resolve, MS_TO_SETTLE));
-      const latencies = undisturbed(requests, gaps());
-      return { latencies, failed, aside: 100 * (1 - latencies.length / requests.length), cpu, growth, connections: began };
+      const seen = gaps();
+      const latencies = undisturbed(requests, seen);
+      return { latencies, failed, aside: 100 * (1 - latencies.length / requests.length), inGaps: 100 * shareOf(seen, { from, to }, PROCESSORS.length), cpu, growth, connections: began };
     };
     const ports = { quiet: undefined, attacked: plan.listenPort, elsewhere: plan.middlePort };
     const all: Record<(typeof CASES)[number], Phase[]> = { quiet: [], attacked: [], elsewhere: [] };
-    for (let round = 0; round < rounds; round++) for (const one of CASES) all[one].push(await measure(ports[one]));
+    for (let round = 0; round < rounds; round++) for (const one of CASES) all[one].push(await leastDisturbed(() => measure(ports[one])));
     return cells(all, seconds);
   } finally {
     client.end();
     await Promise.all([proxy.stop(), other.stop()]);
   }
+}
+
+async function leastDisturbed(measure: () => Promise<Phase>): Promise<Phase> {
+  let best = await measure();
+  for (let tries = 1; best.inGaps > MOST_IN_GAPS && tries < MOST_TRIES; tries++) {
+    const next = await measure();
+    best = { ...(next.inGaps < best.inGaps ? next : best), failed: Math.max(next.failed, best.failed), growth: Math.max(next.growth, best.growth) };
+  }
+  return best;
 }
 
 /** Of a proxy that has run for a while: requests, connections that come and go, large answers, requests with bodies, HTTP/2. */
@@ -129,10 +146,11 @@ function cells({ quiet, attacked, elsewhere }: Record<(typeof CASES)[number], Ph
   const all = (phases: readonly Phase[], share: number): number => percentile(phases.flatMap(({ latencies }) => latencies), share);
   const [p99, without, beside] = [all(attacked, 0.99), all(quiet, 0.99), all(elsewhere, 0.99)];
   const spread = quiet.map((phase) => all([phase], 0.99));
-  const aside = [...quiet, ...attacked, ...elsewhere].map((phase) => phase.aside);
+  const phases = [...quiet, ...attacked, ...elsewhere];
+  const range = (of: (phase: Phase) => number): string => `${Math.min(...phases.map(of)).toFixed(0)}–${Math.max(...phases.map(of)).toFixed(0)} %`;
   return [
     all(attacked, 0.5).toFixed(2), p99.toFixed(2), `${without.toFixed(2)} (${Math.min(...spread).toFixed(2)}–${Math.max(...spread).toFixed(2)})`, beside.toFixed(2), (p99 / without).toFixed(1), (p99 / beside).toFixed(1),
-    String(Math.max(...attacked.map(({ failed }) => failed))), `${Math.min(...aside).toFixed(0)}–${Math.max(...aside).toFixed(0)} %`, `${median(attacked.map(({ cpu }) => cpu)).toFixed(0)} %`,
+    String(Math.max(...attacked.map(({ failed }) => failed))), range(({ inGaps }) => inGaps), range(({ aside }) => aside), `${median(attacked.map(({ cpu }) => cpu)).toFixed(0)} %`,
     Math.max(...attacked.map(({ growth }) => growth)).toFixed(0), String(Math.round(median(attacked.map(({ connections }) => connections)) / seconds)),
   ];
 }

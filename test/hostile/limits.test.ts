@@ -163,6 +163,24 @@ test('max_connections over all listeners', async (t) => {
   for (;;) if ((await status(port, GET)) === 200) break;
 });
 
+test('thousands who come from one address do not keep newcomers from another waiting', async (t) => {
+  const { port, recorder } = await setUp(t, {});
+  const come = async (localAddress: string): Promise<Socket> => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
+    t.after(() => socket.destroy());
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('connect', resolve));
+    return socket;
+  };
+  const many = await Promise.all(Array.from({ length: 1000 }, () => come('127.0.0.1')));
+  const one = await come('127.0.0.2');
+  for (const socket of many) socket.write('GET /many HTTP/1.1\r\nHost: a\r\n\r\n');
+  one.write('GET /one HTTP/1.1\r\nHost: a\r\n\r\n');
+  await new Promise((resolve) => one.once('data', resolve));
+  const before = recorder.take().length;
+  assert.ok(before < 500, `${before} were served first`);
+});
+
 const http2Options = (options: Fields): Fields => ({ codec_type: 'HTTP2', http2_protocol_options: options });
 
 test('HTTP/2: windows are announced and held', async (t) => {

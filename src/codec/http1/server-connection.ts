@@ -9,6 +9,7 @@ import { writeHeld, writeOut } from '../socket/held-writes.ts';
 import { bulkReads } from '../socket/bulk-reads.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
 import { newcomers, type Newcomers } from '../socket/newcomers.ts';
+import { remoteAddress } from '../socket/remote-address.ts';
 import type { Backlog } from '../socket/turn-queue.ts';
 import type { HeadError, ParsedRequest } from './head.ts';
 import { type ParserLimits, type ParserSink, RequestParser } from './parser.ts';
@@ -89,6 +90,15 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#onBytes(chunk);
   }
 
+  /** Of its turns. */
+  get source(): string | undefined {
+    return remoteAddress(this.#socket);
+  }
+
+  get #newcomers(): Newcomers {
+    return this.#options.newcomers ?? newcomers;
+  }
+
   get busy(): boolean {
     return this.#sink !== undefined || this.#first !== undefined;
   }
@@ -119,14 +129,13 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
   // Parser → request
 
   onHead(parsed: ParsedRequest): void {
-    const turns = this.#options.newcomers ?? newcomers;
     if (this.#isKnown) {
-      turns.countKnown();
+      this.#newcomers.countKnown();
       return this.#begin(parsed);
     }
     this.#first = parsed;
     this.#parser.stop();
-    turns.add(this);
+    this.#newcomers.requests.add(this);
   }
 
   /** The turn of the first request. */
@@ -135,6 +144,7 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     this.#first = undefined;
     if (first === undefined) return false;
     this.#isKnown = true;
+    this.#newcomers.countCame();
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#begin(first);
     if (first.head.bodyLength !== 0) this.#parser.proceed();

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { systemClock, type Clock } from '../../base/clock.ts';
 import { DEFAULT_CLOSE_DELAY_MS, dismiss, type Dismissal } from '../socket/ending.ts';
 import { MESSAGE_READ_BYTES, readLent } from '../socket/lent-reads.ts';
+import { remoteAddress } from '../socket/remote-address.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import {
@@ -126,6 +127,11 @@ export abstract class Http2Connection<Stream extends Http2Stream = Http2Stream> 
 
   /** All frames of a read have been seen. */
   protected onFed(): void {}
+
+  /** The address of the other side. */
+  get source(): string | undefined {
+    return remoteAddress(this.#socket);
+  }
 
   /** Ends it now, without a word. */
   destroy(): void {

@@ -85,6 +85,10 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     ]);
   }
 
+  get #newcomers(): Newcomers {
+    return this.#options.newcomers ?? newcomers;
+  }
+
   get busy(): boolean {
     return this.streams.size > 0;
   }
@@ -142,16 +146,15 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
     const stream = this.#newest;
     this.#newest = undefined;
     if (stream === undefined) return;
-    const turns = this.#options.newcomers ?? newcomers;
     if (this.#isKnown && !stream.over && this.#unbegun.length === 0 && this.#atOnce > 0) {
       this.#atOnce--;
-      turns.countKnown();
+      this.#newcomers.countKnown();
       return stream.begin(this.#handler);
     }
     if (stream.over) this.#untold++;
     else stream.pause();
     this.#unbegun.push(stream);
-    (this.#isKnown ? beginnings : turns).add(this);
+    (this.#isKnown ? beginnings : this.#newcomers.requests).add(this);
     if (this.#untold > MOST_UNTOLD) this.fail(ErrorCode.EnhanceYourCalm, 'too many streams were reset before they began');
   }
 
@@ -159,6 +162,7 @@ export class Http2ServerConnection extends Http2Connection<DownstreamHttp2Stream
   proceed(): boolean {
     const next = this.#unbegun.shift();
     if (next?.over === true && this.#untold > 0) this.#untold--;
+    if (!this.#isKnown) this.#newcomers.countCame();
     next?.begin(this.#handler);
     return this.#unbegun.length > 0;
   }

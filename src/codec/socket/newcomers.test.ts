@@ -3,7 +3,7 @@ import test from 'node:test';
 import { Newcomers } from './newcomers.ts';
 
 /** Turns that are taken by hand, and how many newcomers had theirs. */
-function setUp() {
+function setUp(queue: 'requests' | 'codecs' = 'requests') {
   const waiting: (() => void)[] = [];
   const patience: boolean[] = [];
   const time = { now: 0, spent: 0 };
@@ -17,7 +17,14 @@ function setUp() {
     time,
     isPatient: () => patience.at(-1),
     come(count: number) {
-      for (let i = 0; i < count; i++) newcomers.add({ proceed: () => ++served < 0 });
+      for (let i = 0; i < count; i++) {
+        newcomers[queue].add({
+          proceed() {
+            if (queue === 'requests') newcomers.countCame();
+            return ++served < 0;
+          },
+        });
+      }
     },
     servedNextTurn(): number {
       const before = served;
@@ -42,7 +49,7 @@ test('one newcomer in three turns, and more by what was done for others', () => 
   assert.deepEqual(turns(3), [0, 1, 0]);
 });
 
-/** Turns of a millisecond, in which those who are known ask, until so many newcomers had theirs, each refused or not. */
+/** Turns of a millisecond, in which those who are known ask, until so many newcomers had theirs, each refused or not. A newcomer takes half of a millisecond. */
 function pass(count: number, isRefused: boolean, { newcomers, time, servedNextTurn }: ReturnType<typeof setUp>): void {
   for (let served = 0; served < count;) {
     newcomers.countKnown();
@@ -54,29 +61,40 @@ function pass(count: number, isRefused: boolean, { newcomers, time, servedNextTu
   }
 }
 
-test('newcomers of whom most are refused have a sixth of the time', () => {
-  const it = setUp();
-  it.come(1000);
-  pass(70, true, it);
-  assert.equal(it.isPatient(), true);
-  // A newcomer is taken to cost 0.35 ms: half of a millisecond, and what was spent for others in the same time.
-  it.time.now += 100;
-  const turns = Array.from({ length: 100 }, () => {
-    it.newcomers.countKnown();
-    it.time.now += 0.25;
-    return it.servedNextTurn();
+/** In turns of a quarter of a millisecond, in which those who are known ask. */
+function turnsOf({ newcomers, time, servedNextTurn }: ReturnType<typeof setUp>, count: number): number[] {
+  return Array.from({ length: count }, () => {
+    newcomers.countKnown();
+    time.now += 0.25;
+    return servedNextTurn();
   });
-  const served = turns.reduce((sum, count) => sum + count, 0);
-  assert.ok(served >= 10 && served <= 14, `${served}`);
-  assert.ok(Math.max(...turns) <= 1, 'time in which nobody came is not saved up');
-});
+}
 
-test('a storm that keeps nobody waiting, or is over, takes turns as others', () => {
-  const it = setUp();
-  it.come(1000);
-  pass(70, true, it);
-  it.time.now += 101;
-  assert.deepEqual(Array.from({ length: 6 }, it.servedNextTurn).reduce((sum, count) => sum + count, 0), 2, 'nobody else is there');
-  pass(140, false, it);
-  assert.equal(it.isPatient(), false);
-});
+const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
+
+/** By what a newcomer is taken to cost: what was spent for others in the same time is shared out, and of codecs eight begin while somebody known asks once. */
+for (const [queue, expected] of [['requests', 12], ['codecs', 9]] as const) {
+  test(`newcomers of whom most are refused have a sixth of the time: ${queue}`, () => {
+    const it = setUp(queue);
+    it.come(1000);
+    pass(70, true, it);
+    assert.equal(it.isPatient(), true);
+    it.time.now += 100;
+    const turns = turnsOf(it, 100);
+    assert.ok(Math.abs(sum(turns) - expected) <= 2, `${sum(turns)} where ${expected} were expected`);
+    assert.ok(Math.max(...turns) <= 1, 'time in which nobody came is not saved up');
+  });
+
+  test(`a storm that keeps nobody waiting, or is over, takes turns as others: ${queue}`, () => {
+    const it = setUp(queue);
+    it.come(1000);
+    const usual = sum(Array.from({ length: 6 }, it.servedNextTurn));
+    pass(70, true, it);
+    it.time.now += 101;
+    assert.equal(sum(Array.from({ length: 6 }, it.servedNextTurn)), usual, 'nobody else is there');
+    if (queue === 'codecs') for (let i = 0; i < 140; i++) it.newcomers.countCame();
+    else pass(140, false, it);
+    pass(3, false, it);
+    assert.equal(it.isPatient(), false);
+  });
+}

@@ -1,5 +1,5 @@
 /** What the kernel knows of a socket and Node does not ask for: getsockopt and setsockopt on its descriptor. */
-import { createRequire } from 'node:module';
+import { loadCLibrary, type CLibrary } from './c-library.ts';
 
 export interface SocketOptions {
   /** @param value filled by the kernel @returns whether it did */
@@ -14,17 +14,14 @@ type Foreign = (fd: number, level: number, option: number, value: Buffer, length
 
 let loaded: SocketOptions | undefined;
 
-/** Loads the foreign functions once. Throws where there is no module for this machine. */
+/** Throws where there is no module for this machine. */
 export function loadSocketOptions(): SocketOptions {
-  return (loaded ??= load());
+  return (loaded ??= load(loadCLibrary()));
 }
 
-function load(): SocketOptions {
-  // koffi is a native module: required, not imported, so that who needs none of this never loads it.
-  const koffi = createRequire(import.meta.url)('koffi') as { load(path: null): { func(definition: string): Foreign } };
-  const library = koffi.load(null);
-  const getsockopt = library.func('int getsockopt(int fd, int level, int option, _Out_ uint8_t *value, _Inout_ uint8_t *length)');
-  const setsockopt = library.func('int setsockopt(int fd, int level, int option, const uint8_t *value, uint32_t length)');
+function load(library: CLibrary): SocketOptions {
+  const getsockopt = library.func<Foreign>('int getsockopt(int fd, int level, int option, _Out_ uint8_t *value, _Inout_ uint8_t *length)');
+  const setsockopt = library.func<Foreign>('int setsockopt(int fd, int level, int option, const uint8_t *value, uint32_t length)');
   return {
     get(fd, level, option, value) {
       const length = Buffer.alloc(4);

@@ -6,6 +6,8 @@ const JUDGED_BY = 64;
 /** What one may be taken to cost, in ms: measured is all that the thread did meanwhile. */
 const LEAST_COST_MS = 0.05;
 const MOST_COST_MS = 1;
+/** Requests of those who are known that take as long as a newcomer, with the connections that it makes. */
+export const KNOWN_FOR_EACH = 4;
 
 /** Times in ms. */
 export interface Times {
@@ -26,7 +28,9 @@ export class Storm {
   readonly #times: Times;
   #came = 0;
   #refused = 0;
+  /** Requests of those who are known, ever, and when that was looked at. */
   #known = 0;
+  #knownBefore = 0;
   #spentBefore = 0;
   isRaging = false;
   /** What a newcomer takes of the processor, in ms. */
@@ -36,19 +40,30 @@ export class Storm {
     this.#times = times;
   }
 
-  countRefused(): void {
-    this.#refused++;
+  /** Requests of those who are known, ever. */
+  get known(): number {
+    return this.#known;
   }
 
-  /** @param came newcomers whose requests begin now @param known what was done for others since the last call, in as many newcomers */
-  count(came: number, known: number): void {
-    this.#came += came;
-    this.#known += known;
-    if (this.#came < JUDGED_BY) return;
+  countKnown(): void {
+    this.#known++;
+  }
+
+  /** Also for whom no request has begun: who is refused has come. */
+  countRefused(): void {
+    this.#refused++;
+    if (this.#refused > this.#came) this.countCame();
+  }
+
+  /** A first request begins. */
+  countCame(): void {
+    if (++this.#came < JUDGED_BY) return;
     this.isRaging = this.#refused * 2 > this.#came;
     const spent = this.#times.spent();
-    this.costMs = Math.min(Math.max((spent - this.#spentBefore) / (this.#came + this.#known), LEAST_COST_MS), MOST_COST_MS);
+    const known = (this.#known - this.#knownBefore) / KNOWN_FOR_EACH;
+    this.costMs = Math.min(Math.max((spent - this.#spentBefore) / (this.#came + known), LEAST_COST_MS), MOST_COST_MS);
     this.#spentBefore = spent;
-    this.#came = this.#refused = this.#known = 0;
+    this.#knownBefore = this.#known;
+    this.#came = this.#refused = 0;
   }
 }

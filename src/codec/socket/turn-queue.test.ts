@@ -43,3 +43,39 @@ test('so many pieces in each turn, and those who ask take turns', () => {
   ask('again', 1);
   assert.equal(next(), true);
 });
+
+test('sources take turns, however much each of them asks for', () => {
+  const { schedule, next } = turns();
+  const queue = new TurnQueue(3, schedule);
+  const done: string[] = [];
+  const ask = (name: string, source: string, pieces = 1): void => {
+    let left = pieces;
+    queue.add({
+      source,
+      proceed() {
+        done.push(name);
+        return --left > 0;
+      },
+    });
+  };
+  for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) ask(name, 'a');
+  ask('b1', 'b', 2);
+  next();
+  assert.deepEqual(done.splice(0), ['a1', 'b1', 'a2']);
+  ask('c1', 'c');
+  next();
+  assert.deepEqual(done.splice(0), ['b1', 'a3', 'c1']);
+  next();
+  assert.deepEqual(done.splice(0), ['a4', 'a5']);
+  assert.equal(next(), false);
+});
+
+test('who asks again while it is his turn is not forgotten', () => {
+  const { schedule, next } = turns();
+  const queue = new TurnQueue(1, schedule);
+  let done = 0;
+  const again = { proceed: () => (++done < 3 && queue.add(again), false) };
+  queue.add(again);
+  for (let i = 0; i < 4; i++) next();
+  assert.equal(done, 3);
+});

@@ -1,6 +1,8 @@
 /** Work that strangers may ask for in any amount, and much at once: so many pieces of it are done in each turn of the event loop, and
  * between the turns everybody else is served. Those who ask for it take turns, too. */
 export interface Backlog {
+  /** Who asks, e.g. the address of the client; default: all the same. Sources take turns, and the backlogs of each source take turns in those. */
+  readonly source?: string;
   /** Does one piece. @returns whether there is more */
   proceed(): boolean;
 }
@@ -9,7 +11,7 @@ export class TurnQueue {
   readonly #piecesEachTurn: number;
   readonly #schedule: (run: () => void) => void;
   /** In the order of their turns. */
-  readonly #backlogs = new Set<Backlog>();
+  readonly #sources = new Map<string, Set<Backlog>>();
   #isScheduled = false;
 
   /** @param schedule runs something in the next turn */
@@ -20,7 +22,7 @@ export class TurnQueue {
 
   /** There is something to do for it. */
   add(backlog: Backlog): void {
-    this.#backlogs.add(backlog);
+    this.#sources.getOrInsertComputed(backlog.source ?? '', () => new Set()).add(backlog);
     if (this.#isScheduled) return;
     this.onTurn();
     this.#isScheduled = true;
@@ -42,14 +44,23 @@ export class TurnQueue {
 
   readonly #run = (): void => {
     let left = this.allowance();
-    for (const backlog of this.#backlogs) {
+    for (const [source, backlogs] of this.#sources) {
       if (left-- <= 0) break;
-      this.#backlogs.delete(backlog);
+      proceedFirst(backlogs);
+      this.#sources.delete(source);
       // Last again, behind the others.
-      if (backlog.proceed()) this.#backlogs.add(backlog);
+      if (backlogs.size > 0) this.#sources.set(source, backlogs);
     }
     this.onTurn();
-    this.#isScheduled = this.#backlogs.size > 0;
+    this.#isScheduled = this.#sources.size > 0;
     if (this.#isScheduled) this.schedule(this.#run);
   };
+}
+
+function proceedFirst(backlogs: Set<Backlog>): void {
+  for (const first of backlogs) {
+    backlogs.delete(first);
+    if (first.proceed()) backlogs.add(first);
+    return;
+  }
 }

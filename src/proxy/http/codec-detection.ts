@@ -1,12 +1,11 @@
 /** Which HTTP a client speaks, by its first bytes: HTTP/2 announces itself (RFC 9113 §3.4). What a connection begins with - its codec, its first head - takes longer
- * than reading it: of thousands who speak first at one moment so many begin in each turn of the event loop, and between the turns everybody else is served. */
+ * than reading it: newcomers take turns with that. */
 import type { Duplex } from 'node:stream';
-import { type Backlog, TurnQueue } from '../../codec/socket/turn-queue.ts';
+import { newcomers } from '../../codec/socket/newcomers.ts';
+import { remoteAddress } from '../../codec/socket/remote-address.ts';
+import type { Backlog, TurnQueue } from '../../codec/socket/turn-queue.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
-const EACH_TURN = 8;
-
-const beginnings = new TurnQueue(EACH_TURN);
 
 export interface CodecDetectionListener {
   /** Called once, or `onGone`. @param seen what was read; the socket is paused and has no listeners of this */
@@ -25,7 +24,7 @@ export class CodecDetection implements Backlog {
   #isKnown = false;
   #isOver = false;
 
-  constructor(socket: Duplex, listener: CodecDetectionListener, turns = beginnings) {
+  constructor(socket: Duplex, listener: CodecDetectionListener, turns = newcomers.codecs) {
     this.#socket = socket;
     this.#listener = listener;
     this.#turns = turns;
@@ -34,6 +33,10 @@ export class CodecDetection implements Backlog {
     socket.on('error', this.#onGone);
     socket.on('close', this.#onGone);
     socket.resume();
+  }
+
+  get source(): string | undefined {
+    return remoteAddress(this.#socket);
   }
 
   /** The turn has come, or nobody can wait for it. */

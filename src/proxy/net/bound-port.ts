@@ -3,7 +3,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { errorText } from '../../base/errors.ts';
 import { listenAt } from '../../base/listen.ts';
+import { descriptor } from '../../codec/socket/descriptor.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
+import { descriptorTable } from './descriptor-table.ts';
 import { netAddress } from './format-address.ts';
 
 const BACKLOG = 4096;
@@ -20,7 +22,7 @@ export class BoundPort {
 
   constructor(wanted: SocketAddress) {
     this.wanted = wanted;
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => (this.#serve ? this.#serve(socket) : this.#hold(socket)));
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => this.#onConnection(socket));
     this.#server = server;
     this.failure = new Promise((resolve) => {
       // A connection that cannot be accepted, later, costs that connection and nothing else.
@@ -48,6 +50,12 @@ export class BoundPort {
   close(): void {
     this.#server.close();
     for (const socket of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  #onConnection(socket: Socket): void {
+    descriptorTable.makeRoomAfter(descriptor(socket));
+    if (this.#serve) this.#serve(socket);
+    else this.#hold(socket);
   }
 
   #hold(socket: Socket): void {
