@@ -38,6 +38,16 @@ test('whoever reads alone goes on', () => {
   assert.equal(one.resumed, 0);
 });
 
+test('whoever reads alone may read four times as much in a turn, and no more once another reads', () => {
+  const { reads, nextTurn } = setUp();
+  const [one, other] = [new Connection(), new Connection()];
+  const goesOn = (connection: Connection): boolean => reads.mayGoOn(connection, 128 * KB, 0);
+  assert.deepEqual([goesOn(one), goesOn(one), goesOn(one), goesOn(one), goesOn(one)], [true, true, true, true, false]);
+  nextTurn();
+  assert.equal(one.resumed, 1);
+  assert.deepEqual([goesOn(one), goesOn(other), goesOn(one)], [true, false, false]);
+});
+
 test('of many who read much, so many octets a turn are read, each in its turn', () => {
   const { reads, nextTurn } = setUp();
   const all = Array.from({ length: 20 }, () => new Connection());

@@ -1,5 +1,5 @@
 /** Large reads, over all connections. A turn of the event loop reads once from everybody who has sent something: two hundred who send as fast as they can would make it
- * ten milliseconds and more, for those too who want a few octets. So a turn reads this much; beyond it they take turns. Who reads little never waits; who reads alone waits for the next turn at most. */
+ * ten milliseconds and more, for those too who want a few octets. So a turn reads this much; beyond it they take turns. Who reads little never waits; who reads alone may read more, and waits for the next turn at most. */
 
 /** Smaller reads cost what an ordinary message costs. */
 export const LARGE_BYTES = 16 * 1024;
@@ -9,6 +9,8 @@ const WANTED_BYTES = 64 * 1024;
 const EACH_TURN_BYTES = 128 * 1024;
 /** For what is done with them. Commonly all of these octets take a tenth of that; where the kernel has to find memory for each page, ten times as long. */
 const EACH_TURN_MS = 0.25;
+/** As much for the only one who reads: a millisecond is less than others notice, and to stop and go on costs system calls. */
+const ALONE = 4;
 /** Part of what turns before took in what an octet is expected to take. */
 const MEMORY = 0.75;
 
@@ -31,6 +33,9 @@ export class BulkReads {
   readonly #schedule: (run: () => void) => void;
   /** In the order of their turns. */
   readonly #waiting = new Map<Reading, Turn>();
+  /** Who read last, and whether others have read in this turn. */
+  #reader: Reading | undefined;
+  #isShared = false;
   #octetsOfTurn = 0;
   #msOfTurn = 0;
   #msOfOctet = 0;
@@ -47,6 +52,8 @@ export class BulkReads {
     const isFirst = this.#octetsOfTurn === 0;
     this.#octetsOfTurn += octets;
     this.#msOfTurn += ms;
+    if (this.#reader !== undefined && this.#reader !== socket) this.#isShared = true;
+    this.#reader = socket;
     this.#ask();
     if (this.#waiting.size === 0 && (isFirst || this.#octetsOfTurn <= this.#allowance())) return true;
     // Streams read now and then although they are stopped; who wants it to go on still does.
@@ -75,7 +82,7 @@ export class BulkReads {
 
   /** Octets in a turn. */
   #allowance(): number {
-    return Math.min(EACH_TURN_BYTES, EACH_TURN_MS / this.#msOfOctet);
+    return Math.min(EACH_TURN_BYTES, EACH_TURN_MS / this.#msOfOctet) * (this.#isShared || this.#waiting.size > 1 ? 1 : ALONE);
   }
 
   readonly #run = (): void => {
@@ -84,6 +91,7 @@ export class BulkReads {
     this.#octetsOfTurn = 0;
     this.#msOfTurn = 0;
     let left = this.#allowance();
+    this.#isShared = this.#waiting.size > 1;
     for (const [socket, { octets, isStopped }] of this.#waiting) {
       if (left <= 0) break;
       left -= octets;
