@@ -73,8 +73,8 @@ function turnsOf({ newcomers, time, servedNextTurn }: ReturnType<typeof setUp>, 
 const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
 /** By what a newcomer is taken to cost: what was spent for others in the same time is shared out, and of codecs eight begin while somebody known asks once. */
-for (const [queue, expected] of [['requests', 12], ['codecs', 9]] as const) {
-  test(`newcomers of whom most are refused have a sixth of the time: ${queue}`, () => {
+for (const [queue, expected] of [['requests', 9], ['codecs', 6]] as const) {
+  test(`newcomers of whom most are refused have an eighth of the time: ${queue}`, () => {
     const it = setUp(queue);
     it.come(1000);
     pass(70, true, it);

@@ -10,7 +10,7 @@ const CODECS_EACH_TURN = 8;
  * would wait for all of that twice in a request; a turn that finds nothing to do takes hardly any time. */
 const REQUESTS_EACH_TURN = 1 / 3;
 /** Of the time, for a storm, in place of all that others leave: they then find the event loop free. */
-const STORM_SHARE = 1 / 6;
+const STORM_SHARE = 1 / 8;
 /** Since the last request of somebody who is known: a storm keeps nobody waiting when nobody else is there. */
 const ALONE_AFTER_MS = 100;
 
