@@ -29,6 +29,14 @@ export class TurnQueue {
     this.schedule(this.#run);
   }
 
+  /** Whatever it had to do is done with. */
+  remove(backlog: Backlog): void {
+    const source = backlog.source ?? '';
+    const backlogs = this.#sources.get(source);
+    backlogs?.delete(backlog);
+    if (backlogs?.size === 0) this.#sources.delete(source);
+  }
+
   /** Runs it in the next turn. */
   protected schedule(run: () => void): void {
     this.#schedule(run);

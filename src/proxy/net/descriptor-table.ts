@@ -4,7 +4,7 @@
 import { close } from 'node:fs';
 import { loadCLibrary } from '../../codec/socket/c-library.ts';
 
-/** Duplicates a descriptor. @param least that the copy may be; the kernel makes room for it @param onDone -1: it could not, as far as the limit on open files */
+/** Duplicates a descriptor. @param least that the copy may be; the kernel makes room for it @param onDone -1: it could not */
 export type Duplicate = (least: number, onDone: (copy: number) => void) => void;
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -26,8 +26,14 @@ export class DescriptorTable {
   makeRoomAfter(fd: number): void {
     if (fd * 2 < this.#room) return;
     while (fd * 2 >= this.#room) this.#room *= GROWTH;
-    this.#duplicate(this.#room - 1, (copy) => {
+    this.#makeRoom(this.#room, fd);
+  }
+
+  /** Or half as much, where the limit on open files is lower. */
+  #makeRoom(places: number, used: number): void {
+    this.#duplicate(places - 1, (copy) => {
       if (copy >= 0) close(copy, () => {});
+      else if (places > used * 2) this.#makeRoom(places / 2, used);
     });
   }
 }

@@ -4,6 +4,8 @@
 import { type Backlog, TurnQueue } from '../../codec/socket/turn-queue.ts';
 
 export interface Handshake {
+  /** The client's address. Addresses take turns. */
+  readonly source?: string;
   begin(): void;
   /** There are too many. */
   giveUp(): void;
@@ -12,12 +14,11 @@ export interface Handshake {
 export const DEFAULT_MOST_HANDSHAKES = 2000;
 const EACH_TURN = 4;
 
-export class Handshakes implements Backlog {
+export class Handshakes {
   readonly #most: number;
   readonly #turns: TurnQueue;
   /** In progress, those that wait too; oldest first. */
-  readonly #all = new Set<Handshake>();
-  readonly #waiting: Handshake[] = [];
+  readonly #all = new Map<Handshake, Backlog>();
   /** Given up to make room, since the start. */
   givenUp = 0;
 
@@ -30,25 +31,28 @@ export class Handshakes implements Backlog {
   /** Begins it when its turn comes. @returns to be called when it is over */
   admit(handshake: Handshake): () => void {
     this.#makeRoom();
-    this.#all.add(handshake);
-    this.#waiting.push(handshake);
-    this.#turns.add(this);
-    return () => void this.#all.delete(handshake);
+    const turn: Backlog = {
+      source: handshake.source,
+      proceed() {
+        handshake.begin();
+        return false;
+      },
+    };
+    this.#all.set(handshake, turn);
+    this.#turns.add(turn);
+    return () => this.#leave(handshake);
   }
 
-  proceed(): boolean {
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      if (!this.#all.has(next)) continue;
-      next.begin();
-      break;
-    }
-    return this.#waiting.length > 0;
+  #leave(handshake: Handshake): void {
+    const turn = this.#all.get(handshake);
+    if (turn) this.#turns.remove(turn);
+    this.#all.delete(handshake);
   }
 
   #makeRoom(): void {
     if (this.#all.size < this.#most) return;
-    for (const oldest of this.#all) {
-      this.#all.delete(oldest);
+    for (const oldest of this.#all.keys()) {
+      this.#leave(oldest);
       this.givenUp++;
       return oldest.giveUp();
     }

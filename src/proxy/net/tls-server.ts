@@ -7,6 +7,7 @@ import type { PeerCertificate } from '../http/connection.ts';
 import type { SecretSource } from '../secret-source.ts';
 import type { ClientHello } from './client-hello.ts';
 import { setCarrier } from '../../codec/socket/ending.ts';
+import { remoteAddress } from '../../codec/socket/remote-address.ts';
 import type { Handshakes } from './handshakes.ts';
 import { createTlsContextHolder, type TlsContextHolder, type TlsMaterial } from './tls-context.ts';
 import { certificateProblem, parseSubjectAltName, type TlsSettings } from './tls-settings.ts';
@@ -129,7 +130,7 @@ export function createTlsTerminator(settings: DownstreamTlsSettings, secrets: Se
         raw.allowHalfOpen = false;
         (common ? ready.withAlpn : ready.without).emit('connection', raw);
       };
-      const leave = handshakes.admit({ begin, giveUp: () => end('too many handshakes at once') });
+      const leave = handshakes.admit({ source: remoteAddress(raw), begin, giveUp: () => end('too many handshakes at once') });
       waiting.set(key, { raw, listener, ownUri: ready.material.ownUri, timer, leave });
       raw.once('close', () => take(key)?.listener.onFailed('connection closed during the handshake'));
     },
