@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { shareOf, undisturbed } from './latencies.ts';
 
+const GAP = [{ from: 110, to: 113 }];
 for (const [name, request, gaps, expected] of [
-  ['no gap', [0, 1, 3], [], [2]],
-  ['a gap elsewhere', [0, 1, 3], [{ from: 10, to: 12 }], [2]],
-  ['a gap for half of the time', [0, 0, 8], [{ from: 1, to: 3 }], [8]],
-  ['a gap for more than that', [0, 0, 7], [{ from: 1, to: 3 }], []],
-  ['what has gathered in a gap', [13, 13, 14], [{ from: 10, to: 12 }], []],
-  ['a gap for a small part of a long time', [0, 0, 100], [{ from: 1, to: 3 }], [100]],
+  ['no gap', [120, 121, 123], [], [2]],
+  ['a gap in its window', [140, 140, 143], GAP, []],
+  ['gaps that are little together', [140, 140, 143], [{ from: 110, to: 111 }, { from: 130, to: 131 }], [3]],
+  ['gaps that are much together', [140, 140, 143], [{ from: 110, to: 111 }, { from: 130, to: 132 }], []],
+  ['what has gathered in the window before', [160, 160, 163], GAP, []],
+  ['two windows after', [200, 200, 203], GAP, [3]],
+  ['a gap that begins while it is under way', [95, 95, 105], GAP, []],
+  ['a gap that begins when it has waited for longer', [40, 40, 400], GAP, [360]],
+  ['a gap over two windows', [99, 99, 99.5], [{ from: 98, to: 102.5 }], [0.5]],
 ] as const) test(`what a request took: ${name}`, () => assert.deepEqual(undisturbed([request], gaps), expected));
 
 test('the share of gaps is of all processors, and of the time that was measured', () => {

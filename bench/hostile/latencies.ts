@@ -2,12 +2,27 @@
 import type { Answered } from './good-client.ts';
 import type { Gap } from './processes.ts';
 
-/** Of requests that were not under way in gaps for more than half of their time, counting as long again for each, in which what has gathered in it is caught up with.
- * What a proxy makes others wait for is not in gaps, since who watches has precedence over it; and who has waited long has waited, whatever else was meanwhile. */
+/** In which the machine is looked at, in ms. */
+const WINDOW_MS = 50;
+/** Gaps of all processors together, in a window in which the machine was there. */
+const MOST_GAPS_MS = 2;
+
+/** Of requests that were due while the machine was there: neither in a window in which it was not, nor in the one after it, in which what has gathered is caught up with, nor under way in one in their first
+ * 50 ms. What they took has no say in it, so that what a proxy makes others wait for counts, however long. @param requests and `gaps` by ms of `nowMs` */
 export function undisturbed(requests: readonly Answered[], gaps: readonly Gap[]): number[] {
-  const apart = gaps.map(({ from, to }) => ({ from, to: to + (to - from) }));
-  const disturbed = ([due, , end]: Answered): number => apart.reduce((sum, { from, to }) => sum + Math.max(0, Math.min(end, to) - Math.max(due, from)), 0);
-  return requests.filter((request) => disturbed(request) * 2 <= request[2] - request[0]).map(([, seen, end]) => end - seen);
+  const lost = new Map<number, number>();
+  const windowOf = (ms: number): number => Math.floor(ms / WINDOW_MS);
+  for (const { from, to } of gaps) {
+    for (let window = windowOf(from); window * WINDOW_MS < to; window++) {
+      const part = Math.min(to, (window + 1) * WINDOW_MS) - Math.max(from, window * WINDOW_MS);
+      lost.set(window, (lost.get(window) ?? 0) + part);
+    }
+  }
+  const isDisturbed = ([due, , end]: Answered): boolean => {
+    for (let window = windowOf(due) - 1; window <= windowOf(Math.min(end, due + WINDOW_MS)); window++) if ((lost.get(window) ?? 0) > MOST_GAPS_MS) return true;
+    return false;
+  };
+  return requests.filter((request) => !isDisturbed(request)).map(([, seen, end]) => end - seen);
 }
 
 /** Of the processors' time, between two moments (ms of `nowMs`), which part was in gaps. */
