@@ -79,3 +79,21 @@ test('who asks again while it is his turn is not forgotten', () => {
   for (let i = 0; i < 4; i++) next();
   assert.equal(done, 3);
 });
+
+test('who is taken out has no turn; who asks when the last of his source has been is not forgotten', () => {
+  const { schedule, next } = turns();
+  const queue = new TurnQueue(1, schedule);
+  const done: string[] = [];
+  const backlog = (name: string, then?: () => void) => ({ proceed: () => (done.push(name), then?.(), false) });
+  const [gone, later] = [backlog('gone'), backlog('later')];
+  const first = backlog('first', () => {
+    queue.remove(first);
+    queue.add(later);
+  });
+  for (const each of [gone, first]) queue.add(each);
+  queue.remove(gone);
+  next();
+  assert.deepEqual(done, ['first']);
+  next();
+  assert.deepEqual(done, ['first', 'later']);
+});

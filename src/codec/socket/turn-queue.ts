@@ -55,6 +55,8 @@ export class TurnQueue {
     for (const [source, backlogs] of this.#sources) {
       if (left-- <= 0) break;
       proceedFirst(backlogs);
+      // It may have been taken out, and another begun.
+      if (this.#sources.get(source) !== backlogs) continue;
       this.#sources.delete(source);
       // Last again, behind the others.
       if (backlogs.size > 0) this.#sources.set(source, backlogs);

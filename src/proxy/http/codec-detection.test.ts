@@ -85,3 +85,14 @@ test('what comes while somebody waits for his turn is seen, too', async () => {
   nextTurn();
   assert.deepEqual(found(), ['one HTTP/1 GET / HTTP']);
 });
+
+test('who has gone takes no turn from others', async () => {
+  const { connect, found, nextTurn } = setUp();
+  const [one, two, three] = [connect('one'), connect('two'), connect('three')];
+  for (const each of [one, two, three]) await each.says('G');
+  one.socket.destroy();
+  await new Promise(setImmediate);
+  assert.deepEqual(found(), ['one gone']);
+  nextTurn();
+  assert.deepEqual(found(), ['two HTTP/1 G', 'three HTTP/1 G']);
+});

@@ -81,6 +81,8 @@ export class CodecDetection implements Backlog {
 
   #release(): void {
     this.#isOver = true;
+    // Who has gone takes no turn from others.
+    this.#turns.remove(this);
     this.#socket.removeListener('data', this.#onData);
     this.#socket.removeListener('end', this.#onGone);
     this.#socket.removeListener('error', this.#onGone);
