@@ -353,7 +353,10 @@ export class Http1ServerConnection implements DownstreamStream, ParserSink<Parse
     }
     const first = this.#first;
     this.#first = undefined;
-    if (first) this.#handler.onUnbegun(first.head, 'connection termination');
+    if (first) {
+      this.#newcomers.requests.remove(this);
+      this.#handler.onUnbegun(first.head, 'connection termination');
+    }
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.onReset('connection termination');
