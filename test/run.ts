@@ -35,10 +35,17 @@ async function phase(files: string[], concurrency: number): Promise<void> {
   stream.on('test:fail', (event) => {
     if (event.details.type === 'suite') return;
     totals.failed++;
-    failures.push(`${event.file ?? ''}: ${event.name}`);
+    failures.push(`${event.file ?? ''}: ${event.name}${reasonOf(event.details.error)}`);
   });
   const text = stream.compose(new spec());
   for await (const part of text) process.stdout.write(part as string);
+}
+
+/** The first lines of what a test failed with, so that the end of the output says what went wrong; none of one that failed by a part of it. */
+function reasonOf(error: Error & { code?: string; failureType?: string; cause?: unknown }): string {
+  if (error.failureType === 'subtestsFailed') return '';
+  const text = error.cause instanceof Error ? error.cause.message : String(error.cause ?? error.message);
+  return text.split('\n').filter((line) => line.trim() !== '').slice(0, 8).map((line) => `\n  ${line.slice(0, 300)}`).join('');
 }
 
 await phase(chosen(all.filter((file) => !isSerial(file))), 2);

@@ -37,13 +37,10 @@ export function statusOf(facts: ObjectFacts, before: readonly Condition[], nowMs
     const since = old?.status === verdict.status ? old.lastTransitionTime : undefined;
     return { type, ...verdict, observedGeneration: facts.generation, lastTransitionTime: since ?? new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z') };
   });
-  return { observedGeneration: facts.generation, conditions: [...conditions, ...foreignConditions(before)] };
+  return { observedGeneration: facts.generation, conditions: [...conditions, ...before.filter(({ type }) => !OURS.has(type))] };
 }
 
 const OURS: ReadonlySet<string> = new Set(Object.values(ConditionType));
-
-/** Conditions that others write. */
-export const foreignConditions = (conditions: readonly Condition[]): Condition[] => conditions.filter(({ type }) => !OURS.has(type));
 
 /** True when the two say the same, whenever they were written. */
 export function saysTheSame(a: MeshStatus | undefined, b: MeshStatus): boolean {

@@ -8,7 +8,7 @@ import { isConflict, isNotFound, PatchType, type KubeClient } from '../../kube/c
 import { objectKey, type Stored } from '../../kube/object.ts';
 import type { Resource } from '../../kube/resource.ts';
 import type { Report } from './board.ts';
-import { foreignConditions, saysTheSame, statusOf } from './conditions.ts';
+import { saysTheSame, statusOf } from './conditions.ts';
 
 export interface WriterDeps {
   readonly client: KubeClient;
@@ -22,7 +22,9 @@ export interface WriterDeps {
 
 interface Update {
   readonly status: MeshStatus;
-  readonly metadata?: { readonly resourceVersion: string };
+  /** Of the copy on which it was decided: the list of conditions is replaced as a whole, and what others have written to it meanwhile must
+   * not be lost. */
+  readonly metadata: { readonly resourceVersion: string };
 }
 
 /** So many writes may be made at once after a quiet time. */
@@ -38,6 +40,8 @@ export class StatusWriter {
   /** By `kind namespace/name`; urgent ones are taken first, each in the order in which they came. */
   readonly #waiting = { urgent: new Map<string, Report>(), later: new Map<string, Report>() };
   readonly #running = new Set<string>();
+  /** What was read again because the copy at hand was too old; by the same key, for one try. */
+  readonly #newest = new Map<string, Stored<MeshObject<unknown>>>();
   readonly #idle = new Set<() => void>();
   #allowance = BURST;
   #allowanceAtMs: number;
@@ -87,14 +91,15 @@ export class StatusWriter {
   }
 
   /** @returns undefined when the object is gone, or says so already */
-  #updateFor({ kind, object, facts }: Report): Update | undefined {
-    const current = this.#deps.current(kind, objectKey(object));
+  #updateFor(report: Report): Update | undefined {
+    const { kind, object, facts } = report;
+    const key = keyOf(report);
+    const current = this.#newest.get(key) ?? this.#deps.current(kind, objectKey(object));
+    this.#newest.delete(key);
     if (current?.metadata.uid !== object.metadata.uid) return undefined;
     const status = statusOf(facts, current.status?.conditions ?? [], this.#deps.clock.now());
     if (saysTheSame(current.status, status)) return undefined;
-    // A list is replaced as a whole: what others have written to it meanwhile must not be lost.
-    const isShared = foreignConditions(status.conditions).length > 0;
-    return { status, ...(isShared ? { metadata: { resourceVersion: current.metadata.resourceVersion } } : {}) };
+    return { status, metadata: { resourceVersion: current.metadata.resourceVersion } };
   }
 
   #mayWrite(): boolean {
@@ -127,10 +132,12 @@ export class StatusWriter {
     this.#running.add(key);
     try {
       const { namespace, name } = object.metadata;
-      await client.patch(resource, { namespace, name }, { type: PatchType.Merge, body: update }, { subresource: 'status', fieldManager: 'istiod-status' });
+      const at = { namespace, name };
+      if (await isTaken(client.patch(resource, at, { type: PatchType.Merge, body: update }, { subresource: 'status', fieldManager: 'istiod-status' }))) return;
+      this.#newest.set(key, await client.get(resource, at));
+      this.#waiting.urgent.set(key, this.#waiting.urgent.get(key) ?? report);
     } catch (error) {
-      if (isConflict(error)) this.#waiting.urgent.set(key, this.#waiting.urgent.get(key) ?? report);
-      else if (!isNotFound(error)) {
+      if (!isNotFound(error)) {
         log.warn('a status could not be written; trying again', { object: key, error: errorText(error) });
         if (!this.#waiting.urgent.has(key)) this.#waiting.later.set(key, report);
         this.#allowance = Math.min(this.#allowance, -(RETRY_MS / 1000) * this.#perSecond);
@@ -140,6 +147,17 @@ export class StatusWriter {
       if (this.#running.size === 0) for (const resolve of this.#idle) resolve();
       this.#go();
     }
+  }
+}
+
+/** @returns false when the object has changed meanwhile */
+async function isTaken(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (isConflict(error)) return false;
+    throw error;
   }
 }
 
