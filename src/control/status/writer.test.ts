@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { renderCrds } from '../../api/crds.ts';
 import type { MeshObject } from '../../api/schema/kind.ts';
 import { WorkloadEntries, type WorkloadEntry } from '../../api/workload-entry.ts';
@@ -17,20 +17,35 @@ const AT = { namespace: 'default', name: 'vm' };
 const HEALTHY = { type: 'Healthy', status: 'True', reason: 'ProbeSucceeded' };
 const FACTS: ObjectFacts = { generation: 1, issues: [], isUsable: true, conflicts: [], leftOut: [], missing: [], ineffective: [], becomes: 'resources', progress: { interested: 0, acknowledged: 0, waitingFor: [], refusals: [] } };
 
-test('what others have written since the object was last seen stays', async (t) => {
+/** An object in a real API server, and a writer that never sees more of it than how it was made. */
+async function start(t: TestContext) {
   const api = createApiServer({ allowAll: true });
   t.after(() => api.close());
   for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, crd);
   await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
-  const seen: Stored<WorkloadEntry> = await api.client.create(WorkloadEntries, { apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', metadata: AT, spec: { address: '10.1.2.3' } }, { namespace: 'default' });
-  await api.client.patch(WorkloadEntries, AT, { type: PatchType.Merge, body: { status: { conditions: [HEALTHY] } } }, { subresource: 'status' });
-
-  const object = seen as Stored<MeshObject<unknown>>;
+  const made: Stored<WorkloadEntry> = await api.client.create(WorkloadEntries, { apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', metadata: AT, spec: { address: '10.1.2.3' } }, { namespace: 'default' });
+  const object = made as Stored<MeshObject<unknown>>;
   const writer = new StatusWriter({ client: api.client, current: () => object, clock: systemClock, log: silentLog });
   t.after(() => writer.close());
-  writer.put({ kind: 'WorkloadEntry', object, facts: FACTS, isUrgent: true });
-  await eventually(async () => {
-    const { status } = await api.client.get(WorkloadEntries, AT);
-    assert.deepEqual(status?.conditions?.map(({ type }) => type), ['Accepted', 'ResolvedRefs', 'Programmed', 'InEffect', 'Healthy']);
-  });
+  return {
+    client: api.client,
+    put: (progress: Partial<ObjectFacts['progress']>) => writer.put({ kind: 'WorkloadEntry', object, facts: { ...FACTS, progress: { ...FACTS.progress, ...progress } }, isUrgent: true }),
+    conditions: async () => (await api.client.get(WorkloadEntries, AT)).status?.conditions ?? [],
+  };
+}
+
+test('what others have written since the object was last seen stays', async (t) => {
+  const { client, put, conditions } = await start(t);
+  await client.patch(WorkloadEntries, AT, { type: PatchType.Merge, body: { status: { conditions: [HEALTHY] } } }, { subresource: 'status' });
+  put({});
+  await eventually(async () => assert.deepEqual((await conditions()).map(({ type }) => type), ['Accepted', 'ResolvedRefs', 'Programmed', 'InEffect', 'Healthy']));
+});
+
+test('what is said again after something else is written again, whether that has been seen or not', async (t) => {
+  const { put, conditions } = await start(t);
+  const programmed = async () => (await conditions()).find(({ type }) => type === 'Programmed')?.status;
+  for (const acknowledged of [2, 1, 2, 1]) {
+    put({ interested: 2, acknowledged });
+    await eventually(async () => assert.equal(await programmed(), acknowledged === 2 ? 'True' : 'False'));
+  }
 });

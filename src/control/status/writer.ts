@@ -21,10 +21,9 @@ export interface WriterDeps {
 }
 
 interface Update {
+  /** The copy on which it was decided. */
+  readonly base: Stored<MeshObject<unknown>>;
   readonly status: MeshStatus;
-  /** Of the copy on which it was decided: the list of conditions is replaced as a whole, and what others have written to it meanwhile must
-   * not be lost. */
-  readonly metadata: { readonly resourceVersion: string };
 }
 
 /** So many writes may be made at once after a quiet time. */
@@ -40,8 +39,8 @@ export class StatusWriter {
   /** By `kind namespace/name`; urgent ones are taken first, each in the order in which they came. */
   readonly #waiting = { urgent: new Map<string, Report>(), later: new Map<string, Report>() };
   readonly #running = new Set<string>();
-  /** What was read again because the copy at hand was too old; by the same key, for one try. */
-  readonly #newest = new Map<string, Stored<MeshObject<unknown>>>();
+  /** By a copy: the one that is known to have come after it, for as long as the older one is what is at hand. */
+  readonly #newer = new WeakMap<Stored<MeshObject<unknown>>, Stored<MeshObject<unknown>>>();
   readonly #idle = new Set<() => void>();
   #allowance = BURST;
   #allowanceAtMs: number;
@@ -91,15 +90,13 @@ export class StatusWriter {
   }
 
   /** @returns undefined when the object is gone, or says so already */
-  #updateFor(report: Report): Update | undefined {
-    const { kind, object, facts } = report;
-    const key = keyOf(report);
-    const current = this.#newest.get(key) ?? this.#deps.current(kind, objectKey(object));
-    this.#newest.delete(key);
+  #updateFor({ kind, object, facts }: Report): Update | undefined {
+    let current = this.#deps.current(kind, objectKey(object));
+    for (let next = current; next; next = this.#newer.get(next)) current = next;
     if (current?.metadata.uid !== object.metadata.uid) return undefined;
     const status = statusOf(facts, current.status?.conditions ?? [], this.#deps.clock.now());
     if (saysTheSame(current.status, status)) return undefined;
-    return { status, metadata: { resourceVersion: current.metadata.resourceVersion } };
+    return { base: current, status };
   }
 
   #mayWrite(): boolean {
@@ -124,18 +121,18 @@ export class StatusWriter {
     this.#timer.unref();
   }
 
-  async #write(key: string, report: Report, update: Update): Promise<void> {
+  async #write(key: string, report: Report, { base, status }: Update): Promise<void> {
     const { client, log } = this.#deps;
-    const { kind, object } = report;
-    const resource = RESOURCES.get(kind);
+    const resource = RESOURCES.get(report.kind);
     if (!resource) return;
     this.#running.add(key);
     try {
-      const { namespace, name } = object.metadata;
+      const { namespace, name, resourceVersion } = base.metadata;
       const at = { namespace, name };
-      if (await isTaken(client.patch(resource, at, { type: PatchType.Merge, body: update }, { subresource: 'status', fieldManager: 'istiod-status' }))) return;
-      this.#newest.set(key, await client.get(resource, at));
-      this.#waiting.urgent.set(key, this.#waiting.urgent.get(key) ?? report);
+      // With the version: the list of conditions is replaced as a whole, and what others have written to it meanwhile must not be lost.
+      const written = await unlessConflict(client.patch(resource, at, { type: PatchType.Merge, body: { metadata: { resourceVersion }, status } }, { subresource: 'status', fieldManager: 'istiod-status' }));
+      this.#newer.set(base, written ?? (await client.get(resource, at)));
+      if (!written) this.#waiting.urgent.set(key, this.#waiting.urgent.get(key) ?? report);
     } catch (error) {
       if (!isNotFound(error)) {
         log.warn('a status could not be written; trying again', { object: key, error: errorText(error) });
@@ -150,15 +147,11 @@ export class StatusWriter {
   }
 }
 
-/** @returns false when the object has changed meanwhile */
-async function isTaken(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await write;
-    return true;
-  } catch (error) {
-    if (isConflict(error)) return false;
+/** @returns undefined when the object has changed meanwhile */
+const unlessConflict = <T>(write: Promise<T>): Promise<T | undefined> =>
+  write.catch((error: unknown) => {
+    if (isConflict(error)) return undefined;
     throw error;
-  }
-}
+  });
 
 const keyOf = ({ kind, object }: Report): string => `${kind} ${objectKey(object)}`;
