@@ -56,7 +56,8 @@ export async function observe(t: TestContext, cluster: TestCluster): Promise<voi
       const traceId = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
       await cluster.kubectl('apply', '-f', networking('virtual-service-reviews-v3.yaml'));
       await cluster.lateen('wait', '-f', networking('virtual-service-reviews-v3.yaml'));
-      await cluster.get(`${base}/productpage`, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+      const page = await cluster.get(`${base}/productpage`, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+      assert.equal(page.status, 200);
       await eventually(async () => {
         const answer = await httpGet(`${url('tracing', 16686)}/api/traces/${traceId}`);
         const trace = (JSON.parse(answer.body) as { data?: { spans: { processID: string; references: { spanID: string }[]; spanID: string }[]; processes: Record<string, { serviceName: string }> }[] }).data?.[0];
@@ -65,7 +66,7 @@ export async function observe(t: TestContext, cluster: TestCluster): Promise<voi
         for (const name of ['istio-ingressgateway', 'productpage', 'details', 'reviews', 'ratings']) assert.ok([...services].some((s) => s.startsWith(name)), `${name} in ${[...services].join(', ')}`);
         const ids = new Set(trace.spans.map((span) => span.spanID));
         const orphans = trace.spans.filter((span) => !span.references.some((r) => ids.has(r.spanID)));
-        assert.equal(orphans.length, 1, 'only the first span has its parent outside');
+        assert.equal(orphans.length, 1, `only the first span has its parent outside: ${orphans.map((span) => `${trace.processes[span.processID]?.serviceName} ${span.spanID}`).join(', ')}`);
       }, { timeoutMs: 20_000, everyMs: 500 });
       await cluster.kubectl('apply', '-f', networking('virtual-service-reviews-90-10.yaml'));
     });
