@@ -40,7 +40,7 @@ const tcp = `${POLICY}.connectionPool.tcp`;
 const http = `${POLICY}.connectionPool.http`;
 const POOLS: readonly Scenario[] = [
   { name: 'a connection takes one request', covers: [`${http}.maxRequestsPerConnection`], mesh: pool('http: {maxRequestsPerConnection: 1}'), steps: [get('one/', { shares: { '3 connections': 1 } }, CONNECTIONS)] },
-  { name: 'a connection is not used when it is too old', covers: [`${tcp}.maxConnectionDuration`], mesh: pool('tcp: {maxConnectionDuration: 50ms}'), steps: [get('one/', { shares: { '3 connections': 1 } }, { ...CONNECTIONS, app: { delayMs: 120 } })] },
+  { name: 'a connection is not used when it is too old', covers: [`${tcp}.maxConnectionDuration`], mesh: pool('tcp: {maxConnectionDuration: 300ms}'), steps: [get('one/', { shares: { '3 connections': 1 } }, { ...CONNECTIONS, app: { delayMs: 700 } })] },
   { name: 'more requests than may be in flight are refused', covers: [`${http}.http2MaxRequests`], mesh: pool('http: {http2MaxRequests: 1}'), steps: [together(get('one/', { status: 200 }, { app: { delayMs: 400 } }), get('one/', { status: 503, headers: { 'x-envoy-overloaded': 'true' }, log: { flags: 'UO' } }, { app: { delayMs: 400 } }))] },
   { name: 'requests wait for the only connection', mesh: pool('tcp: {maxConnections: 1}'), steps: [together(get('one/', { status: 200 }, { app: { delayMs: 150 } }), get('one/', { status: 200 }, { app: { delayMs: 150 } }))] },
   { name: 'an endpoint that does not answer is given up', covers: [`${tcp}.connectTimeout`], mesh: pool('tcp: {connectTimeout: 200ms}'), silent: ['10.244.3.5:8080'], steps: [get('one/', { status: 503, log: { flags: 'URX,UF' } }, { timeoutMs: 3000 })] },
