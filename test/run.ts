@@ -42,7 +42,7 @@ async function phase(files: string[], concurrency: number): Promise<void> {
 }
 
 /** The first lines of what a test failed with, so that the end of the output says what went wrong; none of one that failed by a part of it. */
-function reasonOf(error: Error & { code?: string; failureType?: string; cause?: unknown }): string {
+function reasonOf(error: Error & { failureType?: string }): string {
   if (error.failureType === 'subtestsFailed') return '';
   const text = error.cause instanceof Error ? error.cause.message : String(error.cause ?? error.message);
   return text.split('\n').filter((line) => line.trim() !== '').slice(0, 8).map((line) => `\n  ${line.slice(0, 300)}`).join('');

@@ -18,7 +18,7 @@ async function startApp(t: TestContext, flags: string[] = []) {
   const get = async (port: keyof typeof ports, path: string, init?: RequestInit) => {
     const response = await fetch(`http://127.0.0.1:${ports[port]}${path}`, init);
     // The tests below assert on whatever shape came.
-    return { status: response.status, body: (await response.text().then((text) => (text.startsWith('{') ? JSON.parse(text) : text))) as any };
+    return { status: response.status, headers: response.headers, body: (await response.text().then((text) => (text.startsWith('{') ? JSON.parse(text) : text))) as any };
   };
   return { app, get };
 }
@@ -82,6 +82,13 @@ test('spans that come by OTLP are found through the Jaeger API', async (t) => {
   assert.deepEqual(Object.values(trace.processes).map((process: any) => process.serviceName), ['productpage.default', 'reviews.default']);
   assert.equal((await get('jaeger', `/api/traces/${trace.traceID}`)).body.data.length, 1);
   assert.deepEqual((await get('jaeger', '/api/dependencies?lookback=3600000')).body.data, [{ parent: 'productpage.default', child: 'reviews.default', callCount: 1 }]);
+});
+
+test('who sends spans on a kept connection is the one who closes it', async (t) => {
+  const { get } = await startApp(t);
+  const { headers } = await get('otlp', '/v1/traces', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  // Envoy closes connections that have been idle for an hour.
+  assert.ok(Number(/timeout=(\d+)/.exec(headers.get('keep-alive') ?? '')?.[1]) > 3600, headers.get('keep-alive') ?? 'not told');
 });
 
 test('what is not a trace request is refused, and the receiver goes on', async (t) => {

@@ -24,6 +24,7 @@ async function start(t: TestContext) {
   for (const crd of renderCrds()) await api.client.create(CustomResourceDefinitions, crd);
   await api.client.create(Namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
   const made: Stored<WorkloadEntry> = await api.client.create(WorkloadEntries, { apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', metadata: AT, spec: { address: '10.1.2.3' } }, { namespace: 'default' });
+  // The writer takes objects of any kind of the mesh.
   const object = made as Stored<MeshObject<unknown>>;
   let seen = object;
   const writer = new StatusWriter({ client: api.client, current: () => seen, clock: systemClock, log: silentLog });
