@@ -1,4 +1,4 @@
-/** `node attacker.ts NAME PORT SECONDS`: one attack. Prints `ready` when all of its connections have been made once, and at the end how many it took. */
+/** `node attacker.ts NAME PORT SECONDS`: one attack. Prints `ready` when all of its connections have been made once, and at the end how many it made again. */
 import { ATTACKS, attack } from './attacks.ts';
 
 const [, , name = '', port = '', seconds = ''] = process.argv;

@@ -42,23 +42,23 @@ export const ATTACKS: readonly Attack[] = [
 
 const DRIP_MS = 1000;
 
-/** @param onReady when all connections have been made once @returns how many were made until `signal` aborted */
+/** @param onReady when all connections have been made once @returns how many were made until `signal` aborted, beyond the first of each */
 export async function attack(one: Attack, port: number, signal: AbortSignal, onReady: () => void): Promise<number> {
-  let made = 0;
+  let again = 0;
   let open = 0;
   const onOpen = (): void => {
     if (++open === one.connections) onReady();
   };
   const hold = async (): Promise<void> => {
-    while (!signal.aborted) {
-      made++;
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      if (!isFirst) again++;
       await connectAndHarm(one, { port, onOpen }, signal);
       // A connection that was refused is not tried again without end.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   await Promise.all(Array.from({ length: one.connections }, hold));
-  return made;
+  return again;
 }
 
 function connectAndHarm(one: Attack, to: { port: number; onOpen: () => void }, signal: AbortSignal): Promise<void> {

@@ -35,7 +35,7 @@ export function startGoodClient(port: number, perSecond: number, connections: nu
 export interface Attacker {
   /** When all of its connections have been made once, or after `mostMs`. */
   ready(mostMs: number): Promise<void>;
-  /** Stops it. @returns how many connections it took */
+  /** Stops it. @returns how many connections it made again, since the ones before had ended */
   end(): Promise<number>;
 }
 

@@ -35,7 +35,7 @@ const URL_OF_LARGE = new URL('/large', URL_OF_BODY).href;
 /** Nobody attacks; somebody attacks the client's own proxy; another proxy of the same kind, which uses the attacker's processors. */
 const CASES = ['quiet', 'attacked', 'elsewhere'] as const;
 
-const COLUMNS = ['attack', 'proxy', 'p50 ms', 'p99 ms', 'p99 quiet (min–max)', 'p99 elsewhere', '÷ quiet', '÷ elsewhere', 'failed', 'in gaps', 'set aside', 'CPU', 'growth, MB', 'connections/s'];
+const COLUMNS = ['attack', 'proxy', 'p50 ms', 'p99 ms', 'p99 quiet (min–max)', 'p99 elsewhere', '÷ quiet', '÷ elsewhere', 'failed', 'in gaps', 'set aside', 'CPU', 'growth, MB', 'again/s'];
 
 interface Phase {
   /** Of the requests that the machine did not disturb, in ms. */
@@ -48,8 +48,8 @@ interface Phase {
   /** Of a processor, in %. */
   readonly cpu: number;
   readonly growth: number;
-  /** That the attack took. */
-  readonly connections: number;
+  /** Connections of the attack that were made since the ones before had ended. */
+  readonly again: number;
 }
 
 export const hostileClients: Row = {
@@ -106,11 +106,11 @@ async function under(peer: Peer, name: string, { plan, amount: { rounds, seconds
       const to = nowMs();
       const cpu = ((cpuSeconds(proxy.pid) - before) / (to - from)) * 100_000;
       const growth = pssMegabytes(proxy.pid) - memory;
-      const began = (await attacker?.end()) ?? 0;
+      const again = (await attacker?.end()) ?? 0;
       if (attacker) await new Promise((resolve) => setTimeout(resolve, MS_TO_SETTLE));
       const seen = gaps();
       const latencies = undisturbed(requests, seen);
-      return { latencies, failed, aside: 100 * (1 - latencies.length / requests.length), inGaps: 100 * shareOf(seen, { from, to }, PROCESSORS.length), cpu, growth, connections: began };
+      return { latencies, failed, aside: 100 * (1 - latencies.length / requests.length), inGaps: 100 * shareOf(seen, { from, to }, PROCESSORS.length), cpu, growth, again };
     };
     const ports = { quiet: undefined, attacked: plan.listenPort, elsewhere: plan.middlePort };
     const all: Record<(typeof CASES)[number], Phase[]> = { quiet: [], attacked: [], elsewhere: [] };
@@ -151,6 +151,6 @@ function cells({ quiet, attacked, elsewhere }: Record<(typeof CASES)[number], Ph
   return [
     all(attacked, 0.5).toFixed(2), p99.toFixed(2), `${without.toFixed(2)} (${Math.min(...spread).toFixed(2)}–${Math.max(...spread).toFixed(2)})`, beside.toFixed(2), (p99 / without).toFixed(1), (p99 / beside).toFixed(1),
     String(Math.max(...attacked.map(({ failed }) => failed))), range(({ inGaps }) => inGaps), range(({ aside }) => aside), `${median(attacked.map(({ cpu }) => cpu)).toFixed(0)} %`,
-    Math.max(...attacked.map(({ growth }) => growth)).toFixed(0), String(Math.round(median(attacked.map(({ connections }) => connections)) / seconds)),
+    Math.max(...attacked.map(({ growth }) => growth)).toFixed(0), String(Math.round(median(attacked.map(({ again }) => again)) / seconds)),
   ];
 }

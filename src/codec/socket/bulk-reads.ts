@@ -1,5 +1,6 @@
 /** Large reads, over all connections. A turn of the event loop reads once from everybody who has sent something: two hundred who send as fast as they can would make it
- * ten milliseconds and more, for those too who want a few octets. So a turn reads this much; beyond it they take turns. Who reads little never waits; who reads alone may read more, and waits for the next turn at most. */
+ * ten milliseconds and more, for those too who want a few octets. So a turn reads this much; beyond it they take turns. Who reads little never waits; who reads where nobody else does may read more, and waits for the next turn at most. */
+import { systemClock } from '../../base/clock.ts';
 
 /** Smaller reads cost what an ordinary message costs. */
 export const LARGE_BYTES = 16 * 1024;
@@ -9,8 +10,10 @@ const WANTED_BYTES = 64 * 1024;
 const EACH_TURN_BYTES = 128 * 1024;
 /** For what is done with them. Commonly all of these octets take a tenth of that; where the kernel has to find memory for each page, ten times as long. */
 const EACH_TURN_MS = 0.25;
-/** As much for the only one who reads: a millisecond is less than others notice, and to stop and go on costs system calls. */
+/** As much for the only one who reads: to stop and go on costs system calls. */
 const ALONE = 4;
+/** Since others have read, however little: they would wait for that much several times in a request. */
+const ALONE_AFTER_MS = 100;
 /** Part of what turns before took in what an octet is expected to take. */
 const MEMORY = 0.75;
 
@@ -33,29 +36,38 @@ export class BulkReads {
   readonly #schedule: (run: () => void) => void;
   /** In the order of their turns. */
   readonly #waiting = new Map<Reading, Turn>();
-  /** Who read last, and whether others have read in this turn. */
+  readonly #now: () => number;
+  /** Who read much last, and whether others have read since the last turn in which somebody did. */
   #reader: Reading | undefined;
   #isShared = false;
+  #sharedAt = -Infinity;
   #octetsOfTurn = 0;
   #msOfTurn = 0;
   #msOfOctet = 0;
   #isScheduled = false;
 
-  /** @param schedule runs something in the next turn */
-  constructor(schedule: (run: () => void) => void = setImmediate) {
+  /** @param schedule runs something in the next turn
+   * @param now in ms */
+  constructor(schedule: (run: () => void) => void = setImmediate, now: () => number = () => systemClock.monotonic()) {
     this.#schedule = schedule;
+    this.#now = now;
+  }
+
+  /** Somebody has read little. */
+  countSmall(): void {
+    this.#isShared = true;
   }
 
   /** It has read much. @param ms that took what was done with it
    * @returns whether it may go on; otherwise it stops, and goes on when its turn comes */
   mayGoOn(socket: Reading, octets: number, ms: number): boolean {
-    const isFirst = this.#octetsOfTurn === 0;
     this.#octetsOfTurn += octets;
     this.#msOfTurn += ms;
     if (this.#reader !== undefined && this.#reader !== socket) this.#isShared = true;
     this.#reader = socket;
     this.#ask();
-    if (this.#waiting.size === 0 && (isFirst || this.#octetsOfTurn <= this.#allowance())) return true;
+    // The next read is expected to be as large.
+    if (this.#waiting.size === 0 && this.#octetsOfTurn + octets <= this.#allowance()) return true;
     // Streams read now and then although they are stopped; who wants it to go on still does.
     this.#waiting.set(socket, { octets, isStopped: this.#waiting.get(socket)?.isStopped ?? false });
     return false;
@@ -82,7 +94,7 @@ export class BulkReads {
 
   /** Octets in a turn. */
   #allowance(): number {
-    return Math.min(EACH_TURN_BYTES, EACH_TURN_MS / this.#msOfOctet) * (this.#isShared || this.#waiting.size > 1 ? 1 : ALONE);
+    return Math.min(EACH_TURN_BYTES, EACH_TURN_MS / this.#msOfOctet) * (this.#isShared || this.#waiting.size > 1 || this.#now() - this.#sharedAt < ALONE_AFTER_MS ? 1 : ALONE);
   }
 
   readonly #run = (): void => {
@@ -90,11 +102,13 @@ export class BulkReads {
     if (this.#octetsOfTurn > 0) this.#msOfOctet = this.#msOfOctet * MEMORY + (this.#msOfTurn / this.#octetsOfTurn) * (1 - MEMORY);
     this.#octetsOfTurn = 0;
     this.#msOfTurn = 0;
-    let left = this.#allowance();
-    this.#isShared = this.#waiting.size > 1;
+    const allowance = this.#allowance();
+    if (this.#isShared || this.#waiting.size > 1) this.#sharedAt = this.#now();
+    this.#isShared = false;
+    let expected = 0;
     for (const [socket, { octets, isStopped }] of this.#waiting) {
-      if (left <= 0) break;
-      left -= octets;
+      if (expected > 0 && expected + octets > allowance) break;
+      expected += octets;
       this.#waiting.delete(socket);
       // Somebody else may have stopped it meanwhile, to read it later or never.
       if (!socket.destroyed && (isStopped || !socket.isPaused())) socket.resume();
