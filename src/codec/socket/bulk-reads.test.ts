@@ -51,7 +51,7 @@ test('whoever reads alone may read four times as much in a turn, and no more onc
 
 test('whoever reads alone reads no more than others for a while after somebody has read, however little', () => {
   const { reads, nextTurn, pass } = setUp();
-  const one = new Connection();
+  const [one, other] = [new Connection(), new Connection()];
   const turn = (): number => {
     let went = 1;
     while (reads.mayGoOn(one, 32 * KB, 0)) went++;
@@ -59,7 +59,9 @@ test('whoever reads alone reads no more than others for a while after somebody h
     return went;
   };
   assert.equal(turn(), 16);
-  reads.countSmall();
+  reads.countSmall(one);
+  assert.equal(turn(), 16, 'the end of what it has read');
+  reads.countSmall(other);
   assert.equal(turn(), 4);
   pass(99);
   assert.equal(turn(), 4);

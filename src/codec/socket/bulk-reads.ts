@@ -53,9 +53,9 @@ export class BulkReads {
     this.#now = now;
   }
 
-  /** Somebody has read little. */
-  countSmall(): void {
-    this.#isShared = true;
+  /** It has read little, which of who reads much is the end of it. */
+  countSmall(socket: Reading): void {
+    if (this.#reader !== socket) this.#isShared = true;
   }
 
   /** It has read much. @param ms that took what was done with it

@@ -59,7 +59,7 @@ export function readLent(socket: Duplex, bytes: number, receive: (chunk: Buffer)
     [known.buffer]: memory.whole,
     [known.callback]: (length: number): boolean => {
       if (length < LARGE_BYTES) {
-        bulkReads.countSmall();
+        bulkReads.countSmall(socket);
         receive(memory.first(length));
         return true;
       }
