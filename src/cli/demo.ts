@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
 import { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
 import { DEFAULT_NAME, down, status, up } from '../cluster/host/up.ts';
 import { PROJECT_ROOT } from '../cluster/host/layout.ts';
 import type { ClusterInfo } from '../cluster/host/cluster-info.ts';
 import { install } from '../install/install.ts';
+import { waitForDeployments } from '../install/readiness.ts';
 import { PatchType } from '../kube/client.ts';
 import { createHttpClient, type HttpClient } from '../kube/http-client.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
@@ -50,10 +52,12 @@ async function start(options: Options, kubeconfig: string | undefined): Promise<
   await progress.step('Label namespace default for injection', async () => {
     await client.patch(Namespaces, { name: NAMESPACE }, { type: PatchType.Merge, body: { metadata: { labels: { 'istio-injection': 'enabled' } } } });
   });
-  await progress.step('Apply Bookinfo and its gateway', () => Promise.all([sample('bookinfo.yaml'), sample('gateway.yaml')]));
+  const [bookinfo] = await progress.step('Apply Bookinfo and its gateway', () => Promise.all([sample('bookinfo.yaml'), sample('gateway.yaml')]));
   await progress.step('Route: a 90/10 canary of reviews', () => Promise.all([sample('destination-rules.yaml'), sample('reviews-90-10.yaml')]));
-  const page = await progress.step('First product page through the ingress', (note) => waitForPage(options.name, note));
+  // Whoever asks before is answered 503, and the console would show it.
+  await progress.step('Bookinfo: every deployment is available', () => waitForDeployments(bookinfo.filter(({ kind }) => kind === 'Deployment'), { client, clock: systemClock, timeoutMs: PAGE_TIMEOUT_MS }));
   await progress.step('Gateways, console and stores', () => installation.complete);
+  const page = await progress.step('First product page through the ingress', (note) => waitForPage(options.name, note));
   client.close();
   printWelcome(options, info, page, (performance.now() - started) / 1000);
   return page;

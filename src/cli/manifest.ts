@@ -17,16 +17,16 @@ export class ManifestApplier {
     this.#client = client;
   }
 
-  /** Objects that do not say their namespace go to `namespace`. */
-  async apply(text: string, namespace: string): Promise<void> {
+  /** Objects that do not say their namespace go to `namespace`. @returns them as the API server has them */
+  async apply(text: string, namespace: string): Promise<KubeObject[]> {
     const objects = parseAllDocuments(text).map((document) => document.toJS() as KubeObject | null).filter((object): object is KubeObject => object !== null);
-    await Promise.all(objects.map((object) => this.#applyOne(object, namespace)));
+    return Promise.all(objects.map((object) => this.#applyOne(object, namespace)));
   }
 
-  async #applyOne(object: KubeObject, namespace: string): Promise<void> {
+  async #applyOne(object: KubeObject, namespace: string): Promise<KubeObject> {
     const found = await this.#resourceOf(object);
     const at = { name: object.metadata?.name ?? '', ...(found.namespaced ? { namespace: object.metadata?.namespace ?? namespace } : {}) };
-    await this.#client.patch(found, at, { type: PatchType.Apply, body: object }, { fieldManager: 'lateen', force: true });
+    return this.#client.patch(found, at, { type: PatchType.Apply, body: object }, { fieldManager: 'lateen', force: true });
   }
 
   async #resourceOf({ apiVersion = '', kind = '' }: KubeObject): Promise<Resource> {

@@ -3,7 +3,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { objectKey, type KubeObject } from '../kube/object.ts';
 import { applyAll } from './apply.ts';
-import { Component, COMPONENT_LABEL } from './manifests/labels.ts';
+import { Component, COMPONENT_LABEL, OWNER, OWNER_LABEL } from './manifests/labels.ts';
 import { checkImages } from './preflight.ts';
 import { waitForDeployments } from './readiness.ts';
 import { pruneComponents } from './remove.ts';
@@ -63,7 +63,7 @@ export async function install(input: InstallInput): Promise<InstallSpec> {
       waiting.delete(key);
       if (component !== undefined && ![...waiting.values()].includes(component)) report(component, 'done');
     };
-    await waitForDeployments(waves.workloads, { client, clock: input.clock ?? systemClock, timeoutMs, onReady, ...(signal ? { signal } : {}) });
+    await waitForDeployments(waves.workloads, { client, clock: input.clock ?? systemClock, timeoutMs, labelSelector: `${OWNER_LABEL}=${OWNER}`, onReady, ...(signal ? { signal } : {}) });
   }
   return spec;
 }

@@ -7,15 +7,16 @@ import type { KubeClient } from '../kube/client.ts';
 import { objectKey, type KubeObject } from '../kube/object.ts';
 import { Deployments, Pods } from '../kube/resource.ts';
 import { InstallError } from './errors.ts';
-import { OWNER, OWNER_LABEL } from './manifests/labels.ts';
 
 export interface WaitOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** That all of them have; default: all Deployments are watched. */
+  readonly labelSelector?: string;
   readonly signal?: AbortSignal;
   /** Called once for each Deployment, with its key, when it is ready. */
-  onReady(key: string): void;
+  onReady?(key: string): void;
 }
 
 /** @throws InstallError INSTALL_TIMEOUT that names what is not ready and why */
@@ -24,7 +25,7 @@ export async function waitForDeployments(expected: readonly KubeObject[], option
   const pending = new Set(expected.map(objectKey));
   if (pending.size === 0) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const informer = createInformer(Deployments, { client, clock, labelSelector: `${OWNER_LABEL}=${OWNER}` });
+  const informer = createInformer(Deployments, { client, clock, ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }) });
   const timer = clock.after(options.timeoutMs, () => void explain(client, expected, pending).then((text) => reject(new InstallError('INSTALL_TIMEOUT', text)), reject));
   const onAbort = () => reject(signal?.reason as Error);
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -33,7 +34,7 @@ export async function waitForDeployments(expected: readonly KubeObject[], option
     informer.subscribe(({ type, object }) => {
       const key = objectKey(object);
       if (type === 'deleted' || !isReady(object) || !pending.delete(key)) return;
-      options.onReady(key);
+      options.onReady?.(key);
       if (pending.size === 0) resolve();
     });
     await promise;

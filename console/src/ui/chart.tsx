@@ -70,7 +70,8 @@ function optionsOf(lines: readonly ChartLine[], options: { width: number; height
   return {
     width: options.width,
     height: options.height,
-    padding: [8, 4, 0, 0],
+    // To the right, half of the time that may stand at the end.
+    padding: [8, 28, 0, 0],
     cursor: { points: { size: 6 }, drag: { setScale: false } },
     legend: { live: false },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.15, 0.001)] } },
