@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both set up whatever is missing.
 NODE = node_modules/.bin/node --no-warnings
 
-.PHONY: demo test bench parity fuzz lint build setup setup-test clean
+.PHONY: demo test bench parity fuzz lint build setup setup-test setup-bench clean
 
 demo: setup ## a working mesh with Bookinfo and a canary; Ctrl-C stops it
 	@bin/lateen demo
@@ -9,7 +9,7 @@ demo: setup ## a working mesh with Bookinfo and a canary; Ctrl-C stops it
 test: setup-test ## every test: unit, integration, end to end; ONLY=word runs the files whose path contains the word
 	@$(NODE) test/run.ts $(ONLY)
 
-bench: setup-test ## cost and speed beside nginx, HAProxy and Envoy; ROW=name runs one row
+bench: setup-bench ## cost and speed beside nginx, HAProxy and Envoy; ROW=name runs one row
 	@$(NODE) bench/main.ts $(ROW)
 
 parity: setup-test ## the same scenarios through Envoy and through our sidecar
@@ -28,6 +28,9 @@ setup:
 
 setup-test:
 	@sh build/setup.sh --test
+
+setup-bench:
+	@sh build/setup.sh --bench
 
 clean:
 	rm -rf dist src/xds/generated src/kube/generated src/proxy/generated console/dist .cache

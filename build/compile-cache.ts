@@ -9,7 +9,7 @@ const DIST = 'dist';
 const CACHE = join(DIST, 'compile-cache');
 
 /** Those of the proxy's image. */
-const SIDECAR_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1'];
+const SIDECAR_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc'];
 /** Command lines that load all of a program's code and end at once: they ask for help, or lack what the program cannot do
  * without (a channel to a parent, a valid flag, a kubeconfig). Flags of Node are those that the program is started with: V8
  * keeps a cache for each set of them. */

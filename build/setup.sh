@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sets up what is missing and says what it does: system packages, npm packages (the pinned Node among them), generated
-# code and bundles. `--test` adds what only the tests need. Safe to run again: what is there is left alone.
+# code and bundles. `--test` adds what only the tests need, `--bench` that and what makes load. Safe to run again: what is there is left alone.
 set -eu
 cd "$(dirname "$0")/.."
 say() { printf '%s\n' "· $*"; }
@@ -27,12 +27,19 @@ install_packages() { # names as in Debian
   fi
 }
 
+is_test=''
+is_bench=''
+case "${1:-}" in
+  --test) is_test=yes ;;
+  --bench) is_test=yes is_bench=yes ;;
+esac
+
 missing=''
 have ip || missing="$missing iproute2"
 have nft || missing="$missing nftables"
 have unshare && have setpriv && have nsenter && have mount || missing="$missing util-linux"
 [ -e /etc/ssl/certs ] || missing="$missing ca-certificates"
-if [ "${1:-}" = --test ]; then
+if [ -n "$is_test" ]; then
   have curl || missing="$missing curl"
   have chromium || missing="$missing chromium"
   have prometheus && have promtool || missing="$missing prometheus"
@@ -42,6 +49,11 @@ if [ "${1:-}" = --test ]; then
   have openssl || missing="$missing openssl"
   have unzip || missing="$missing unzip"
   have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+fi
+if [ -n "$is_bench" ]; then
+  have wrk || missing="$missing wrk"
+  have h2load || missing="$missing nghttp2-client"
+  have nghttpd || missing="$missing nghttp2-server"
 fi
 # shellcheck disable=SC2086
 install_packages $missing
@@ -64,7 +76,7 @@ if [ ! -f dist/.built ] || [ -n "$newest" ]; then
   mv dist/.building dist/.built
 fi
 
-if [ "${1:-}" = --test ]; then
+if [ -n "$is_test" ]; then
   if [ ! -x .cache/kubectl ]; then
     say "unpacking kubectl and helm"
     mkdir -p .cache
