@@ -9,6 +9,7 @@ import { CodecDetection } from './codec-detection.ts';
 import type { DownstreamConnection } from './connection.ts';
 import { abandonment } from './exchange-record.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
+import { lull } from './lull.ts';
 import type { Load, ManagerServices } from './services.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResetReason } from '../../codec/stream.ts';
 
@@ -42,9 +43,11 @@ export class HttpManager {
       begin: () => {
         this.#activeRequests++;
         this.begun++;
+        lull.begin();
       },
       end: () => {
         this.#activeRequests--;
+        lull.end();
         this.#checkEmpty();
       },
     };
