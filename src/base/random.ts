@@ -18,13 +18,6 @@ function take(bytes: number): number {
   return from;
 }
 
-/** Fills it up when half of it is used, for who has time now: the requests of a burst have not. */
-export function topUpRandom(): void {
-  if (at <= POOL_BYTES / 2) return;
-  fill(pool);
-  at = 0;
-}
-
 /** Linux: urandom(4). It never waits, and gives as much as is asked for. */
 function fill(buffer: Buffer): void {
   let fd: number;

@@ -40,7 +40,7 @@ async function threadsOf(t: TestContext, injected: Pod): Promise<number> {
   t.after(() => rmSync(dir, { recursive: true }));
   const admin = await deadPort();
   const { env, args } = environment(injected, { POD_NAME: 'web-1', POD_NAMESPACE: 'default', INSTANCE_IP: '127.0.0.1', LATEEN_DATA_DIR: dir, ENVOY_STATUS_PORT: '0', ENVOY_PROMETHEUS_PORT: '0' }, { proxyAdminPort: admin, statusPort: 0 });
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc', 'dist/proxy.cjs', ...args], { env, stdio: 'ignore' });
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', '--v8-pool-size=1', 'dist/proxy.cjs', ...args], { env, stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   const { body } = await eventually(() => call(admin, { path: '/server_info' }), { timeoutMs: 30_000, everyMs: 50 });
   return (JSON.parse(body) as { command_line_options: { concurrency: number } }).command_line_options.concurrency;

@@ -9,7 +9,6 @@ import { CodecDetection } from './codec-detection.ts';
 import type { DownstreamConnection } from './connection.ts';
 import { abandonment } from './exchange-record.ts';
 import { Exchange, type ExchangeOwner } from './exchange.ts';
-import { lull } from './lull.ts';
 import type { Load, ManagerServices } from './services.ts';
 import type { DownstreamStream, RequestHead, RequestSink, ResetReason } from '../../codec/stream.ts';
 
@@ -43,11 +42,9 @@ export class HttpManager {
       begin: () => {
         this.#activeRequests++;
         this.begun++;
-        lull.begin();
       },
       end: () => {
         this.#activeRequests--;
-        lull.end();
         this.#checkEmpty();
       },
     };

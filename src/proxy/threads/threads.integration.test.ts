@@ -58,7 +58,7 @@ async function startGateway(t: TestContext, upstream: number, options: { policy?
   t.after(() => rmSync(dir, { recursive: true }));
   writeFileSync(join(dir, 'token'), 'the-token');
   writeFileSync(join(dir, 'root.pem'), control.rootPem);
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc', 'dist/proxy.cjs', 'proxy', 'router'], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', '--v8-pool-size=1', 'dist/proxy.cjs', 'proxy', 'router'], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       PATH: process.env['PATH'], POD_NAME: 'gateway-abc-0', POD_NAMESPACE: 'istio-system', INSTANCE_IP: '10.244.0.2', SERVICE_ACCOUNT: 'gateway', ISTIO_META_WORKLOAD_NAME: 'gateway',
