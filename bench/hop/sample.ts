@@ -21,10 +21,11 @@ const MAX_WARM_UP_SECONDS = 8;
 /** Puts load on the first proxy for so many seconds. */
 export type Run = (seconds: number) => Promise<LoadResult>;
 
-export async function sampleOf(peer: Peer, plan: Plan, run: Run, seconds: number): Promise<Sample> {
+/** @param warm as much as it can, where `run` has a rate */
+export async function sampleOf(peer: Peer, plan: Plan, run: Run, seconds: number, warm: Run = run): Promise<Sample> {
   const started = await peer.start(plan);
   try {
-    await warmUp(run);
+    await warmUp(warm);
     return await measure(started, run, seconds);
   } finally {
     await Promise.all(started.map((server) => server.stop()));

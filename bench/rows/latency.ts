@@ -22,7 +22,8 @@ export const latency: Row = {
     await withRig({}, async (plan) => {
       const samples = await inTurns([nobody, nginx, envoy, lateen], options.runs, (peer) => {
         const url = peer === nobody ? URL_OF_BODY.replace(String(PORTS.listen), String(PORTS.upstream)) : URL_OF_BODY;
-        return sampleOf(peer, plan, (seconds) => runH2load(url, { http1: true, connections: CONNECTIONS, perSecond: PER_SECOND, seconds }), options.secondsPerRun);
+        const run = (seconds: number, perSecond?: number) => runH2load(url, { http1: true, connections: CONNECTIONS, seconds, ...(perSecond === undefined ? {} : { perSecond }) });
+        return sampleOf(peer, plan, (seconds) => run(seconds, PER_SECOND), options.secondsPerRun, (seconds) => run(seconds));
       });
       const middle = (list: readonly Sample[] | undefined, figure: 'p50Ms' | 'p99Ms') => median((list ?? []).map((sample) => sample.load[figure]));
       const base = samples.get(nobody);
