@@ -4,12 +4,13 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { sidecarImage } from '../src/testkit/static-proxy/sidecar-image.ts';
 
 const DIST = 'dist';
 const CACHE = join(DIST, 'compile-cache');
 
-/** Those of the proxy's image. */
-const SIDECAR_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1', '--expose-gc'];
+/** Those of the proxy's image: V8 takes no cache that was made with others. */
+const SIDECAR_FLAGS = sidecarImage().flags;
 /** Command lines that load all of a program's code and end at once: they ask for help, or lack what the program cannot do
  * without (a channel to a parent, a valid flag, a kubeconfig). Flags of Node are those that the program is started with: V8
  * keeps a cache for each set of them. */
