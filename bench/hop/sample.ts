@@ -21,8 +21,14 @@ const MAX_WARM_UP_SECONDS = 8;
 /** Puts load on the first proxy for so many seconds. */
 export type Run = (seconds: number) => Promise<LoadResult>;
 
-/** @param warm as much as it can, where `run` has a rate */
-export async function sampleOf(peer: Peer, plan: Plan, run: Run, seconds: number, warm: Run = run): Promise<Sample> {
+export interface Sampling {
+  readonly run: Run;
+  /** As much as it can, where `run` has a rate; default: `run`. */
+  readonly warm?: Run;
+  readonly seconds: number;
+}
+
+export async function sampleOf(peer: Peer, plan: Plan, { run, warm = run, seconds }: Sampling): Promise<Sample> {
   const started = await peer.start(plan);
   try {
     await warmUp(warm);

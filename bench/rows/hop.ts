@@ -45,7 +45,7 @@ interface Setting {
 async function compare(options: RowOptions, setting: Setting): Promise<void> {
   await withRig({ mtls: setting.mtls }, async (plan) => {
     const run = (seconds: number) => runWrk(URL_OF_BODY, { connections: setting.connections, seconds });
-    const samples = await inTurns(setting.peers, options.runs, (peer) => sampleOf(peer, { ...plan, ...setting.plan }, run, options.secondsPerRun));
+    const samples = await inTurns(setting.peers, options.runs, (peer) => sampleOf(peer, { ...plan, ...setting.plan }, { run, seconds: options.secondsPerRun }));
     printSamples(new Map([...samples].map(([peer, list]) => [peer.name, list])), setting.peers.includes(nginx) ? ['nginx', 'Envoy'] : ['Envoy']);
   });
 }

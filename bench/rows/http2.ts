@@ -42,7 +42,7 @@ async function compare(options: RowOptions, request: (directory: string) => Pick
   await withRig({ mtls: true, upstream }, async (plan) => {
     const load = { connections: CONNECTIONS, streams: STREAMS, ...request(plan.directory) };
     const run = (seconds: number) => runH2load(URL_OF_BODY, { ...load, seconds });
-    const samples = await inTurns([envoy, lateen], options.runs, (peer) => sampleOf(peer, { ...plan, protocol: 'http2' }, run, options.secondsPerRun));
+    const samples = await inTurns([envoy, lateen], options.runs, (peer) => sampleOf(peer, { ...plan, protocol: 'http2' }, { run, seconds: options.secondsPerRun }));
     printSamples(new Map([...samples].map(([peer, list]) => [peer.name, list])), ['Envoy']);
   });
 }

@@ -23,7 +23,7 @@ export const latency: Row = {
       const samples = await inTurns([nobody, nginx, envoy, lateen], options.runs, (peer) => {
         const url = peer === nobody ? URL_OF_BODY.replace(String(PORTS.listen), String(PORTS.upstream)) : URL_OF_BODY;
         const run = (seconds: number, perSecond?: number) => runH2load(url, { http1: true, connections: CONNECTIONS, seconds, ...(perSecond === undefined ? {} : { perSecond }) });
-        return sampleOf(peer, plan, (seconds) => run(seconds, PER_SECOND), options.secondsPerRun, (seconds) => run(seconds));
+        return sampleOf(peer, plan, { run: (seconds) => run(seconds, PER_SECOND), warm: (seconds) => run(seconds), seconds: options.secondsPerRun });
       });
       const middle = (list: readonly Sample[] | undefined, figure: 'p50Ms' | 'p99Ms') => median((list ?? []).map((sample) => sample.load[figure]));
       const base = samples.get(nobody);

@@ -22,7 +22,7 @@ export const threads: Row = {
     const peers = COUNTS.flatMap((count) => [lateen(count), envoy(count)]);
     await withRig({}, async (plan) => {
       const run = (seconds: number) => runWrk(URL_OF_BODY, { connections: CONNECTIONS, seconds });
-      const samples = await inTurns(peers, options.runs, (peer) => sampleOf(peer, plan, run, options.secondsPerRun));
+      const samples = await inTurns(peers, options.runs, (peer) => sampleOf(peer, plan, { run, seconds: options.secondsPerRun }));
       printSamples(new Map([...samples].map(([peer, list]) => [peer.name, list])), ['Lateen, 1', 'Envoy, 1']);
     });
   },
