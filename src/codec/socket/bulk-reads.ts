@@ -53,7 +53,8 @@ export class BulkReads {
     this.#now = now;
   }
 
-  /** It has read little, which of who reads much is the end of it. */
+  /** It has read little, which of who reads much is the end of it. The other side of a transfer is not told from others: a download over HTTP/2 is not alone with the window updates
+   * of its reader, which costs it system calls and nobody time. */
   countSmall(socket: Reading): void {
     if (this.#reader !== socket) this.#isShared = true;
   }
