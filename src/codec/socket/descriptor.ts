@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 
 /** The kernel's number for the socket, -1 when it is closed; Node has no public way to it. */
-export function descriptor(socket: Socket): number {
-  return (socket as Socket & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+export function descriptor(socket: Socket | Server): number {
+  return (socket as (Socket | Server) & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 }

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { Newcomers } from './newcomers.ts';
 
 /** Turns that are taken by hand, and how many newcomers had theirs. */
-function setUp(queue: 'requests' | 'codecs' = 'requests') {
+function setUp(queue: 'connections' | 'codecs' | 'requests' = 'requests') {
   const waiting: (() => void)[] = [];
   const patience: boolean[] = [];
   const time = { now: 0, spent: 0 };
@@ -34,20 +34,51 @@ function setUp(queue: 'requests' | 'codecs' = 'requests') {
   };
 }
 
+/** Of a queue: what so many turns serve, and requests of those who are known. */
+const turnsBy = ({ servedNextTurn }: ReturnType<typeof setUp>) => (count: number): number[] => Array.from({ length: count }, servedNextTurn);
+const knownTo = ({ newcomers }: ReturnType<typeof setUp>) => (count: number): void => {
+  for (let i = 0; i < count; i++) newcomers.countKnown();
+};
+
 test('one newcomer in three turns, and more by what was done for others', () => {
-  const { newcomers, come, servedNextTurn } = setUp();
-  const known = (count: number): void => {
-    for (let i = 0; i < count; i++) newcomers.countKnown();
-  };
-  const turns = (count: number): number[] => Array.from({ length: count }, servedNextTurn);
+  const it = setUp();
+  const turns = turnsBy(it);
+  const known = knownTo(it);
   known(1000);
-  come(100);
+  it.come(100);
   assert.deepEqual(turns(6), [0, 0, 1, 0, 0, 1], 'what was done while nobody waited does not count');
   known(40);
   assert.deepEqual(turns(3), [10, 0, 1]);
   known(2);
   assert.deepEqual(turns(3), [0, 1, 0]);
 });
+
+test('where nobody has asked for a tenth of a second, eight begin in a turn', () => {
+  const it = setUp();
+  const turns = turnsBy(it);
+  const known = knownTo(it);
+  it.come(100);
+  assert.deepEqual(turns(2), [8, 8], 'nobody has ever asked');
+  known(1);
+  assert.deepEqual(turns(3), [0, 0, 1]);
+  it.time.now += 99;
+  assert.deepEqual(turns(3), [0, 0, 1]);
+  it.time.now += 1;
+  assert.deepEqual(turns(2), [8, 8]);
+});
+
+for (const [queue, alone] of [['connections', 1], ['codecs', 8]] as const) {
+  test(`${queue}: ${alone} in a turn, and more by what is done for others`, () => {
+    const it = setUp(queue);
+    const turns = turnsBy(it);
+    const known = knownTo(it);
+    known(1);
+    it.come(200);
+    assert.deepEqual(turns(2), [alone, alone]);
+    known(40);
+    assert.deepEqual(turns(2), [alone + 10, alone]);
+  });
+}
 
 /** Turns of a millisecond, in which those who are known ask, until so many newcomers had theirs, each refused or not. A newcomer takes half of a millisecond. */
 function pass(count: number, isRefused: boolean, { newcomers, time, servedNextTurn }: ReturnType<typeof setUp>): void {
@@ -87,6 +118,7 @@ for (const [queue, expected] of [['requests', 9], ['codecs', 6]] as const) {
 
   test(`a storm that keeps nobody waiting, or is over, takes turns as others: ${queue}`, () => {
     const it = setUp(queue);
+    it.newcomers.countKnown();
     it.come(1000);
     const usual = sum(Array.from({ length: 6 }, it.servedNextTurn));
     pass(70, true, it);

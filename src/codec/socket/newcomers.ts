@@ -4,14 +4,18 @@
 import { KNOWN_FOR_EACH, realTimes, Storm, type Times } from './storm.ts';
 import { TurnQueue } from './turn-queue.ts';
 
-/** Codecs that begin in a turn: it takes longer than reading what was said. */
+/** Connections in a turn in which nothing else is done, beyond the one that Node takes. */
+const CONNECTIONS_EACH_TURN = 1;
+/** Codecs that begin in such a turn: it takes longer than reading what was said. */
 const CODECS_EACH_TURN = 8;
-/** First requests in a turn in which nothing else is done. What a newcomer asks for takes several turns more: a connection here, and one to its upstream. With one in each, others
+/** First requests in such a turn. What a newcomer asks for takes several turns more: a connection here, and one to its upstream. With one in each, others
  * would wait for all of that twice in a request; a turn that finds nothing to do takes hardly any time. */
 const REQUESTS_EACH_TURN = 1 / 3;
 /** Of the time, for a storm, in place of all that others leave: they then find the event loop free. */
 const STORM_SHARE = 1 / 8;
-/** Since the last request of somebody who is known: a storm keeps nobody waiting when nobody else is there. */
+/** In a turn where nobody else is there whom they would keep waiting. */
+const ALONE_EACH_TURN = 8;
+/** Since the last request of somebody who is known. */
 const ALONE_AFTER_MS = 100;
 
 /** Runs something in a turn to come. @param isPatient the event loop may sleep until something else happens, for a millisecond at most */
@@ -19,6 +23,8 @@ export type Schedule = (run: () => void, isPatient: boolean) => void;
 
 export class Newcomers {
   readonly #storm: Storm;
+  /** Of ports: connections that the kernel has made. */
+  readonly connections: TurnQueue;
   /** Of connections that have said something. */
   readonly codecs: TurnQueue;
   /** Of connections whose first request is known. */
@@ -27,10 +33,11 @@ export class Newcomers {
   /** @param requestsEachTurn in which nothing else is done */
   constructor(schedule: Schedule = runSoon, requestsEachTurn = REQUESTS_EACH_TURN, times = realTimes) {
     this.#storm = new Storm(times);
-    const queue = (usual: (known: number) => number): TurnQueue => new NewcomerQueue(usual, { storm: this.#storm, schedule, times });
-    this.codecs = queue(() => CODECS_EACH_TURN);
     // Where there is much to do for others, newcomers have half of the time.
-    this.requests = queue((known) => known / KNOWN_FOR_EACH + requestsEachTurn);
+    const queue = (eachTurn: number): TurnQueue => new NewcomerQueue((known) => known / KNOWN_FOR_EACH + eachTurn, { storm: this.#storm, schedule, times });
+    this.connections = queue(CONNECTIONS_EACH_TURN);
+    this.codecs = queue(CODECS_EACH_TURN);
+    this.requests = queue(requestsEachTurn);
   }
 
   /** A first request begins. */
@@ -59,7 +66,6 @@ class NewcomerQueue extends TurnQueue {
   readonly #usual: (known: number) => number;
   readonly #deps: QueueDeps;
   #knownBefore = 0;
-  #knownAt = -Infinity;
   #lastTurnAt = 0;
   /** A storm comes, and others are there whom it would keep waiting. */
   #isPaced = false;
@@ -78,19 +84,23 @@ class NewcomerQueue extends TurnQueue {
   }
 
   protected override onTurn(): void {
-    const { storm, times } = this.#deps;
-    if (storm.known > this.#knownBefore) this.#knownAt = times.monotonic();
-    this.#knownBefore = storm.known;
+    this.#knownBefore = this.#deps.storm.known;
   }
 
   protected override allowance(): number {
     const { storm, times } = this.#deps;
-    const known = storm.known - this.#knownBefore;
-    this.#isPaced = storm.isRaging && (known > 0 || times.monotonic() - this.#knownAt < ALONE_AFTER_MS);
-    this.#due += this.#isPaced ? this.#ofTime() : this.#usual(known);
+    const isAlone = times.monotonic() - storm.knownAt >= ALONE_AFTER_MS;
+    this.#isPaced = storm.isRaging && !isAlone;
+    this.#due += this.#isPaced ? this.#ofTime() : this.#ofTurn(isAlone);
     const whole = Math.floor(this.#due);
     this.#due -= whole;
     return whole;
+  }
+
+  /** Those of a storm that is alone are not let in faster: they all come again, when somebody may be there. */
+  #ofTurn(isAlone: boolean): number {
+    const { storm } = this.#deps;
+    return isAlone && !storm.isRaging ? ALONE_EACH_TURN : this.#usual(storm.known - this.#knownBefore);
   }
 
   #ofTime(): number {

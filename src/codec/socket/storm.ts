@@ -32,6 +32,8 @@ export class Storm {
   #known = 0;
   #knownBefore = 0;
   #spentBefore = 0;
+  /** Of the last request of somebody who is known, monotonic ms. */
+  knownAt = -Infinity;
   isRaging = false;
   /** What a newcomer takes of the processor, in ms. */
   costMs = MOST_COST_MS;
@@ -47,6 +49,7 @@ export class Storm {
 
   countKnown(): void {
     this.#known++;
+    this.knownAt = this.#times.monotonic();
   }
 
   /** Also for whom no request has begun: who is refused has come. */

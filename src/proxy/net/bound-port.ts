@@ -4,9 +4,11 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { errorText } from '../../base/errors.ts';
 import { listenAt } from '../../base/listen.ts';
 import { descriptor } from '../../codec/socket/descriptor.ts';
+import { newcomers } from '../../codec/socket/newcomers.ts';
 import type { SocketAddress } from '../runtime-contract.ts';
 import { descriptorTable } from './descriptor-table.ts';
 import { netAddress } from './format-address.ts';
+import { PendingConnections } from './pending-connections.ts';
 
 const BACKLOG = 4096;
 const KEEPALIVE_MS = 60_000;
@@ -16,14 +18,19 @@ export class BoundPort {
   /** Why it could not be bound; undefined when it is. */
   readonly failure: Promise<string | undefined>;
   readonly #server: Server;
+  readonly #pending: PendingConnections;
   #bound: SocketAddress | undefined;
   #serve: ((socket: Socket) => void) | undefined;
   #waiting: Socket[] = [];
 
   constructor(wanted: SocketAddress) {
     this.wanted = wanted;
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => this.#onConnection(socket));
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+      newcomers.connections.add(this.#pending);
+      this.#onConnection(socket);
+    });
     this.#server = server;
+    this.#pending = new PendingConnections(server, (socket) => this.#onConnection(socket));
     this.failure = new Promise((resolve) => {
       // A connection that cannot be accepted, later, costs that connection and nothing else.
       server.on('error', (error: NodeJS.ErrnoException) => resolve(`cannot bind ${wanted.address}:${wanted.port}: ${error.code === 'EADDRINUSE' ? 'address already in use' : errorText(error)}`));
@@ -48,12 +55,14 @@ export class BoundPort {
 
   /** Takes nobody any more. */
   close(): void {
+    newcomers.connections.remove(this.#pending);
     this.#server.close();
     for (const socket of this.#waiting.splice(0)) socket.destroy();
   }
 
   #onConnection(socket: Socket): void {
     descriptorTable.makeRoomAfter(descriptor(socket));
+    socket.setNoDelay(true).setKeepAlive(true, KEEPALIVE_MS);
     if (this.#serve) this.#serve(socket);
     else this.#hold(socket);
   }

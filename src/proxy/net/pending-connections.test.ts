@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import test from 'node:test';
+import { PendingConnections } from './pending-connections.ts';
+
+async function listening(): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+/** The kernel makes connections within the call. */
+function connectTo(server: Server, count: number): Socket[] {
+  return Array.from({ length: count }, () => connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true }));
+}
+
+test('takes all that the kernel holds, one by one, as Node would hand them over', async () => {
+  const server = await listening();
+  const taken: Socket[] = [];
+  const pending = new PendingConnections(server, (socket) => taken.push(socket));
+  assert.equal(pending.proceed(), false, 'nobody is connected');
+  const clients = connectTo(server, 5);
+  const [byNode] = (await once(server, 'connection')) as [Socket];
+  const more = Array.from({ length: 5 }, () => pending.proceed());
+  assert.deepEqual(more, [true, true, true, true, false]);
+  assert.deepEqual(new Set([byNode, ...taken].map((socket) => socket.remotePort)), new Set(clients.map((client) => client.localPort)));
+
+  const [socket] = taken as [Socket];
+  const client = clients.find(({ localPort }) => localPort === socket.remotePort) as Socket;
+  assert.deepEqual([socket.isPaused(), socket.readableFlowing, socket.allowHalfOpen, socket.localPort], [byNode.isPaused(), byNode.readableFlowing, byNode.allowHalfOpen, byNode.localPort]);
+  let said = '';
+  socket.on('data', (part: Buffer) => (said += part.toString()));
+  client.end('asked');
+  await new Promise(setImmediate);
+  assert.equal(said, '', 'nothing is read before somebody wants it');
+  socket.resume();
+  await once(socket, 'end');
+  socket.end('answered');
+  const [answer] = (await once(client, 'data')) as [Buffer];
+  assert.deepEqual([said, answer.toString()], ['asked', 'answered'], 'each side may end alone');
+
+  for (const one of [...clients, ...taken, byNode]) one.destroy();
+  server.close();
+  assert.equal(pending.proceed(), false, 'the port is closed');
+});
+
+test('what cannot be taken is left to Node', async () => {
+  const server = await listening();
+  const pending = new PendingConnections(server, () => assert.fail('there is none'), () => -1);
+  const [client] = connectTo(server, 1) as [Socket];
+  const connected = once(server, 'connection');
+  assert.equal(pending.proceed(), false);
+  const [byNode] = (await connected) as [Socket];
+  byNode.destroy();
+  client.destroy();
+  server.close();
+});
