@@ -9,8 +9,10 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** Starts a server and waits until `port` accepts. What it printed is in the error when it does not. */
+/** Starts a server and waits until `port` accepts. What it printed is in the error when it does not. Where somebody accepts there already, it is not started: the two might share
+ * the port (SO_REUSEPORT), and half of what is measured would be another's. */
 export async function startServer(file: string, args: readonly string[], port: number, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  if (await isOpen(port)) throw new Error(`port ${port} is taken: end who listens there, perhaps a server that an earlier run left behind (ss -ltnp 'sport = ${port}')`);
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output = (output + part.toString()).slice(-65_536)));
@@ -28,13 +30,16 @@ async function stop(child: ChildProcess, exited: Promise<void>): Promise<void> {
 
 async function accepts(port: number): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true));
-      socket.on('error', () => resolve(false));
-      socket.on('connect', () => socket.destroy());
-    });
-    if (open) return;
+    if (await isOpen(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`nothing accepts on port ${port}`);
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true));
+    socket.on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
 }
