@@ -53,7 +53,7 @@ test('one newcomer in three turns, and more by what was done for others', () => 
   assert.deepEqual(turns(3), [0, 1, 0]);
 });
 
-test('where nobody has asked for a tenth of a second, eight begin in a turn', () => {
+test('where nobody has asked for ten milliseconds, eight begin in a turn', () => {
   const it = setUp();
   const turns = turnsBy(it);
   const known = knownTo(it);
@@ -61,7 +61,7 @@ test('where nobody has asked for a tenth of a second, eight begin in a turn', ()
   assert.deepEqual(turns(2), [8, 8], 'nobody has ever asked');
   known(1);
   assert.deepEqual(turns(3), [0, 0, 1]);
-  it.time.now += 99;
+  it.time.now += 9;
   assert.deepEqual(turns(3), [0, 0, 1]);
   it.time.now += 1;
   assert.deepEqual(turns(2), [8, 8]);

@@ -13,9 +13,10 @@ const CODECS_EACH_TURN = 8;
 const REQUESTS_EACH_TURN = 1 / 3;
 /** Of the time, for a storm, in place of all that others leave: they then find the event loop free. */
 const STORM_SHARE = 1 / 8;
-/** In a turn where nobody else is there whom they would keep waiting. */
-const ALONE_EACH_TURN = 8;
-/** Since the last request of somebody who is known. */
+/** Of each, in a turn where nobody who is known has asked for a while: whoever does has one such turn to wait, two milliseconds. */
+const CALM_EACH_TURN = 8;
+const CALM_AFTER_MS = 10;
+/** Since the last request of somebody who is known: a storm keeps nobody waiting when nobody else is there. */
 const ALONE_AFTER_MS = 100;
 
 /** Runs something in a turn to come. @param isPatient the event loop may sleep until something else happens, for a millisecond at most */
@@ -89,18 +90,18 @@ class NewcomerQueue extends TurnQueue {
 
   protected override allowance(): number {
     const { storm, times } = this.#deps;
-    const isAlone = times.monotonic() - storm.knownAt >= ALONE_AFTER_MS;
-    this.#isPaced = storm.isRaging && !isAlone;
-    this.#due += this.#isPaced ? this.#ofTime() : this.#ofTurn(isAlone);
+    const sinceKnownMs = times.monotonic() - storm.knownAt;
+    this.#isPaced = storm.isRaging && sinceKnownMs < ALONE_AFTER_MS;
+    this.#due += this.#isPaced ? this.#ofTime() : this.#ofTurn(sinceKnownMs);
     const whole = Math.floor(this.#due);
     this.#due -= whole;
     return whole;
   }
 
   /** Those of a storm that is alone are not let in faster: they all come again, when somebody may be there. */
-  #ofTurn(isAlone: boolean): number {
+  #ofTurn(sinceKnownMs: number): number {
     const { storm } = this.#deps;
-    return isAlone && !storm.isRaging ? ALONE_EACH_TURN : this.#usual(storm.known - this.#knownBefore);
+    return sinceKnownMs >= CALM_AFTER_MS && !storm.isRaging ? CALM_EACH_TURN : this.#usual(storm.known - this.#knownBefore);
   }
 
   #ofTime(): number {
