@@ -104,7 +104,12 @@ async function startControlPlane(t: TestContext, upstreamPort: number, foreign?:
   return { port, rootPem: ca.certificatePem, health, stop: () => server.forceShutdown() };
 }
 
-const startUpstream = (t: TestContext): Promise<number> => httpUpstream(t, (request, response) => void setTimeout(() => response.end(`you asked for ${request.url}`), request.url === '/slow' ? 100 : 0));
+/** @param hold what is asked for as `/slow` is answered when this says so */
+const startUpstream = (t: TestContext, hold?: (answer: () => void) => void): Promise<number> => httpUpstream(t, (request, response) => {
+  const answer = () => void response.end(`you asked for ${request.url}`);
+  if (hold && request.url === '/slow') hold(answer);
+  else answer();
+});
 
 async function startSidecar(t: TestContext, control: { port: number; rootPem: string }, dir: string, more: Record<string, string> = {}) {
   writeFileSync(join(dir, 'token'), 'token');
@@ -170,14 +175,16 @@ test('a control plane that does not know * for endpoints is asked by name', asyn
 });
 
 test('draining lets the request under way finish and makes the proxy unready', async (t) => {
-  const control = await startControlPlane(t, await startUpstream(t));
+  const held: (() => void)[] = [];
+  const control = await startControlPlane(t, await startUpstream(t, (answer) => held.push(answer)));
   const { app, page, call } = await startSidecar(t, control, makeDirectory(t));
   await eventually(async () => assert.equal((await page('readiness', '/healthz/ready')).status, 200));
   const slow = call('/slow');
-  await eventually(async () => assert.equal((await app.runtime.look(ALL)).activeRequests, 1));
+  await eventually(async () => assert.deepEqual([(await app.runtime.look(ALL)).activeRequests, held.length], [1, 1]));
   const drained = app.drain();
   assert.deepEqual(await page('readiness', '/healthz/ready'), { status: 503, body: 'the proxy is draining\n' });
   assert.equal((await page('admin', '/ready')).body, 'DRAINING\n');
+  held[0]?.();
   assert.deepEqual(await slow, [200, 'you asked for /slow']);
   await drained;
   await assert.rejects(call('/late'));

@@ -187,7 +187,7 @@ test('the circuit breaker refuses what exceeds its limits with UO', async (t) =>
 test('a per-try timeout moves on to another host', async (t) => {
   const slow = await httpUpstream(t, () => {});
   const quick = await httpUpstream(t, (_request, response) => response.end('quick'));
-  const retry = { retry_policy: { retry_on: '5xx', num_retries: 2, per_try_timeout: '0.05s', retry_back_off: { base_interval: '0.001s' }, retry_host_predicate: [{ name: 'envoy.retry_host_predicates.previous_hosts' }], host_selection_retry_max_attempts: '5' } };
+  const retry = { retry_policy: { retry_on: '5xx', num_retries: 2, per_try_timeout: '0.4s', retry_back_off: { base_interval: '0.001s' }, retry_host_predicate: [{ name: 'envoy.retry_host_predicates.previous_hosts' }], host_selection_retry_max_attempts: '5' } };
   const proxy = startProxy(t, { clusters: [staticCluster('up', [slow, quick])], listeners: [listener([hcm(inlineRoutes([routeTo('up', retry)]))])] });
   const port = await proxy.port();
   for (let i = 0; i < 2; i++) assert.equal((await call(port)).body, 'quick');

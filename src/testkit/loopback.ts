@@ -1,5 +1,6 @@
 /** Clients and servers of bytes, for tests that must see exactly what is on the wire. */
 import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { createServer as createHttpServer, request as httpRequest, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
@@ -68,18 +69,25 @@ export function listen(t: TestContext, server: Server, closeAll: () => void): Pr
 /** Below those that the kernel gives to whoever asks for any port, or connects: one of those, free now, is an HTTP server of another test a moment
  * later (there are seven thousand), or, connected to, the other end of itself. Bench, mesh and node ports are elsewhere. */
 const DEAD_PORTS = { from: 21_000, to: 30_000 } as const;
-/** Of this process. */
-const givenOut = new Set<number>();
-
-/** A port on which nobody listens, and nobody will who did not get it here. */
+/** A port on which nobody listens, and nobody will who did not get it here, in this process or in another. */
 export async function deadPort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(DEAD_PORTS.from, DEAD_PORTS.to);
-    if (givenOut.has(port)) continue;
-    givenOut.add(port);
-    if (await isFree(port)) return port;
+    if ((await isClaimed(port)) && (await isFree(port))) return port;
   }
   throw new Error(`no free port found from ${DEAD_PORTS.from} to ${DEAD_PORTS.to}`);
+}
+
+/** Tells the others by the UDP port of the same number, which the kernel gives to one process as long as that lives. */
+function isClaimed(port: number): Promise<boolean> {
+  const claim = createSocket('udp4');
+  return new Promise((resolve) => {
+    claim.once('error', () => resolve(false));
+    claim.bind({ port, address: '127.0.0.1', exclusive: true }, () => {
+      claim.unref();
+      resolve(true);
+    });
+  });
 }
 
 function isFree(port: number): Promise<boolean> {

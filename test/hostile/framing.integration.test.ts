@@ -9,7 +9,7 @@ import { framingInputs } from './framing-inputs.ts';
 import { startHaproxy, startNginx, startNode, startOurs, type FramingPeer } from './framing-peers.ts';
 import { HTTP1_CASES } from './http1-cases.ts';
 import { llhttpCases } from './llhttp-suite.ts';
-import { exchange } from './raw-exchange.ts';
+import { exchange, type Reply } from './raw-exchange.ts';
 
 const QUIET_MS = 120;
 const GENERATED = 400;
@@ -27,9 +27,14 @@ interface Reading {
   readonly gaveUp: boolean;
 }
 
-async function read(peer: FramingPeer, bytes: Buffer): Promise<Reading> {
-  const { statuses, closed } = await exchange(peer.port, Buffer.concat([bytes, SENTINEL]), QUIET_MS);
-  const requests = peer.recorder.take().map((request) => {
+/** @param isEnough a peer that is behind is waited for */
+async function read(peer: FramingPeer, bytes: Buffer, isEnough: (reading: Reading) => boolean = () => true): Promise<Reading> {
+  const reply = await exchange(peer.port, Buffer.concat([bytes, SENTINEL]), QUIET_MS, { isEnough: (now) => isEnough(readingOf(peer, now, peer.recorder.seen())) });
+  return readingOf(peer, reply, peer.recorder.take());
+}
+
+function readingOf(peer: FramingPeer, { statuses, closed }: Reply, reached: readonly string[]): Reading {
+  const requests = reached.map((request) => {
     const [method = '', path = '', ...body] = request.split(' ');
     return `${method} ${path.replace(/^https?:\/\/[^/]*/, '').split('?')[0]} ${body.join(' ')}`;
   });
@@ -68,8 +73,10 @@ test('what two readers frame differently, ours refuses', async (t) => {
   let disagreements = 0;
   let taken = 0;
   for (const [name, bytes] of inputs) {
-    const [mine, ...theirs] = await Promise.all([ours, ...others].map((peer) => read(peer, bytes)));
-    if (!mine) throw new Error('unreachable: ours comes first');
+    let ready: Reading | undefined;
+    const reading = read(ours, bytes).then((made) => (ready = made));
+    const theirs = await Promise.all(others.map((peer) => read(peer, bytes, (other) => ready !== undefined && isWithin(ready, other))));
+    const mine = await reading;
     const differ = theirs.some((a) => theirs.some((b) => !agree(a, b)));
     if (differ) disagreements++;
     if (mine.requests.length > 0) taken++;

@@ -130,7 +130,7 @@ test('request_timeout: a body in drops', async (t) => {
 });
 
 test('idle_timeout of connections', async (t) => {
-  const { raw } = await setUp(t, { common_http_protocol_options: { idle_timeout: '0.3s' } });
+  const { raw } = await setUp(t, { common_http_protocol_options: { idle_timeout: '0.6s' } });
   const socket = raw();
   const over = heard(socket);
   socket.write(GET);

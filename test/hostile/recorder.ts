@@ -6,6 +6,8 @@ export interface Recorder {
   readonly port: number;
   /** `METHOD path body` of the requests since the last call. */
   take(): string[];
+  /** The same; they stay. */
+  seen(): readonly string[];
   close(): void;
 }
 
@@ -36,6 +38,7 @@ export function startRecorder(): Promise<Recorder> {
           seen = [];
           return taken;
         },
+        seen: () => seen,
         close() {
           server.close();
           server.closeAllConnections();

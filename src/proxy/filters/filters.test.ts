@@ -25,12 +25,12 @@ test('a fault aborts with its status and text', async (t) => {
 });
 
 test('a fault delays by header match only, and the request body waits with it', async (t) => {
-  const fault = { delay: { fixed_delay: '0.06s', percentage: { numerator: 100 } }, headers: [{ name: 'end-user', string_match: { exact: 'jason' } }] };
+  const fault = { delay: { fixed_delay: '0.4s', percentage: { numerator: 100 } }, headers: [{ name: 'end-user', string_match: { exact: 'jason' } }] };
   const { port, proxy } = await serve(t, [typed('envoy.filters.http.fault', FAULT)], { typed_per_filter_config: { 'envoy.filters.http.fault': { '@type': ANY + FAULT, ...fault } } });
   assert.equal((await call(port, { method: 'POST', body: 'x', headers: { 'end-user': 'jason' } })).status, 200);
   assert.equal((await call(port)).status, 200);
   assert.deepEqual(proxy.http.map((outcome) => outcome.flags), [['DI'], []]);
-  assert.ok((proxy.http[0]?.durationMs ?? 0) >= 59 && (proxy.http[1]?.durationMs ?? 100) < 59);
+  assert.ok((proxy.http[0]?.durationMs ?? 0) >= 399 && (proxy.http[1]?.durationMs ?? 400) < 399);
 });
 
 test('a preflight is answered here and responses carry the origin', async (t) => {

@@ -105,7 +105,9 @@ test('nothing is said before the proxy is ready; later an application behind one
   assert.deepEqual(seen.reports, ['1.25 well', '11.25 health was set to fail', '21.25 well', '22 the proxy is draining']);
 });
 
-const AT = { timeoutMs: 300, instanceIp: '10.0.0.1' };
+const AT = { timeoutMs: 5000, instanceIp: '10.0.0.1' };
+/** For what never answers. */
+const SOON = { ...AT, timeoutMs: 300 };
 const http = (port: number, over: object = {}): ProbeMethod => ({ kind: 'http', host: 'localhost', port, path: '/', isTls: false, headers: [], ...over });
 
 test('over HTTP the path, the headers and the status count', async (t) => {
@@ -118,7 +120,7 @@ test('over HTTP the path, the headers and the status count', async (t) => {
   const [{ url, headers } = assert.fail('nobody asked'), from] = asked[0] ?? [];
   assert.deepEqual([url, headers['x-probe'], headers.host, headers['user-agent'], from], ['/399', 'yes', 'app.test', 'lateen-probe', '127.0.0.6']);
   assert.equal(await failureOf(http(port, { path: '/503' }), AT), 'the application answered 503');
-  assert.match((await failureOf(http(port, { path: '/hangs' }), AT)) ?? '', /did not answer within 300 ms/);
+  assert.match((await failureOf(http(port, { path: '/hangs' }), SOON)) ?? '', /did not answer within 300 ms/);
   assert.match((await failureOf(http(port, { isTls: true }), AT)) ?? '', /./, 'no TLS is spoken there');
   assert.match((await failureOf(http(port, { host: '127.0.0.9' }), AT)) ?? '', /ECONNREFUSED/, 'nobody is at another address');
 });
@@ -138,9 +140,9 @@ test('a socket is well that takes connections', async (t) => {
 });
 
 test('a command is well that ends with 0 in time', async () => {
-  const run = (...command: [string, ...string[]]) => failureOf({ kind: 'exec', command }, AT);
-  assert.equal(await run('true'), undefined);
-  assert.equal(await run('sh', '-c', 'echo no disk >&2; exit 3'), 'sh ended with 3: no disk');
-  assert.equal(await run('sleep', '60'), 'sleep did not end within 300 ms');
-  assert.match((await run('/nowhere')) ?? '', /\/nowhere cannot be run/);
+  const run = (command: readonly [string, ...string[]], at = AT) => failureOf({ kind: 'exec', command }, at);
+  assert.equal(await run(['true']), undefined);
+  assert.equal(await run(['sh', '-c', 'echo no disk >&2; exit 3']), 'sh ended with 3: no disk');
+  assert.equal(await run(['sleep', '60'], SOON), 'sleep did not end within 300 ms');
+  assert.match((await run(['/nowhere'])) ?? '', /\/nowhere cannot be run/);
 });

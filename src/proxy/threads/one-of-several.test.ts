@@ -109,7 +109,7 @@ test('a key leads to the same endpoint from every thread', async (t) => {
     const [here, there] = two(t, { clusters: [staticCluster('app', ports, { lb_policy: policy })], listeners: [listener([hcm(inlineRoutes([routeTo('app', { hash_policy: [{ header: { header_name: 'x-user' } }] })]))])] });
     const owners = async (proxy: TestProxy) => {
       const port = await proxy.port();
-      const answers = Array.from({ length: 12 }, (_, i) => call(port, { headers: { 'x-user': `user ${i}` } }));
+      const answers = Array.from({ length: 24 }, (_, i) => call(port, { headers: { 'x-user': `user ${i}` } }));
       return (await Promise.all(answers)).map(({ body }) => body);
     };
     const found = await owners(here);

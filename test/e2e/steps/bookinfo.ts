@@ -42,7 +42,7 @@ export async function reviewShares(cluster: TestCluster, base: string, options: 
   return shares;
 }
 
-export function assertShares(shares: Record<ReviewsVersion, number>, want: Partial<Record<ReviewsVersion, number>>, tolerance = 3): void {
+export function assertShares(shares: Record<ReviewsVersion, number>, want: Partial<Record<ReviewsVersion, number>>, tolerance = 4): void {
   for (const version of ['v1', 'v2', 'v3', 'error'] as const) {
     const expected = want[version] ?? 0;
     const slack = expected === 0 || expected === 100 ? 0.001 : tolerance;

@@ -113,7 +113,8 @@ async function watchGraph(t: TestContext, url: string): Promise<void> {
     assert.ok(of('v1') && of('v2'), JSON.stringify(found));
     return { v1: of('v1'), v2: of('v2') };
   }, { timeoutMs: 20_000, everyMs: 500 });
-  assert.ok(Math.abs((shares.v1?.share ?? 0) - 0.9) < 0.06, `v1 has ${shares.v1?.share}`);
-  assert.ok(Math.abs((shares.v2?.share ?? 0) - 0.1) < 0.06, `v2 has ${shares.v2?.share}`);
+  // Drawn by lot, of some five hundred: as far off as that once in 10⁷ times.
+  assert.ok(Math.abs((shares.v1?.share ?? 0) - 0.9) < 0.08, `v1 has ${shares.v1?.share}`);
+  assert.ok(Math.abs((shares.v2?.share ?? 0) - 0.1) < 0.08, `v2 has ${shares.v2?.share}`);
   assert.equal(shares.v1?.mtls, 'true');
 }

@@ -39,7 +39,7 @@ export async function breakThings(t: TestContext, cluster: TestCluster): Promise
   });
 
   await t.test('a retry turns an answer that is wrong half of the time into a right one', async () => {
-    await cluster.apply(httpbinRoute('retries: {attempts: 10, perTryTimeout: 2s, retryOn: 5xx}'));
+    await cluster.apply(httpbinRoute('retries: {attempts: 30, perTryTimeout: 2s, retryOn: 5xx}'));
     await cluster.lateen('wait', 'virtualservice/httpbin');
     const codes = (await inCurl('-o', '/dev/null', '-w', '%{http_code}\n', ...Array<string>(30).fill('http://httpbin:8000/status/200,503'))).trim().split('\n');
     assert.deepEqual(countBy(codes.filter((line) => /^\d+$/.test(line)), String)['503'] ?? 0, 0, codes.join(' '));
@@ -49,7 +49,7 @@ export async function breakThings(t: TestContext, cluster: TestCluster): Promise
   await t.test('an instance that answers 5xx is ejected and comes back', async () => {
     const rule = correctlyIndentedGuideRule('faulty');
     await cluster.apply(TWO_INSTANCES);
-    await cluster.apply(rule.replace('baseEjectionTime: 30s', 'baseEjectionTime: 3s\n      maxEjectionPercent: 100'));
+    await cluster.apply(rule.replace('baseEjectionTime: 30s', 'baseEjectionTime: 5s\n      maxEjectionPercent: 100'));
     await waitForPods(cluster, '2/2', ['-l', 'app=faulty']);
     const ask = async (count: number) => {
       const text = await inCurl('-w', '\n', ...Array<string>(count).fill('http://faulty:8000/hello'));

@@ -174,6 +174,8 @@ export class App {
 
   accept(socket: Socket, kind: AppKind): void {
     this.#open.add(socket);
+    // Heads and bodies are written apart: the second would wait 40 ms for the word that the first has come.
+    socket.setNoDelay(true);
     socket.on('close', () => this.#open.delete(socket));
     socket.on('error', () => socket.destroy());
     this.#connections += 1;

@@ -7,14 +7,15 @@ const pool = (blocks: string, host = 'one') => policy(host, `connectionPool: {${
 const balancer = (blocks: string) => policy('app', `loadBalancer: {${blocks}}`);
 const hash = (blocks: string) => balancer(`consistentHash: {${blocks}}`);
 
-/** Twelve keys, each asked once: who has them is as good as certain to differ under another rule. */
-const KEYS = Array.from({ length: 12 }, (_, i) => i);
+/** Each asked once: without the rule who has them is drawn by lot, and all as with it once in 2²⁴ runs. */
+const KEYS = Array.from({ length: 24 }, (_, i) => i);
 const byHeader = KEYS.map((i) => get('app/', { status: 200 }, { headers: { 'x-user': `user ${i}` } }));
-const many = { times: 12, tally: 'body' } as const;
+/** Drawn by lot, one of two is never drawn in one of 2³⁰ runs. */
+const many = { times: 30, tally: 'body' } as const;
 const one = (body: string) => ({ shares: { [body]: 1 } });
 
 const BALANCING: readonly Scenario[] = [
-  { name: 'round robin takes turns', covers: [`${POLICY}.loadBalancer.simple`], without: { [`${POLICY}.loadBalancer.simple`]: 'PASSTHROUGH' }, mesh: balancer('simple: ROUND_ROBIN'), steps: [get('app/', { shares: { 'app-v1': 0.5, 'app-v2': 0.5 } }, many)] },
+  { name: 'round robin takes turns', covers: [`${POLICY}.loadBalancer.simple`], without: { [`${POLICY}.loadBalancer.simple`]: 'PASSTHROUGH' }, mesh: balancer('simple: ROUND_ROBIN'), apps: { 80: 'listens' }, steps: [get('app/', { shares: { 'app-v1': 0.5, 'app-v2': 0.5 } }, { ...many, at: '10.244.3.2:80' })] },
   { name: 'PASSTHROUGH goes where the caller dialled', covers: [`${POLICY}.loadBalancer.simple`], without: { [`${POLICY}.loadBalancer.simple`]: 'ROUND_ROBIN' }, mesh: balancer('simple: PASSTHROUGH'), apps: { 80: 'listens' }, steps: [get('app/', { status: 200, body: 'app-v2', seen: [{ at: 'app-v2', port: 80 }] }, { at: '10.244.3.2:80' })] },
   { name: 'a header keeps its endpoint', covers: [`${POLICY}.loadBalancer.consistentHash`, `${POLICY}.loadBalancer.consistentHash.httpHeaderName`], without: { [`${POLICY}.loadBalancer.consistentHash.httpHeaderName`]: 'x-other' }, mesh: hash('httpHeaderName: x-user'), steps: byHeader },
   { name: 'a query parameter keeps its endpoint', covers: [`${POLICY}.loadBalancer.consistentHash.httpQueryParameterName`], without: { [`${POLICY}.loadBalancer.consistentHash.httpQueryParameterName`]: 'other' }, mesh: hash('httpQueryParameterName: user'), steps: KEYS.map((i) => get(`app/?user=${i}`, { status: 200 })) },
@@ -31,7 +32,7 @@ const EVERYTHING_FAR = 'distribute: [{from: "*", to: {"far/*": 100}}]';
 const setting = `${POLICY}.loadBalancer.localityLbSetting`;
 const LOCALITY: readonly Scenario[] = [
   { name: 'shares send everything to one place', covers: [`${setting}.distribute[]`, `${setting}.distribute[].from`, `${setting}.distribute[].to{}`], without: { [`${setting}.distribute[].from`]: 'elsewhere', [`${setting}.distribute[].to{}`]: { 'near/*': 100 } }, mesh: place(EVERYTHING_FAR), steps: [get('shop.test/', { shares: { '10.250.0.2': 1 } }, { ...many, tally: 'seen' })] },
-  { name: 'shares can be switched off', covers: [`${setting}.enabled`], mesh: [PLACES, policy('shop.test', `loadBalancer: {simple: ROUND_ROBIN, localityLbSetting: {enabled: false, ${EVERYTHING_FAR}}}`)], steps: [get('shop.test/', { shares: { '10.250.0.1': 0.5, '10.250.0.2': 0.5 } }, { ...many, times: 24, tally: 'seen' })] },
+  { name: 'shares can be switched off', covers: [`${setting}.enabled`], mesh: [PLACES, policy('shop.test', `loadBalancer: {simple: ROUND_ROBIN, localityLbSetting: {enabled: false, ${EVERYTHING_FAR}}}`)], steps: [get('shop.test/', { shares: { '10.250.0.1': 0.5, '10.250.0.2': 0.5 } }, { ...many, tally: 'seen' })] },
   { name: 'endpoints with the client’s labels come first', covers: [`${setting}.failoverPriority[]`], mesh: policy('app', 'loadBalancer: {localityLbSetting: {failoverPriority: [version]}}, outlierDetection: {}'), steps: [get('app/', one('app-v1'), many)] },
 ];
 
@@ -44,7 +45,7 @@ const POOLS: readonly Scenario[] = [
   { name: 'more requests than may be in flight are refused', covers: [`${http}.http2MaxRequests`], mesh: pool('http: {http2MaxRequests: 1}'), steps: [together(get('one/', { status: 200 }, { app: { delayMs: 400 } }), get('one/', { status: 503, headers: { 'x-envoy-overloaded': 'true' }, log: { flags: 'UO' } }, { app: { delayMs: 400 } }))] },
   { name: 'requests wait for the only connection', mesh: pool('tcp: {maxConnections: 1}'), steps: [together(get('one/', { status: 200 }, { app: { delayMs: 150 } }), get('one/', { status: 200 }, { app: { delayMs: 150 } }))] },
   { name: 'an endpoint that does not answer is given up', covers: [`${tcp}.connectTimeout`], mesh: pool('tcp: {connectTimeout: 200ms}'), silent: ['10.244.3.5:8080'], steps: [get('one/', { status: 503, log: { flags: 'URX,UF' } }, { timeoutMs: 3000 })] },
-  { name: 'bytes that stop end the connection', covers: [`${tcp}.idleTimeout`], mesh: pool('tcp: {idleTimeout: 300ms}'), steps: [talk('one:9000', [{ send: 'a' }, { until: ':a' }, { untilEnd: true }], { end: 'closed' }, { timeoutMs: 4000 })] },
+  { name: 'bytes that stop end the connection', covers: [`${tcp}.idleTimeout`], mesh: pool('tcp: {idleTimeout: 600ms}'), steps: [talk('one:9000', [{ send: 'a' }, { until: ':a' }, { untilEnd: true }], { end: 'closed' }, { timeoutMs: 4000 })] },
   { name: 'an HTTP port is upgraded to HTTP/2', covers: [`${http}.h2UpgradePolicy`], mesh: pool('http: {h2UpgradePolicy: UPGRADE}'), steps: [get('one/', { status: 200, seen: [{ protocol: 'HTTP/2' }] })] },
   { name: 'the mesh upgrades, a policy does not', covers: [`${http}.h2UpgradePolicy`], mesh: pool('http: {h2UpgradePolicy: DO_NOT_UPGRADE}'), config: { h2UpgradePolicy: 'UPGRADE' }, steps: [get('one/', { status: 200, seen: [{ protocol: 'HTTP/1.1' }] })] },
   { name: 'the client’s protocol is kept', covers: [`${http}.useClientProtocol`], mesh: pool('http: {useClientProtocol: true}'), steps: [get('one/', { status: 200, seen: [{ protocol: 'HTTP/2' }] }, { version: 2 }), get('one/', { status: 200, seen: [{ protocol: 'HTTP/1.1' }] })] },
@@ -57,11 +58,11 @@ const tally = { times: 20, tally: 'status' } as const;
 /** Fails at one endpoint until that is ejected; then nothing fails. */
 const ejected = (status: number): Step[] => [eject(['10.244.3.1:8080'], get('app/', {}, { app: { in: ['app-v1'], status } })), get('app/', { shares: { 200: 1 } }, { ...tally, app: { in: ['app-v1'], status } })];
 const OUTLIERS: readonly Scenario[] = [
-  { name: 'an endpoint that fails is left out', covers: [`${outlier}.consecutive5xxErrors`, `${outlier}.maxEjectionPercent`], without: { [`${outlier}.consecutive5xxErrors`]: 100 }, mesh: ejects('consecutive5xxErrors: 1, interval: 10s, baseEjectionTime: 60s, maxEjectionPercent: 50'), steps: ejected(500) },
+  { name: 'an endpoint that fails is left out', covers: [`${outlier}.consecutive5xxErrors`, `${outlier}.maxEjectionPercent`], without: { [`${outlier}.consecutive5xxErrors`]: 1_000_000 }, mesh: ejects('consecutive5xxErrors: 1, interval: 10s, baseEjectionTime: 60s, maxEjectionPercent: 50'), steps: ejected(500) },
   { name: 'of two endpoints the default share ejects none', mesh: ejects('consecutive5xxErrors: 1, interval: 10s, baseEjectionTime: 60s'), steps: [get('app/', { shares: { 200: 0.5, 500: 0.5 } }, { ...tally, app: SICK })] },
   { name: 'gateway errors have a count of their own', covers: [`${outlier}.consecutiveGatewayErrors`], mesh: ejects('consecutive5xxErrors: 0, consecutiveGatewayErrors: 1, interval: 10s, baseEjectionTime: 60s, maxEjectionPercent: 50'), steps: [get('app/', { shares: { 200: 0.5, 500: 0.5 } }, { ...tally, app: SICK }), ...ejected(502)] },
-  { name: 'an ejected endpoint comes back', covers: [`${outlier}.baseEjectionTime`, `${outlier}.interval`], mesh: ejects('consecutive5xxErrors: 1, interval: 100ms, baseEjectionTime: 200ms, maxEjectionPercent: 50'), steps: [get('app/', { shares: { 200: 0.5, 500: 0.5 } }, { times: 2, tally: 'status', app: SICK }), get('one/', { status: 200 }, { app: { delayMs: 2000 } }), get('app/', { shares: { 'app-v1': 0.5, 'app-v2': 0.5 } }, many)] },
-  { name: 'connections that fail eject too', covers: [`${outlier}.splitExternalLocalOriginErrors`, `${outlier}.consecutiveLocalOriginFailures`], mesh: [ejects('consecutive5xxErrors: 0, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 1, interval: 10s, baseEjectionTime: 60s, maxEjectionPercent: 50'), virtualService('{hosts: [app], http: [{retries: {attempts: 0}, route: [{destination: {host: app}}]}]}')], without: { [`${outlier}.consecutiveLocalOriginFailures`]: 100 }, refuses: ['10.244.3.1:8080'], steps: [eject(['10.244.3.1:8080'], get('app/', {})), get('app/', { shares: { 200: 1 } }, tally)] },
+  { name: 'an ejected endpoint comes back', covers: [`${outlier}.baseEjectionTime`, `${outlier}.interval`], mesh: ejects('consecutive5xxErrors: 1, interval: 100ms, baseEjectionTime: 800ms, maxEjectionPercent: 50'), steps: [get('app/', { shares: { 200: 0.5, 500: 0.5 } }, { times: 2, tally: 'status', app: SICK }), get('one/', { status: 200 }, { app: { delayMs: 2000 } }), get('app/', { shares: { 'app-v1': 0.5, 'app-v2': 0.5 } }, many)] },
+  { name: 'connections that fail eject too', covers: [`${outlier}.splitExternalLocalOriginErrors`, `${outlier}.consecutiveLocalOriginFailures`], mesh: [ejects('consecutive5xxErrors: 0, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 1, interval: 10s, baseEjectionTime: 60s, maxEjectionPercent: 50'), virtualService('{hosts: [app], http: [{retries: {attempts: 0}, route: [{destination: {host: app}}]}]}')], without: { [`${outlier}.consecutiveLocalOriginFailures`]: 1_000_000 }, refuses: ['10.244.3.1:8080'], steps: [eject(['10.244.3.1:8080'], get('app/', {})), get('app/', { shares: { 200: 1 } }, tally)] },
   { name: 'with too few healthy endpoints all are used', covers: [`${outlier}.minHealthPercent`], mesh: ejects('consecutive5xxErrors: 1, interval: 10s, baseEjectionTime: 60s, maxEjectionPercent: 50, minHealthPercent: 60'), steps: [eject(['10.244.3.1:8080'], get('app/', {}, { app: SICK })), get('app/', { shares: { 200: 0.5, 500: 0.5 } }, { ...tally, app: SICK })] },
 ];
 

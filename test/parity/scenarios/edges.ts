@@ -47,7 +47,7 @@ const ON_ONE_CONNECTION: readonly Scenario[] = [
   { name: 'a request behind a body', mesh: [ONCE], steps: [talk('one:80', [{ send: `POST /1 HTTP/1.1\r\nhost: one\r\ncontent-length: 3\r\n${order({ body: 'first' })}\r\nabc${close}` }, { untilEnd: true }], { received: /first[^]*one-v1/, end: 'closed' })] },
   { name: 'a request behind one that is refused', mesh: [ONCE], steps: [talk('one:80', [{ send: next('/1', 'bad name: 1\r\n') + close }, { untilEnd: true }], { received: /^HTTP\/1.1 400/, end: 'closed' })] },
   { name: 'CONNECT where there is no tunnel', mesh: [ONCE], steps: [raw('one:80/', 'CONNECT one:80 HTTP/1.1\r\nhost: one:80\r\n{id}\r\n\r\n', { status: 404, end: ANY })] },
-  { name: 'CONNECT over HTTP/2 where there is no tunnel', mesh: [ONCE], steps: [ask('CONNECT', 'one:7070', { version: 2, unfinished: true, leaveAfterMs: 300 }, { end: ANY })] },
+  { name: 'CONNECT over HTTP/2 where there is no tunnel', mesh: [ONCE], steps: [ask('CONNECT', 'one:7070', { version: 2, unfinished: true, leaveAfterMs: 600 }, { end: ANY })] },
   { name: 'the client waits for 100 before its body', mesh: [ONCE], steps: [talk('one:80', [{ send: 'POST / HTTP/1.1\r\nhost: one\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n' }, { until: '100 Continue\r\n\r\n' }, { send: 'abc' }, { until: 'one-v1' }], { received: /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200/, end: 'open' })] },
   { name: 'the server refuses instead of 100', mesh: [ONCE], steps: [talk('one:80', [{ send: `POST / HTTP/1.1\r\nhost: one\r\nexpect: 100-continue\r\ncontent-length: 3\r\n${order({ early: true, status: 417 })}\r\n` }, { until: '417' }, { until: 'one-v1' }], { received: /417/ })] },
   { name: 'an expectation that nobody knows', mesh: [ONCE], steps: [raw('one/', 'POST / HTTP/1.1\r\nhost: one\r\nexpect: 200-maybe\r\ncontent-length: 0\r\n{id}\r\n\r\n', { end: ANY })] },
@@ -69,12 +69,12 @@ const LIMITS: readonly Scenario[] = [
 const EDGE = [gateway('{selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}'), virtualService('{hosts: [shop.test], gateways: [gw], http: [{retries: {attempts: 0}, route: [{destination: {host: one}}]}]}')];
 
 const DEADLINES: readonly Scenario[] = [
-  ...([['100m', 1], ['1S', 0], ['0m', 0], ['100000u', 1], ['nonsense', 0], ['123456789m', 0]] as const).map(([value, late]): Scenario => ({
-    name: `grpc-timeout: ${value} before a server that takes half a second`, mesh: [],
-    steps: [grpc('one:7070/a.B/C', late ? { status: 200, headers: { 'grpc-status': /.*/ } } : { status: 200 }, { headers: { 'grpc-timeout': value }, app: { delayMs: 500, grpcStatus: 0 } })],
+  ...([['400m', 1], ['2S', 0], ['0m', 0], ['400000u', 1], ['nonsense', 0], ['123456789m', 0]] as const).map(([value, late]): Scenario => ({
+    name: `grpc-timeout: ${value} before a server that takes 800 ms`, mesh: [],
+    steps: [grpc('one:7070/a.B/C', late ? { status: 200, headers: { 'grpc-status': /.*/ } } : { status: 200 }, { headers: { 'grpc-timeout': value }, app: { delayMs: 800, grpcStatus: 0 } })],
   })),
-  { name: 'a grpc-timeout longer than the rule allows', mesh: [virtualService('{hosts: [one], http: [{timeout: 200ms, route: [{destination: {host: one}}]}]}')], steps: [grpc('one:7070/a.B/C', { status: 200 }, { headers: { 'grpc-timeout': '10S' }, app: { delayMs: 600, grpcStatus: 0 } })] },
-  { name: 'a grpc-timeout at a gateway', mesh: EDGE, steps: [grpc('shop.test/a.B/C', { status: 200 }, { from: 'world', headers: { 'grpc-timeout': '100m' }, app: { delayMs: 500 } })] },
+  { name: 'a grpc-timeout longer than the rule allows', mesh: [virtualService('{hosts: [one], http: [{timeout: 400ms, route: [{destination: {host: one}}]}]}')], steps: [grpc('one:7070/a.B/C', { status: 200 }, { headers: { 'grpc-timeout': '10S' }, app: { delayMs: 1000, grpcStatus: 0 } })] },
+  { name: 'a grpc-timeout at a gateway', mesh: EDGE, steps: [grpc('shop.test/a.B/C', { status: 200 }, { from: 'world', headers: { 'grpc-timeout': '400m' }, app: { delayMs: 800 } })] },
   { name: 'a connection to the server that is idle too long is not used again', mesh: [destinationRule('{host: one, trafficPolicy: {connectionPool: {http: {idleTimeout: 100ms}}}}')], steps: [get('one/', { status: 200 }), get('one/', { status: 200 }, { app: { delayMs: 300 } }), get('one/', { status: 200 })] },
 ];
 

@@ -18,8 +18,8 @@ const distribute = (to: string, from = '"near/*"'): string =>
 
 /** Places and their endpoints take turns: of so many each has its share. */
 const TURNS = 40;
-/** Priorities are drawn by lot: of so many, four standard deviations of the difference of two runs are less than what is let pass. */
-const LOTS = 300;
+/** Priorities are drawn by lot: of so many, two runs differ by more than is let pass once in 10⁷. */
+const LOTS = 600;
 const seen = (shares: Readonly<Record<number, number>>, times = TURNS): Ask =>
   get('shop.test/', { shares: Object.fromEntries(Object.entries(shares).map(([i, share]) => [at(Number(i)), share])) }, { times, tally: 'seen' });
 /** These fail, and are left out from then on. */

@@ -46,7 +46,7 @@ const ROWS: readonly Row[] = [
   { what: 'a fault aborts', mesh: [rules(`{fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, ${forward}}`)], step: one({ status: 418, log: log('FI', 'fault_filter_abort', { route: VS, host: VS }) }) },
   { what: 'a rule answers directly', mesh: [rules('{directResponse: {status: 410}}')], step: one({ status: 410, log: log('-', 'direct_response', { route: VS, host: VS }) }) },
   { what: 'a rule redirects', mesh: [rules('{redirect: {uri: /y}}')], step: one({ status: 301, log: log('-', 'direct_response', { route: VS, host: VS }) }) },
-  { what: 'the time of a rule is up', mesh: [rules(`{timeout: 0.1s, ${forward}}`)], step: one({ status: 504, log: log('UT', 'response_timeout', { route: VS, host: VS }) }, { app: { delayMs: 2000 } }) },
+  { what: 'the time of a rule is up', mesh: [rules(`{timeout: 0.4s, ${forward}}`)], step: one({ status: 504, log: log('UT', 'response_timeout', { route: VS, host: VS }) }, { app: { delayMs: 2000 } }) },
   { what: 'a rule leads to a subset that nobody has defined', mesh: [rules('{route: [{destination: {host: one, subset: v9}}]}')], step: one({ status: 503, log: log('NC', 'cluster_not_found', { route: VS, host: VS }) }) },
   {
     what: 'nobody is in a subset', mesh: [rules('{route: [{destination: {host: one, subset: v9}}]}'), destinationRule('{host: one, subsets: [{name: v9, labels: {version: v9}}]}')],
@@ -80,8 +80,8 @@ const ROWS: readonly Row[] = [
     over: { apps: { 8080: 'greets' } },
   },
   {
-    what: 'no try is answered in its time', mesh: [rules(`{retries: {attempts: 1, perTryTimeout: 0.05s, retryOn: 5xx}, ${forward}}`)],
-    step: one({ status: 504, log: log('URX,UT', 'upstream_per_try_timeout', { route: VS, host: VS }) }, { app: { delayMs: 1000 } }),
+    what: 'no try is answered in its time', mesh: [rules(`{retries: {attempts: 1, perTryTimeout: 0.4s, retryOn: 5xx}, ${forward}}`)],
+    step: one({ status: 504, log: log('URX,UT', 'upstream_per_try_timeout', { route: VS, host: VS }) }, { app: { delayMs: 1500 } }),
   },
   { what: 'the host is missing', mesh: [rules(`{${forward}}`)], step: raw('one/x', 'GET /x HTTP/1.1\r\n{id}\r\n\r\n', { status: 400, log: log('-', 'missing_host_header', {}) }) },
   { what: 'an upgrade is not on offer', mesh: [rules(`{${forward}}`)], step: one({ status: 403, log: log('-', 'upgrade_failed', { route: VS, host: VS }) }, { headers: { connection: 'upgrade', upgrade: 'something' } }) },
@@ -160,7 +160,7 @@ const ENDINGS: readonly Scenario[] = [
   { name: 'own answers: a client that gives up its stream', mesh: ['# one'], steps: [get('one/x', { status: 0, end: 'timeout', log: { code: 0, flags: 'DR', details: 'http2.remote_reset' } }, { version: 2, leaves: 'when-seen', app: { delayMs: 1500 } })] },
   { name: 'own answers: an upstream that resets the stream', mesh: ['# one'], steps: [post('one:7070/x', 'a', { status: 503, log: { flags: 'UR', details: /remote_reset/ } }, { version: 2, app: { reset: 'at-head', streamReset: 2 } })] },
   {
-    name: 'own answers: nothing happens for too long', mesh: ['# one'], config: { defaultConfig: { ...defaultMeshConfig().defaultConfig, proxyMetadata: { ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT: '0.3s' } } },
+    name: 'own answers: nothing happens for too long', mesh: ['# one'], config: { defaultConfig: { ...defaultMeshConfig().defaultConfig, proxyMetadata: { ISTIO_META_HTTP_STREAM_IDLE_TIMEOUT: '0.5s' } } },
     steps: [get('one/x', { status: 504, log: { flags: 'SI', details: 'stream_idle_timeout' } }, { app: { delayMs: 2000 } })],
   },
 ];
@@ -224,7 +224,7 @@ const AT_GATEWAYS: readonly Row[] = [
   { what: 'at a gateway a fault aborts', mesh: SHOP(`{fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, ${forward}}`), step: outside('a.shop.test/x', { status: 418, log: log('FI', 'fault_filter_abort', { route: VS, host: VS }) }) },
   { what: 'at a gateway a rule leads to a subset that nobody has defined', mesh: SHOP('{route: [{destination: {host: one, subset: v9}}]}'), step: outside('a.shop.test/x', { status: 503, log: log('NC', 'cluster_not_found', { route: VS, host: VS }) }) },
   { what: 'at a gateway nobody is in a subset', mesh: [...SHOP('{route: [{destination: {host: one, subset: v9}}]}'), NOBODY], step: outside('a.shop.test/x', { status: 503, log: log('UH', 'no_healthy_upstream', { route: VS, host: VS, cluster: DR }) }) },
-  { what: 'at a gateway the time of a rule is up', mesh: SHOP(`{timeout: 0.1s, ${forward}}`), step: outside('a.shop.test/x', { status: 504, log: log('UT', 'response_timeout', { route: VS, host: VS }) }, { app: { delayMs: 2000 } }) },
+  { what: 'at a gateway the time of a rule is up', mesh: SHOP(`{timeout: 0.4s, ${forward}}`), step: outside('a.shop.test/x', { status: 504, log: log('UT', 'response_timeout', { route: VS, host: VS }) }, { app: { delayMs: 2000 } }) },
   {
     what: 'at a gateway an endpoint refuses the connection', mesh: [...SHOP(`{retries: {attempts: 0}, ${forward}}`), destinationRule('{host: one, trafficPolicy: {loadBalancer: {simple: RANDOM}}}')],
     step: outside('a.shop.test/x', { status: 503, log: log('UF', /^upstream_reset_before_response_started\{remote_connection_failure/, { route: VS, host: VS, cluster: DR }) }),

@@ -72,7 +72,7 @@ export const SERVICE_ENTRY: readonly Scenario[] = [
   {
     name: 'the weights of endpoints are obeyed', covers: ['ServiceEntry.endpoints[].weight'],
     mesh: serviceEntry(`{hosts: [a.example], ports: [${HTTP}], resolution: STATIC, endpoints: [{address: ${FIRST}, weight: 90}, {address: ${SECOND}, weight: 10}]}`),
-    steps: [get('a.example/', { shares: { [FIRST]: 0.9, [SECOND]: 0.1 } }, { at: '10.250.0.3:80', times: 100 })],
+    steps: [get('a.example/', { shares: { [FIRST]: 0.9, [SECOND]: 0.1 } }, { at: '10.250.0.3:80', times: 120 })],
   },
   {
     name: 'the labels of endpoints make subsets', covers: ['ServiceEntry.endpoints[].labels{}'],
@@ -89,7 +89,7 @@ export const SERVICE_ENTRY: readonly Scenario[] = [
       serviceEntry(`{hosts: [a.example], ports: [${HTTP}], resolution: STATIC, endpoints: [{address: ${FIRST}, locality: here/a}, {address: ${SECOND}, locality: there/b}]}`),
       destinationRule('{host: a.example, trafficPolicy: {loadBalancer: {localityLbSetting: {enabled: true, distribute: [{from: "*", to: {there/b: 100}}]}}}}'),
     ],
-    steps: [get('a.example/', { shares: { [SECOND]: 1 } }, { at: '10.250.0.3:80', times: 10 })],
+    steps: [get('a.example/', { shares: { [SECOND]: 1 } }, { at: '10.250.0.3:80', times: 30 })],
   },
   {
     name: 'a DNS name is resolved, and all its addresses take turns', covers: ['ServiceEntry.resolution'], without: { 'ServiceEntry.resolution': 'DNS_ROUND_ROBIN' },
