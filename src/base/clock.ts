@@ -21,10 +21,29 @@ export const systemClock: Clock = {
     return seconds * 1000 + nanoseconds / 1e6;
   },
   after(delayMs, run) {
+    if (delayMs > LONGEST_MS) return afterLong(delayMs, run);
     const timer = setTimeout(run, delayMs);
     return { cancel: () => clearTimeout(timer), unref: () => void timer.unref() };
   },
 };
+
+/** Of Node's timers, 24.8 days: a longer one would be over at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+function afterLong(delayMs: number, run: () => void): Timer {
+  let keepsAlive = true;
+  let timer = systemClock.after(LONGEST_MS, () => {
+    timer = systemClock.after(delayMs - LONGEST_MS, run);
+    if (!keepsAlive) timer.unref();
+  });
+  return {
+    cancel: () => timer.cancel(),
+    unref() {
+      keepsAlive = false;
+      timer.unref();
+    },
+  };
+}
 
 /** Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
