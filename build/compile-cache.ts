@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { sidecarImage } from '../src/testkit/static-proxy/sidecar-image.ts';
+import { sidecarImage } from './sidecar-image.ts';
 
 const DIST = 'dist';
 const CACHE = join(DIST, 'compile-cache');

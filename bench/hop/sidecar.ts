@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fromJson, toBinary, type DescMessage, type JsonValue, type Message } from '@bufbuild/protobuf';
 import { registry } from '../../src/testkit/static-proxy/registry.ts';
-import { sidecarImage } from '../../src/testkit/static-proxy/sidecar-image.ts';
+import { sidecarImage } from '../../build/sidecar-image.ts';
 import type { StaticResources } from '../../src/testkit/static-proxy/start.ts';
 import { encodeResources } from '../../src/xds/client/delta-codec.ts';
 import { encodeFrame } from '../../src/grpc/frames.ts';

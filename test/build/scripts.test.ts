@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { build, type BuildOptions } from 'esbuild';
 import { builtins } from '../../build/builtins.ts';
 import { buildScript, scriptFor } from '../../build/scripts.ts';
-import { sidecarImage } from '../../src/testkit/static-proxy/sidecar-image.ts';
+import { sidecarImage } from '../../build/sidecar-image.ts';
 
 test('a program loads its script, and what the script imports later, from beside it', async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'lateen-scripts-'));

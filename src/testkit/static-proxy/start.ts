@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { startServer, type ServerProcess } from '../server-process.ts';
-import { sidecarImage } from './sidecar-image.ts';
+import { sidecarImage } from '../../../build/sidecar-image.ts';
 
 export interface StaticResources {
   /** JSON forms of envoy.config.listener.v3.Listener and envoy.config.cluster.v3.Cluster. */
