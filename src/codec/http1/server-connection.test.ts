@@ -31,7 +31,7 @@ function setUp(): { socket: Duplex; server: Http1ServerConnection; events: strin
     onUnbegun: ({ method, path }, reason) => void events.push(`${method} ${path}: ${reason}`),
     onIdle() {},
     onClosed: () => void events.push('closed'),
-  }, { limits: { maxHeadBytes: 1000, maxHeaders: 10 }, acceptHttp10: false, trailers: false, newcomers: new Newcomers((run) => void turns.push(run), 1) });
+  }, { limits: { maxHeadBytes: 1000, maxHeaders: 10 }, acceptHttp10: false, trailers: false, newcomers: new Newcomers((run) => void turns.push(run)) });
   return { socket, server, events, turn: () => turns.shift()?.() };
 }
 
@@ -104,7 +104,7 @@ test('what was said of an answer that is cut off is still heard', () => {
       return { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
     },
     onBadRequest: () => new Headers(), onHeadAbandoned() {}, onUnbegun() {}, onIdle() {}, onClosed() {},
-  }, { limits: { maxHeadBytes: 1000, maxHeaders: 10 }, acceptHttp10: false, trailers: false, newcomers: new Newcomers((run) => void turns.push(run), 1) });
+  }, { limits: { maxHeadBytes: 1000, maxHeaders: 10 }, acceptHttp10: false, trailers: false, newcomers: new Newcomers((run) => void turns.push(run)) });
   socket.emit('data', Buffer.from(GET));
   turns.shift()?.();
   assert.deepEqual(written, ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf']);

@@ -10,7 +10,7 @@ function setUp(queue: 'connections' | 'codecs' | 'requests' = 'requests') {
   const newcomers = new Newcomers((run, isPatient) => {
     waiting.push(run);
     patience.push(isPatient);
-  }, undefined, { monotonic: () => time.now, spent: () => time.spent });
+  }, { monotonic: () => time.now, spent: () => time.spent });
   let served = 0;
   return {
     newcomers,
@@ -53,22 +53,22 @@ test('one newcomer in three turns, and more by what was done for others', () => 
   assert.deepEqual(turns(3), [0, 1, 0]);
 });
 
-test('where nobody has asked for ten milliseconds, eight begin in a turn', () => {
+test('where nobody has asked for ten milliseconds, four requests begin in a turn', () => {
   const it = setUp();
   const turns = turnsBy(it);
   const known = knownTo(it);
   it.come(100);
-  assert.deepEqual(turns(2), [8, 8], 'nobody has ever asked');
+  assert.deepEqual(turns(2), [4, 4], 'nobody has ever asked');
   known(1);
   assert.deepEqual(turns(3), [0, 0, 1]);
   it.time.now += 9;
   assert.deepEqual(turns(3), [0, 0, 1]);
   it.time.now += 1;
-  assert.deepEqual(turns(2), [8, 8]);
+  assert.deepEqual(turns(2), [4, 4]);
 });
 
-for (const [queue, alone] of [['connections', 1], ['codecs', 8]] as const) {
-  test(`${queue}: ${alone} in a turn, and more by what is done for others`, () => {
+for (const [queue, alone, busy, calm] of [['connections', 1, 21, 16], ['codecs', 8, 18, 8]] as const) {
+  test(`${queue}: ${alone} in a turn, ${calm} in a calm, and more by what is done for others`, () => {
     const it = setUp(queue);
     const turns = turnsBy(it);
     const known = knownTo(it);
@@ -76,7 +76,9 @@ for (const [queue, alone] of [['connections', 1], ['codecs', 8]] as const) {
     it.come(200);
     assert.deepEqual(turns(2), [alone, alone]);
     known(40);
-    assert.deepEqual(turns(2), [alone + 10, alone]);
+    assert.deepEqual(turns(2), [busy, alone]);
+    it.time.now += 10;
+    assert.deepEqual(turns(1), [calm]);
   });
 }
 

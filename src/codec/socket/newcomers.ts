@@ -4,19 +4,28 @@
 import { KNOWN_FOR_EACH, realTimes, Storm, type Times } from './storm.ts';
 import { TurnQueue } from './turn-queue.ts';
 
-/** Connections in a turn in which nothing else is done, beyond the one that Node takes. */
-const CONNECTIONS_EACH_TURN = 1;
-/** Codecs that begin in such a turn: it takes longer than reading what was said. */
-const CODECS_EACH_TURN = 8;
-/** First requests in such a turn. What a newcomer asks for takes several turns more: a connection here, and one to its upstream. With one in each, others
- * would wait for all of that twice in a request; a turn that finds nothing to do takes hardly any time. */
-const REQUESTS_EACH_TURN = 1 / 3;
+/** How many of them begin in a turn of the event loop. */
+interface Rate {
+  /** In which nothing else is done. */
+  readonly eachTurn: number;
+  /** In which nobody who is known has asked for a while: whoever does then has one such turn to wait, two milliseconds. */
+  readonly inCalm: number;
+  /** And one more for so many requests of those who are known. */
+  readonly knownForEach: number;
+}
+
+/** Beyond the one that Node takes. The kernel hands them out as they came: only who has been accepted can take turns by address, so they are accepted sooner than they are served. */
+const CONNECTIONS: Rate = { eachTurn: 1, inCalm: 16, knownForEach: KNOWN_FOR_EACH / 2 };
+/** To begin a codec takes longer than reading what was said. */
+const CODECS: Rate = { eachTurn: 8, inCalm: 8, knownForEach: KNOWN_FOR_EACH };
+/** What a newcomer asks for takes several turns more: a connection here, and one to its upstream. With one in each, others would wait for all of that twice in a request; a turn that
+ * finds nothing to do takes hardly any time. Where there is much to do for others, newcomers have half of the time. */
+const REQUESTS: Rate = { eachTurn: 1 / 3, inCalm: 4, knownForEach: KNOWN_FOR_EACH };
 /** Of the time, for a storm, in place of all that others leave: they then find the event loop free. */
 const STORM_SHARE = 1 / 8;
-/** Of each, in a turn where nobody who is known has asked for a while: whoever does has one such turn to wait, two milliseconds. */
-const CALM_EACH_TURN = 8;
+/** Since the last request of somebody who is known. */
 const CALM_AFTER_MS = 10;
-/** Since the last request of somebody who is known: a storm keeps nobody waiting when nobody else is there. */
+/** As long: a storm keeps nobody waiting when nobody else is there. */
 const ALONE_AFTER_MS = 100;
 
 /** Runs something in a turn to come. @param isPatient the event loop may sleep until something else happens, for a millisecond at most */
@@ -31,14 +40,12 @@ export class Newcomers {
   /** Of connections whose first request is known. */
   readonly requests: TurnQueue;
 
-  /** @param requestsEachTurn in which nothing else is done */
-  constructor(schedule: Schedule = runSoon, requestsEachTurn = REQUESTS_EACH_TURN, times = realTimes) {
+  constructor(schedule: Schedule = runSoon, times = realTimes) {
     this.#storm = new Storm(times);
-    // Where there is much to do for others, newcomers have half of the time.
-    const queue = (eachTurn: number): TurnQueue => new NewcomerQueue((known) => known / KNOWN_FOR_EACH + eachTurn, { storm: this.#storm, schedule, times });
-    this.connections = queue(CONNECTIONS_EACH_TURN);
-    this.codecs = queue(CODECS_EACH_TURN);
-    this.requests = queue(requestsEachTurn);
+    const queue = (rate: Rate): TurnQueue => new NewcomerQueue(rate, { storm: this.#storm, schedule, times });
+    this.connections = queue(CONNECTIONS);
+    this.codecs = queue(CODECS);
+    this.requests = queue(REQUESTS);
   }
 
   /** A first request begins. */
@@ -64,7 +71,7 @@ interface QueueDeps {
 }
 
 class NewcomerQueue extends TurnQueue {
-  readonly #usual: (known: number) => number;
+  readonly #rate: Rate;
   readonly #deps: QueueDeps;
   #knownBefore = 0;
   #lastTurnAt = 0;
@@ -73,10 +80,9 @@ class NewcomerQueue extends TurnQueue {
   /** Of newcomers whose time has come, the part that is not a whole one. */
   #due = 0;
 
-  /** @param usual of a turn, by the requests of those who are known since the last */
-  constructor(usual: (known: number) => number, deps: QueueDeps) {
+  constructor(rate: Rate, deps: QueueDeps) {
     super(1);
-    this.#usual = usual;
+    this.#rate = rate;
     this.#deps = deps;
   }
 
@@ -101,7 +107,8 @@ class NewcomerQueue extends TurnQueue {
   /** Those of a storm that is alone are not let in faster: they all come again, when somebody may be there. */
   #ofTurn(sinceKnownMs: number): number {
     const { storm } = this.#deps;
-    return sinceKnownMs >= CALM_AFTER_MS && !storm.isRaging ? CALM_EACH_TURN : this.#usual(storm.known - this.#knownBefore);
+    const { eachTurn, inCalm, knownForEach } = this.#rate;
+    return sinceKnownMs >= CALM_AFTER_MS && !storm.isRaging ? inCalm : eachTurn + (storm.known - this.#knownBefore) / knownForEach;
   }
 
   #ofTime(): number {

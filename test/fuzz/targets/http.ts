@@ -158,7 +158,7 @@ const connection: Target = {
         onUnbegun: () => assert.fail('nobody waits here'),
         onIdle() {},
         onClosed() {},
-      }, { limits: LIMITS, acceptHttp10: true, trailers: true, newcomers: new Newcomers((run) => run(), 1) });
+      }, { limits: LIMITS, acceptHttp10: true, trailers: true, newcomers: new Newcomers((run) => run()) });
       for (const part of parts) socket.emit('data', part);
       server.destroy();
       // Which rule a bad head breaks first depends on how much of it is there.

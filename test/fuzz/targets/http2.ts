@@ -59,7 +59,7 @@ function serve(parts: readonly Buffer[]): Heard {
     },
     onIdle() {},
     onClosed: () => void events.push('closed'),
-  }, { maxConcurrentStreams: 10, limits: { maxHeadBytes: 4000, maxHeaders: 20, streamWindow: 1000, connectionWindow: 70_000 }, clock: new FakeClock(), newcomers: new Newcomers((run) => run(), 1) });
+  }, { maxConcurrentStreams: 10, limits: { maxHeadBytes: 4000, maxHeaders: 20, streamWindow: 1000, connectionWindow: 70_000 }, clock: new FakeClock(), newcomers: new Newcomers((run) => run()) });
   for (const part of parts) socket.emit('data', part);
   const sent = parts.reduce((sum, part) => sum + part.length, 0);
   assert.ok(socket.writableLength + socket.written < 20_000 + sent * 20, 'what is sent follows what was received');
