@@ -17,6 +17,8 @@ const NGINX_PORT = 25_101;
 const HAPROXY_PORT = 25_102;
 /** Tells by where it arrives whether the reader stands where the client does. */
 const SENTINEL = Buffer.from('GET /sentinel HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+/** When it is answered, all that was passed on before has arrived. */
+const AFTERWARDS = Buffer.from('GET /afterwards HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
 
 interface Reading {
   readonly peer: string;
@@ -30,7 +32,9 @@ interface Reading {
 /** @param isEnough a peer that is behind is waited for */
 async function read(peer: FramingPeer, bytes: Buffer, isEnough: (reading: Reading) => boolean = () => true): Promise<Reading> {
   const reply = await exchange(peer.port, Buffer.concat([bytes, SENTINEL]), QUIET_MS, { isEnough: (now) => isEnough(readingOf(peer, now, peer.recorder.seen())) });
-  return readingOf(peer, reply, peer.recorder.take());
+  // A client may hear of the end before the upstream has heard all: it would be taken for what the next input says.
+  await exchange(peer.port, AFTERWARDS, QUIET_MS, { isEnough: ({ statuses }) => statuses.length > 0 });
+  return readingOf(peer, reply, peer.recorder.take().filter((request) => !request.startsWith('GET /afterwards ')));
 }
 
 function readingOf(peer: FramingPeer, { statuses, closed }: Reply, reached: readonly string[]): Reading {
