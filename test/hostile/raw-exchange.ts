@@ -9,7 +9,7 @@ export interface Reply {
 }
 
 export interface ExchangeOptions {
-  /** While what has come is not enough, silence is waited through, up to PATIENCE_MS: the machine may be busy. Default: anything is. */
+  /** While what has come is not enough, silence is waited through, and the end, up to PATIENCE_MS: the machine may be busy. Default: anything is. */
   readonly isEnough?: (reply: Reply) => boolean;
   /** Octet by octet. */
   readonly isSlow?: boolean;
@@ -28,7 +28,7 @@ export function exchange(port: number, bytes: Buffer, quietMs: number, { isEnoug
     const reply = (): Reply => ({ text, closed, statuses: [...text.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map((match) => Number(match[1])) });
     const finish = () => {
       clearTimeout(timer);
-      socket.destroy();
+      socket.off('end', onEnd).off('close', onEnd).destroy();
       resolve(reply());
     };
     const look = () => {
@@ -56,13 +56,13 @@ export function exchange(port: number, bytes: Buffer, quietMs: number, { isEnoug
     socket.on('error', () => {
       closed = true;
     });
-    socket.on('end', () => {
+    // What the server passed on may arrive after the client has heard of the end.
+    const onEnd = () => {
       closed = true;
-      finish();
-    });
-    socket.on('close', () => {
-      closed = true;
-      finish();
-    });
+      clearTimeout(timer);
+      look();
+    };
+    socket.on('end', onEnd);
+    socket.on('close', onEnd);
   });
 }
