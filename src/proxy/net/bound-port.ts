@@ -1,6 +1,7 @@
 /** A port that a listener has of its own. It is bound before the listener is in force, so that the control plane hears at once
  * when that cannot be; who connects until then waits. */
 import { createServer, type Server, type Socket } from 'node:net';
+import { systemClock } from '../../base/clock.ts';
 import { errorText } from '../../base/errors.ts';
 import { listenAt } from '../../base/listen.ts';
 import { descriptor } from '../../codec/socket/descriptor.ts';
@@ -26,7 +27,7 @@ export class BoundPort {
   constructor(wanted: SocketAddress) {
     this.wanted = wanted;
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-      newcomers.connections.add(this.#pending);
+      if (this.#pending.areLikely(systemClock.monotonic())) newcomers.connections.add(this.#pending);
       this.#onConnection(socket);
     });
     this.#server = server;

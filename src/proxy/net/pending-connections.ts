@@ -11,16 +11,31 @@ export type Accept = (listening: number) => number;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 
+/** One after the other, with no pause between two: more are likely to be there. Before, Node is fast enough, and the foreign functions need not be loaded: 5 ms and 2 MB. */
+const LIKELY_AFTER = 32;
+/** Longer than a turn of a busy event loop. */
+const PAUSE_MS = 100;
+
 export class PendingConnections implements Backlog {
   readonly #server: Server;
   readonly #onConnection: (socket: Socket) => void;
   readonly #accept: Accept;
+  /** Without a pause before the last one. */
+  #came = 0;
+  #lastCameAt = -Infinity;
 
   /** @param onConnection gets sockets of which nothing has been read, as from a server with `pauseOnConnect` */
   constructor(server: Server, onConnection: (socket: Socket) => void, accept = acceptByLibrary) {
     this.#server = server;
     this.#onConnection = onConnection;
     this.#accept = accept;
+  }
+
+  /** Node has taken one. @param now monotonic ms @returns whether more are likely to be there */
+  areLikely(now: number): boolean {
+    this.#came = now - this.#lastCameAt < PAUSE_MS ? this.#came + 1 : 1;
+    this.#lastCameAt = now;
+    return this.#came >= LIKELY_AFTER;
   }
 
   proceed(): boolean {
