@@ -43,13 +43,13 @@ export class PendingConnections implements Backlog {
     const fd = listening < 0 ? -1 : this.#accept(listening);
     // What cannot be taken (no descriptor is free) Node finds as well, in its turn, and says so.
     if (fd < 0) return false;
-    this.#onConnection(new Socket(AS_ACCEPTED(fd)));
+    this.#onConnection(new Socket(asAccepted(fd)));
     return true;
   }
 }
 
 /** `pauseOnCreate` is how a server with `pauseOnConnect` makes them; it is not in Node's documentation. */
-const AS_ACCEPTED = (fd: number): SocketConstructorOpts & { pauseOnCreate: boolean } => ({ fd, allowHalfOpen: true, pauseOnCreate: true });
+const asAccepted = (fd: number): SocketConstructorOpts & { pauseOnCreate: boolean } => ({ fd, allowHalfOpen: true, pauseOnCreate: true });
 
 let acceptNext: Accept | undefined;
 
