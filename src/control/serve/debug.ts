@@ -36,9 +36,12 @@ export function answerDebug(url: URL, deps: DebugDeps): DebugAnswer | undefined 
   return HANDLERS[url.pathname]?.(url.searchParams, deps);
 }
 
-const PREFIX: readonly (readonly [string, string])[] = [
-  [TypeUrl.Cluster, 'cluster'], [TypeUrl.Listener, 'listener'], [TypeUrl.Route, 'route'], [TypeUrl.Endpoints, 'endpoint'], [TypeUrl.ExtensionConfig, 'extensionconfig'],
+/** Our own sidecars get the virtual hosts of route configurations one by one: both are what people call routes. */
+const COLUMNS: readonly (readonly [name: string, ...typeUrls: string[]])[] = [
+  ['cluster', TypeUrl.Cluster], ['listener', TypeUrl.Listener], ['route', TypeUrl.Route, TypeUrl.VirtualHost], ['endpoint', TypeUrl.Endpoints], ['extensionconfig', TypeUrl.ExtensionConfig],
 ];
+
+type Exchange = Pick<TypeStatus, 'nonceSent' | 'nonceAcked' | 'error'>;
 
 /** `pod.namespace`, as people call a proxy. */
 export const proxyName = ({ proxy }: ConnectedProxy): string => `${proxy.name}.${proxy.namespace}`;
@@ -47,9 +50,9 @@ function syncRow(connection: ConnectedProxy): Record<string, unknown> {
   const { proxy } = connection;
   const row: Record<string, unknown> = { cluster_id: proxy.clusterId, proxy: proxyName(connection), proxy_type: proxy.kind, istio_version: proxy.version };
   const status = new Map(connection.status().map((s) => [s.typeUrl, s]));
-  for (const [typeUrl, name] of PREFIX) {
-    const s = status.get(typeUrl);
-    if (!s || s.nonceSent === '') continue;
+  for (const [name, ...typeUrls] of COLUMNS) {
+    const s = together(typeUrls.flatMap((typeUrl) => status.get(typeUrl) ?? []));
+    if (s.nonceSent === '') continue;
     row[`${name}_sent`] = s.nonceSent;
     row[`${name}_acked`] = s.nonceAcked;
     row[`${name}_status`] = syncStatus(s);
@@ -58,8 +61,14 @@ function syncRow(connection: ConnectedProxy): Record<string, unknown> {
   return row;
 }
 
+/** Nonces of several types as one: whatever changes in one of them shows. */
+function together(all: readonly Exchange[]): Exchange {
+  const sent = all.filter(({ nonceSent }) => nonceSent !== '');
+  return { nonceSent: sent.map(({ nonceSent }) => nonceSent).join(), nonceAcked: sent.map(({ nonceAcked }) => nonceAcked).join(), error: sent.find(({ error }) => error !== undefined)?.error };
+}
+
 /** Istio's words. */
-export function syncStatus(status: TypeStatus | undefined): 'SYNCED' | 'NOT SENT' | 'STALE' | 'ERROR' {
+export function syncStatus(status: Exchange | undefined): 'SYNCED' | 'NOT SENT' | 'STALE' | 'ERROR' {
   if (!status || status.nonceSent === '') return 'NOT SENT';
   if (status.error !== undefined) return 'ERROR';
   return status.nonceSent === status.nonceAcked ? 'SYNCED' : 'STALE';
