@@ -1,5 +1,5 @@
-/** What connections begin with, over all listeners and codecs. Whoever has been served before is served at once; those who come for the first time take turns, with the first
- * that they say and then with their first request. Thousands who come at one moment, or come again and again since each of them was refused, then keep nobody waiting but
+/** What connections begin with, over all listeners and codecs. Whoever has been served before is served at once; those who come for the first time take turns: with being accepted,
+ * with the first that they say, and with their first request. Thousands who come at one moment, or come again and again since each of them was refused, then keep nobody waiting but
  * one another: between two of them the event loop serves everybody else. */
 import { KNOWN_FOR_EACH, realTimes, Storm, type Times } from './storm.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -23,9 +23,9 @@ const CODECS: Rate = { eachTurn: 8, inCalm: 8, knownForEach: KNOWN_FOR_EACH };
 const REQUESTS: Rate = { eachTurn: 1 / 3, inCalm: 4, knownForEach: KNOWN_FOR_EACH };
 /** Of the time, for a storm, in place of all that others leave: they then find the event loop free. */
 const STORM_SHARE = 1 / 8;
-/** Since the last request of somebody who is known. */
+/** Since the last request of somebody who is known: it is calm. */
 const CALM_AFTER_MS = 10;
-/** As long: a storm keeps nobody waiting when nobody else is there. */
+/** Since the same: nobody else is there whom a storm would keep waiting. */
 const ALONE_AFTER_MS = 100;
 
 /** Runs something in a turn to come. @param isPatient the event loop may sleep until something else happens, for a millisecond at most */

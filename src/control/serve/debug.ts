@@ -1,10 +1,10 @@
 /** What the control plane knows and has sent, for people and tools. Paths and shapes follow Istio's debug endpoints. */
-import type { TypeStatus } from '../../xds/type-stream.ts';
-import { shortType, TypeUrl } from '../../xds/type-urls.ts';
+import { shortType } from '../../xds/type-urls.ts';
 import { originOf, parseOrigin } from '../registry/origin.ts';
 import { configDump } from './config-dump.ts';
 import type { ConnectedProxy, Discovery } from './discovery.ts';
 import type { Generator } from '../generate/generator.ts';
+import { syncColumns, syncStatus } from './sync-status.ts';
 
 export interface DebugDeps {
   readonly discovery: Discovery;
@@ -36,42 +36,12 @@ export function answerDebug(url: URL, deps: DebugDeps): DebugAnswer | undefined 
   return HANDLERS[url.pathname]?.(url.searchParams, deps);
 }
 
-/** Our own sidecars get the virtual hosts of route configurations one by one: both are what people call routes. */
-const COLUMNS: readonly (readonly [name: string, ...typeUrls: string[]])[] = [
-  ['cluster', TypeUrl.Cluster], ['listener', TypeUrl.Listener], ['route', TypeUrl.Route, TypeUrl.VirtualHost], ['endpoint', TypeUrl.Endpoints], ['extensionconfig', TypeUrl.ExtensionConfig],
-];
-
-type Exchange = Pick<TypeStatus, 'nonceSent' | 'nonceAcked' | 'error'>;
-
 /** `pod.namespace`, as people call a proxy. */
 export const proxyName = ({ proxy }: ConnectedProxy): string => `${proxy.name}.${proxy.namespace}`;
 
 function syncRow(connection: ConnectedProxy): Record<string, unknown> {
   const { proxy } = connection;
-  const row: Record<string, unknown> = { cluster_id: proxy.clusterId, proxy: proxyName(connection), proxy_type: proxy.kind, istio_version: proxy.version };
-  const status = new Map(connection.status().map((s) => [s.typeUrl, s]));
-  for (const [name, ...typeUrls] of COLUMNS) {
-    const s = together(typeUrls.flatMap((typeUrl) => status.get(typeUrl) ?? []));
-    if (s.nonceSent === '') continue;
-    row[`${name}_sent`] = s.nonceSent;
-    row[`${name}_acked`] = s.nonceAcked;
-    row[`${name}_status`] = syncStatus(s);
-    if (s.error !== undefined) row[`${name}_error`] = s.error;
-  }
-  return row;
-}
-
-/** Nonces of several types as one: whatever changes in one of them shows. */
-function together(all: readonly Exchange[]): Exchange {
-  const sent = all.filter(({ nonceSent }) => nonceSent !== '');
-  return { nonceSent: sent.map(({ nonceSent }) => nonceSent).join(), nonceAcked: sent.map(({ nonceAcked }) => nonceAcked).join(), error: sent.find(({ error }) => error !== undefined)?.error };
-}
-
-/** Istio's words. */
-export function syncStatus(status: Exchange | undefined): 'SYNCED' | 'NOT SENT' | 'STALE' | 'ERROR' {
-  if (!status || status.nonceSent === '') return 'NOT SENT';
-  if (status.error !== undefined) return 'ERROR';
-  return status.nonceSent === status.nonceAcked ? 'SYNCED' : 'STALE';
+  return { cluster_id: proxy.clusterId, proxy: proxyName(connection), proxy_type: proxy.kind, istio_version: proxy.version, ...syncColumns(connection.status()) };
 }
 
 function client(connection: ConnectedProxy): Record<string, unknown> {

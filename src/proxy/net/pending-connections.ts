@@ -1,5 +1,5 @@
-/** Connections of a port that the kernel has made and nobody has taken. Node takes one in each turn of the event loop: where a turn has hundreds of requests and lasts ten milliseconds, a hundred clients that come
- * at one moment would wait for a second. More of them are taken as newcomers take their turns (codec/socket/newcomers.ts). */
+/** Connections of a port that the kernel has made and nobody has taken. Node takes one in each turn of the event loop: where a turn has
+ * hundreds of requests and lasts ten milliseconds, a hundred clients that come at one moment would wait for a second. More of them are taken as newcomers take their turns (codec/socket/newcomers.ts). */
 import { Socket, type Server, type SocketConstructorOpts } from 'node:net';
 import { loadCLibrary } from '../../codec/socket/c-library.ts';
 import { descriptor } from '../../codec/socket/descriptor.ts';
@@ -11,7 +11,8 @@ export type Accept = (listening: number) => number;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 
-/** One after the other, with no pause between two: more are likely to be there. Before, Node is fast enough, and the foreign functions need not be loaded: 5 ms and 2 MB. */
+/** One after the other, with no pause between two: more are likely to be there. Before, Node is fast enough, and the foreign functions
+ * need not be loaded: 5 ms and 2 MB. */
 const LIKELY_AFTER = 32;
 /** Longer than a turn of a busy event loop. */
 const PAUSE_MS = 100;
@@ -38,6 +39,7 @@ export class PendingConnections implements Backlog {
     return this.#came >= LIKELY_AFTER;
   }
 
+  /** Takes one. */
   proceed(): boolean {
     const listening = descriptor(this.#server);
     const fd = listening < 0 ? -1 : this.#accept(listening);
