@@ -33,17 +33,18 @@ function watch(promise: Promise<unknown>): () => boolean {
 }
 
 test('a request in flight is answered, and its connection ends with it', async (t) => {
-  const { proxy, port, open } = await held(t);
+  const clock = new FakeClock();
+  const { proxy, port, open } = await held(t, clock);
   const answer = call(port, { path: '/held', agent: keepAlive(t) });
   await eventually(() => assert.equal(open.length, 1));
-  const drained = proxy.runtime.drain();
-  const isOver = watch(drained);
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const isOver = watch(proxy.runtime.drain());
+  // Within the time of its route.
+  await clock.advance(14_000);
   assert.equal(isOver(), false, 'a request has all the time that the pod has');
   open[0]?.end('late');
   const { status, body, headers } = await answer;
   assert.deepEqual([status, body, headers.connection], [200, 'late', 'close']);
-  await drained;
+  while (!isOver()) await clock.advance(100);
 });
 
 test('a request on its way on an idle connection is still answered, and told to go', async (t) => {
@@ -101,13 +102,14 @@ test('an HTTP/2 client is told by GOAWAY; its open stream is answered', async (t
 });
 
 test('an open tunnel has all the time that the pod has', async (t) => {
-  const { proxy, port } = await held(t);
+  const clock = new FakeClock();
+  const { proxy, port } = await held(t, clock);
   const upgraded = connect(port, '127.0.0.1');
   t.after(() => upgraded.destroy());
   upgraded.write('GET /held HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
   await eventually(() => assert.equal(proxy.runtime.snapshot().activeRequests, 1));
   const isOver = watch(proxy.runtime.drain());
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await clock.advance(600_000);
   assert.equal(isOver(), false);
 });
 
